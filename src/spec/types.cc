@@ -1,0 +1,58 @@
+#include "spec/types.h"
+
+#include <array>
+
+namespace skep::spec {
+namespace {
+
+template <class T>
+struct Row {
+  T type;
+  std::string_view text;
+};
+
+constexpr std::array kMapTypes{
+#define MAP_TYPE(id, Name, text) Row{MapType::Name, #text},
+#include "spec/map_types.def"
+#undef MAP_TYPE
+};
+
+constexpr std::array kProgTypes{
+#define PROG_TYPE(id, Name, text) Row{ProgType::Name, #text},
+#include "spec/prog_types.def"
+#undef PROG_TYPE
+};
+
+template <class T>
+std::string_view name_in(const auto& rows, T type) noexcept {
+  for (const Row<T>& row : rows)
+    if (row.type == type) return row.text;
+  return "unknown";
+}
+
+template <class T>
+std::optional<T> find(const auto& rows, auto same) noexcept {
+  for (const Row<T>& row : rows)
+    if (same(row)) return row.type;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view name(MapType type) noexcept { return name_in(kMapTypes, type); }
+std::string_view name(ProgType type) noexcept { return name_in(kProgTypes, type); }
+
+std::optional<MapType> map_type(std::uint32_t number) noexcept {
+  return find<MapType>(kMapTypes, [&](const auto& row) { return static_cast<std::uint32_t>(row.type) == number; });
+}
+std::optional<ProgType> prog_type(std::uint32_t number) noexcept {
+  return find<ProgType>(kProgTypes, [&](const auto& row) { return static_cast<std::uint32_t>(row.type) == number; });
+}
+std::optional<MapType> map_type(std::string_view text) noexcept {
+  return find<MapType>(kMapTypes, [&](const auto& row) { return row.text == text; });
+}
+std::optional<ProgType> prog_type(std::string_view text) noexcept {
+  return find<ProgType>(kProgTypes, [&](const auto& row) { return row.text == text; });
+}
+
+}  // namespace skep::spec
