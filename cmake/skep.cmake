@@ -2,16 +2,25 @@
 # test program of its *_test.cc files. LINKS is the folder's row of the layer table.
 find_package(GTest REQUIRED)
 include(GoogleTest)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
+pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 
 add_library(skep_options INTERFACE)
 target_compile_options(skep_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic
                        -Wconversion -Wshadow -Wswitch -Werror -fno-strict-aliasing>)
 target_include_directories(skep_options INTERFACE
-  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
+  ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include ${CMAKE_BINARY_DIR}/include)
 if(SKEP_SANITIZE)
   target_compile_options(skep_options INTERFACE -fsanitize=${SKEP_SANITIZE} -fno-omit-frame-pointer -g1
                          -fno-sanitize-recover=all)
   target_link_options(skep_options INTERFACE -fsanitize=${SKEP_SANITIZE})
+endif()
+if(SKEP_FUZZ)
+  # g++ is the compiler whose warnings are errors; the fuzzers are built to run.
+  target_compile_options(skep_options INTERFACE -Wno-error -Wno-unknown-warning-option)
 endif()
 
 function(skep_folder name)
@@ -24,18 +33,22 @@ function(skep_folder name)
   if(sources)
     add_library(skep_${target} STATIC ${sources})
     target_link_libraries(skep_${target} PUBLIC skep_options ${arg_LINKS})
+    set_property(GLOBAL APPEND PROPERTY SKEP_FOLDERS skep_${target})
   else()
     add_library(skep_${target} INTERFACE)
     target_link_libraries(skep_${target} INTERFACE skep_options ${arg_LINKS})
   endif()
   if(tests)
-    skep_test(skep_${target}_test SOURCES ${tests} LINKS skep_${target})
+    skep_test(skep_${target}_test SOURCES ${tests} LINKS skep_${target} LABELS ${name})
   endif()
 endfunction()
 
 # skep_test(NAME SOURCES file... LINKS target... [LABELS label...]): a GoogleTest program, each of its tests a ctest.
 function(skep_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(SKEP_FUZZ)
+    return()
+  endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SKEP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SKEP_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
