@@ -1,0 +1,37 @@
+# The fixed commands. CMake and Ninja do the work; `make` builds the release preset into build/.
+#   make  make test  make lint  make bench  make fuzz  make asan  make tsan  make install  make clean
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+export FUZZ_SECONDS
+
+.PHONY: all test lint bench fuzz asan tsan install clean
+
+all: build/build.ninja
+	@cmake --build --preset release
+
+build/build.ninja:
+	@scripts/bootstrap
+	@cmake --preset release
+
+# The release suite alone; scripts/test is everything.
+test: all
+	@ctest --test-dir build -j $$(nproc) --output-on-failure --no-tests=error
+
+lint:
+	@scripts/lint
+
+bench: all
+	@build/bin/skep-bench
+
+fuzz:
+	@scripts/fuzz
+
+asan tsan:
+	@scripts/bootstrap
+	@cmake --preset $@ && cmake --build --preset $@
+
+install: all
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+clean:
+	@rm -rf build build-asan build-tsan build-fuzz
