@@ -1,0 +1,52 @@
+// The control region that all processes of a hive share: participants, virtual CPUs, run statistics.
+//
+// "CPU" is a lease (ARCHITECTURE, decision 4): user threads are preempted, so per-CPU state is handed to
+// one thread at a time. An invocation that needs it holds a Cpu for its duration; nested runs on the same thread share it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace skep::maps {
+
+class Domain {
+ public:
+  static Result<std::unique_ptr<Domain>> create();       // a new region, in a sealed memfd "skep-domain"
+  static Result<std::unique_ptr<Domain>> open(Fd memfd);  // hostile: checked
+  ~Domain();
+
+  int memfd() const noexcept;
+  // CPUs that per-CPU maps have slots for: the count of /sys/devices/system/cpu/possible.
+  unsigned cpus() const noexcept { return cpus_; }
+
+  // A virtual CPU for the calling thread: prefers the CPU it runs on. Never fails; waits (bounded, by yielding) when all are taken.
+  // Nested calls on a thread return the thread's slot.
+  unsigned take_cpu() noexcept;
+  void give_cpu() noexcept;
+
+ private:
+  Domain() = default;
+  struct Region;
+  Region* region_ = nullptr;
+  Fd fd_;
+  unsigned cpus_ = 0;
+};
+
+// The lease of a virtual CPU, for one invocation.
+class Cpu {
+ public:
+  explicit Cpu(Domain& domain) noexcept : domain_(domain), number_(domain.take_cpu()) {}
+  ~Cpu() { domain_.give_cpu(); }
+  Cpu(const Cpu&) = delete;
+  Cpu& operator=(const Cpu&) = delete;
+  unsigned number() const noexcept { return number_; }
+
+ private:
+  Domain& domain_;
+  unsigned number_;
+};
+
+}  // namespace skep::maps

@@ -1,0 +1,103 @@
+// A map as one process sees it: a handle on a region of shared memory that holds the elements.
+//
+// Three users, one object: programs (the "program side": keys and values are trusted pointers of the
+// map's sizes, no allocation, noexcept, 0 or a negative errno, as the helpers return it), bpf(2) (the
+// "system call side": whole values, all CPUs of a per-CPU map at once) and the hive (references to
+// other objects). Only this folder touches the bytes.
+//
+// The bytes hold no pointers: a region may be mapped anywhere, by several processes, and may be
+// hostile: open() checks it, and sizes and masks are then taken from this handle, never from the region.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "spec/map_spec.h"
+
+namespace skep::maps {
+
+class Domain;
+
+// What a slot of a prog array or a map of maps holds, and dev/cpu map entries' programs: an object's id and
+// its generation (ids are reused late, generations never). {0, 0} is an empty slot.
+struct Reference {
+  std::uint32_t id = 0;
+  std::uint32_t generation = 0;
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
+// Whether BPF_MAP_CREATE accepts the spec: sizes, flags and limits of its type, the kernel's errno if not.
+// `inner` is the template of a map of maps, else null.
+Result<> validate(const spec::MapSpec& spec, const spec::MapSpec* inner);
+
+class Map {
+ public:
+  // A new map in a memfd named "bpf-map", maximal and sealed (ARCHITECTURE, decision 2). `id` is stored
+  // in the region and as the file position of the descriptor. `inner` as in validate().
+  static Result<std::unique_ptr<Map>> create(Domain& domain, const spec::MapSpec& spec, spec::MapId id,
+                                             const spec::MapSpec* inner = nullptr);
+  // A handle on a region made by create(), here or in another process. Refuses regions that are not
+  // sealed or do not hold a well-formed map of exactly `spec`.
+  static Result<std::unique_ptr<Map>> open(Domain& domain, Fd memfd, const spec::MapSpec& spec);
+
+  virtual ~Map() = default;
+  Map(const Map&) = delete;
+  Map& operator=(const Map&) = delete;
+
+  const spec::MapSpec& spec() const noexcept { return spec_; }
+  spec::MapId id() const noexcept { return id_; }
+  int memfd() const noexcept { return fd_.get(); }  // the creation description; users get reopenings of it
+  Domain& domain() const noexcept { return domain_; }
+
+  // ---- program side. `cpu` is the caller's virtual CPU (a lease of the Domain).
+  // A pointer to the value (of this CPU), valid memory until the map is gone; null when absent.
+  // For references see below.
+  virtual std::byte* lookup(const std::byte* key, unsigned cpu) noexcept;
+  virtual int update(const std::byte* key, const std::byte* value, std::uint64_t flags, unsigned cpu) noexcept;
+  virtual int erase(const std::byte* key) noexcept;
+  virtual int push(const std::byte* value, std::uint64_t flags) noexcept;  // queue, stack, bloom filter
+  virtual int pop(std::byte* value) noexcept;
+  virtual int peek(std::byte* value) noexcept;
+  // Per-CPU maps: the value of another CPU (bpf_map_lookup_percpu_elem); null for other kinds.
+  virtual std::byte* lookup_percpu(const std::byte* key, unsigned cpu) noexcept;
+
+  // ---- system call side. `value` has syscall_value_size() bytes.
+  // value_size, or round_up(value_size, 8) * possible CPUs for per-CPU maps; 4 for maps of references.
+  virtual std::size_t syscall_value_size() const noexcept;
+  virtual int copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;
+  virtual int update_all(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept;
+  virtual int take(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;  // lookup and delete
+  // The key after `key` (null: the first) into `next`; -ENOENT at the end.
+  virtual int next_key(const std::byte* key, std::byte* next) noexcept;
+
+  // ---- references (prog array, perf event array, maps of maps, dev and cpu maps), written by the hive only.
+  virtual Reference reference(const std::byte* key) noexcept;
+  // The old reference goes to `old` if that is not null.
+  virtual int set_reference(const std::byte* key, Reference to, std::uint64_t flags, Reference* old) noexcept;
+
+  // ---- memory a program may touch, for the checked interpreter and the fault tests: when `address` lies in a
+  // live value (or ring buffer record) of this map, the bounds of that value.
+  virtual std::optional<MutableBytes> value_at(const std::byte* address) noexcept;
+  // For BPF_PSEUDO_MAP_VALUE: the address of offset 0 of the only value of an array with one element; null otherwise.
+  virtual std::byte* direct_value() noexcept;
+  // Bytes of the memfd that a user may mmap, starting at offset 0 (0: not mmapable), as the kernel counts pages.
+  virtual std::size_t mmap_bytes() const noexcept;
+
+  // ---- freezing (BPF_MAP_FREEZE): no more writes from the system call side. Kept in the region.
+  bool frozen() const noexcept;
+  int freeze() noexcept;  // 0, -EBUSY (already frozen, or mapped writable by users), -ENOTSUPP
+
+ protected:
+  Map(Domain& domain, const spec::MapSpec& spec, spec::MapId id) : domain_(domain), spec_(spec), id_(id) {}
+
+  Domain& domain_;
+  spec::MapSpec spec_;
+  spec::MapId id_;
+  Fd fd_;
+};
+
+}  // namespace skep::maps
