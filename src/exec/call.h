@@ -1,0 +1,73 @@
+// One run of a program: everything its helpers may reach, and what it leaves behind for the hook.
+//
+// A Call lives on the caller's stack for one invocation (tail calls included). Helper bodies take it as their
+// first argument. Inputs that a replay must reproduce (time, randomness, process ids) come from the Host.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "exec/image.h"
+#include "maps/map.h"
+
+namespace skep::exec {
+
+class Executable;
+struct Call;
+struct Failure;
+
+enum class Clock : std::uint8_t { Monotonic, Boot, Coarse, Tai, Jiffies };
+
+// What the surroundings of a run provide. The system's own answers are runtime/'s SystemHost.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual std::uint64_t now(Clock clock) noexcept = 0;  // nanoseconds; jiffies for Jiffies
+  virtual std::uint32_t random() noexcept = 0;
+  virtual std::uint64_t pid_tgid() noexcept = 0;
+  virtual std::uint64_t uid_gid() noexcept = 0;
+  virtual void comm(char (&name)[16]) noexcept = 0;
+  virtual void trace(std::string_view line) noexcept = 0;  // bpf_trace_printk
+  // A record for slot `index` of perf event array `map`: 0 or a negative errno (-ENOENT: nobody listens).
+  virtual int perf_event(maps::Map& map, std::uint64_t index, Bytes record) noexcept = 0;
+  // A copy of the packet sent to an interface by bpf_clone_redirect.
+  virtual int clone_to(std::uint32_t ifindex, bool ingress, Bytes packet) noexcept = 0;
+  // The program behind a slot of a prog array; null when it is gone.
+  virtual const Executable* program(maps::Reference reference) noexcept = 0;
+  // The map behind a slot of a map of maps; null when it is gone.
+  virtual maps::Map* map(maps::Reference reference) noexcept = 0;
+};
+
+// Where XDP_REDIRECT or TC_ACT_REDIRECT sends the packet, as the last redirect helper said.
+struct Redirect {
+  enum class Kind : std::uint8_t { None, Interface, MapEntry } kind = Kind::None;
+  std::uint32_t ifindex = 0;  // of the interface, or of the devmap's entry
+  std::uint64_t flags = 0;
+  maps::Map* map = nullptr;  // MapEntry: the dev, cpu or xsk map and the key in it
+  std::uint64_t key = 0;
+};
+
+struct Call {
+  Host& host;
+  void* context = nullptr;  // packet::XdpBuff, packet::SkBuff or plain bytes, by program->context
+  std::uint32_t context_bytes = 0;
+  const Executable* program = nullptr;  // the one running; a tail call replaces it
+  unsigned cpu = 0;                     // virtual CPU, valid when the program uses_cpu
+  std::uint32_t tail_calls = 0;
+  std::uint64_t budget = 0;  // instructions left; 0 when entered means no limit
+  Redirect redirect;
+  Failure* failure = nullptr;  // filled by an engine that stops a program; null: the caller does not want to know
+
+  // Runs BPF function `function` (the value an ld_imm64 of a function gave) as a callback: set by the engine.
+  std::uint64_t (*callback)(Call& call, std::uint64_t function, std::uint64_t a1, std::uint64_t a2, std::uint64_t a3,
+                            std::uint64_t a4, std::uint64_t a5) noexcept = nullptr;
+  void* engine = nullptr;  // the engine's own state of this run
+  bool stopped = false;    // the engine stopped the program: the return value means nothing
+};
+
+// How every helper body looks to an engine: r1 to r5 in, r0 out.
+using HelperBody = std::uint64_t (*)(Call& call, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3, std::uint64_t r4,
+                                     std::uint64_t r5) noexcept;
+
+}  // namespace skep::exec

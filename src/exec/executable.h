@@ -1,0 +1,37 @@
+// A program bound in this process: code that an engine can enter. Made by an engine from an Image and Bindings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "exec/call.h"
+#include "exec/image.h"
+
+namespace skep::exec {
+
+// How relocations are answered in this process.
+class Bindings {
+ public:
+  virtual ~Bindings() = default;
+  virtual maps::Map* map(spec::MapId id) const = 0;                // null: no such map here
+  virtual HelperBody helper(std::uint32_t id) const noexcept = 0;  // null: no body
+};
+
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  const Image& image() const noexcept { return *image_; }
+  // Runs the program; call.program must be this. The caller set call.context and holds what uses_cpu asks for.
+  std::uint64_t run(Call& call) const noexcept { return enter_(*this, call); }
+
+ protected:
+  using Enter = std::uint64_t (*)(const Executable& self, Call& call) noexcept;
+  Executable(std::shared_ptr<const Image> image, Enter enter) : image_(std::move(image)), enter_(enter) {}
+
+ private:
+  std::shared_ptr<const Image> image_;
+  Enter enter_;
+};
+
+}  // namespace skep::exec

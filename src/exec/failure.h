@@ -1,0 +1,32 @@
+// Why an engine stopped a program: what the checked policy found, or a limit that was reached.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace skep::exec {
+
+struct Failure {
+  enum class Kind : std::uint8_t {
+    None,
+    OutOfBounds,    // an access outside every live object
+    Uninitialised,  // stack bytes read before they were written
+    ReadOnly,       // a write to memory that may only be read
+    Misaligned,     // an atomic operation on an unaligned address
+    BadInstruction,
+    BadCall,  // helper without a body, call depth, callback value that is no function
+    Budget,   // the instruction budget is used up
+  };
+  Kind kind = Kind::None;
+  std::uint32_t insn = 0;     // index in the lowered image
+  std::uint64_t address = 0;  // of the access
+  std::uint32_t size = 0;     // bytes
+  std::string object;         // nearest live object: "stack of frame 1", "packet", "map flows, value 3" ...
+  std::int64_t outside = 0;   // bytes by which the access misses it: negative before, positive behind
+  std::string program;        // whose image insn indexes
+  std::string source;         // "firewall.bpf.c:42: if (ip->protocol == ...)", empty without line info
+  // One sentence with all of the above.
+  std::string text() const;
+};
+
+}  // namespace skep::exec

@@ -1,0 +1,49 @@
+// What a socket buffer program's context (struct __sk_buff) is lowered to: one packet and its metadata.
+//
+// Linear: headroom, data, tailroom in one allocation. Every field of __sk_buff that has a value outside a kernel
+// is a member; the context table in spec/ says which, exec/ rewrites accesses to them.
+// Source: struct __sk_buff in linux/bpf.h; kernel documentation networking/skbuff.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace skep::packet {
+
+struct SkBuff {
+  std::byte* data = nullptr;      // where the program's packet starts (network header for cgroup and lwt programs)
+  std::byte* data_end = nullptr;  // end of what direct access may reach
+  std::byte* data_meta = nullptr;
+  std::byte* head = nullptr;  // of the allocation
+  std::byte* end = nullptr;   // of the allocation
+  std::uint32_t len = 0;      // bytes of packet; equals data_end - data, as the buffer is linear
+  std::uint32_t pkt_type = 0;
+  std::uint32_t mark = 0;
+  std::uint32_t queue_mapping = 0;
+  std::uint32_t protocol = 0;  // network byte order, as __sk_buff shows it
+  std::uint32_t vlan_present = 0;
+  std::uint32_t vlan_tci = 0;
+  std::uint32_t vlan_proto = 0;
+  std::uint32_t priority = 0;
+  std::uint32_t ingress_ifindex = 0;
+  std::uint32_t ifindex = 0;
+  std::uint32_t tc_index = 0;
+  std::array<std::uint32_t, 5> cb{};
+  std::uint32_t hash = 0;
+  std::uint32_t tc_classid = 0;
+  std::uint32_t napi_id = 0;
+  std::uint64_t tstamp = 0;
+  std::uint8_t tstamp_type = 0;
+  std::uint64_t hwtstamp = 0;
+  std::uint32_t wire_len = 0;
+  std::uint32_t gso_segs = 0;
+  std::uint32_t gso_size = 0;
+  std::uint32_t mac_len = 0;        // bytes of link-layer header before the network header
+  std::int32_t network_offset = 0;  // of the network header from data
+  std::int32_t transport_offset = 0;
+  std::uint8_t ip_summed = 0;  // CHECKSUM_NONE 0, UNNECESSARY 1, COMPLETE 2, PARTIAL 3
+  std::uint32_t csum = 0;
+};
+
+}  // namespace skep::packet
