@@ -1,0 +1,31 @@
+// The named doors through which bytecode becomes an Image (ARCHITECTURE, walls). verify() is the verifier's;
+// an image from an authenticated host enters by receive() when hives have hosts.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/image.h"
+
+namespace skep::exec {
+
+// A program as a hive hands it on: file descriptors are already resolved, so that the imm of an ld_imm64
+// with src 1 and 5 (map) or 2 and 6 (map value) is a map id, and src is 1 or 2.
+struct Source {
+  spec::ProgType type = spec::ProgType::Unspec;
+  std::uint32_t attach_type = 0;
+  std::string name;
+  std::vector<isa::Insn> insns;
+  std::vector<Subprogram> subprograms;  // sorted by start; may be empty: then they are found by their calls
+  std::vector<SourceLine> lines;        // sorted by insn
+};
+
+// For conformance and engine tests, and for programs that run under the checked policy only. Lowers the
+// program: rewrites context accesses, collects relocations. EINVAL and a sentence naming the instruction for what no
+// engine can run: undecodable instructions, jumps out of the program, unknown helpers, context accesses the
+// type does not allow. `context` overrides the context of the program type (ContextKind::Memory: none is rewritten).
+Result<Image> assume_verified(const Source& source, std::string_view reason);
+Result<Image> assume_verified(const Source& source, ContextKind context, std::string_view reason);
+
+}  // namespace skep::exec
