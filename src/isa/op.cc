@@ -160,6 +160,13 @@ std::optional<std::int64_t> subprog_target(Op op, const Insn& insn, std::size_t 
   return static_cast<std::int64_t>(index) + 1 + insn.imm;
 }
 
+std::uint8_t stray_fields(Op op, const Insn& insn) noexcept {
+  if (op == Op::Invalid) return 0;
+  const unsigned set =
+      (insn.dst ? kDst : 0U) | (insn.src ? kSrc : 0U) | (insn.off ? kOff : 0U) | (insn.imm ? kImm : 0U);
+  return static_cast<std::uint8_t>(set & ~unsigned{form_info(op).fields} & ~unsigned{field_of(info(op).select)});
+}
+
 // ---- Legality ----
 
 std::string_view text(Illegal why) noexcept {
@@ -179,26 +186,30 @@ Illegal check(const Insn& insn, Dialect dialect) noexcept {
     return Illegal::NotInDialect;
   if (insn.dst >= kRegisters) return Illegal::BadDstRegister;
   if (insn.src >= kRegisters) return Illegal::BadSrcRegister;
-  const unsigned reserved = ~unsigned{form_info(op).fields} & ~unsigned{field_of(row.select)};
-  if ((reserved & kDst) && insn.dst) return Illegal::ReservedDst;
-  if ((reserved & kSrc) && insn.src) return Illegal::ReservedSrc;
-  if ((reserved & kOff) && insn.off) return Illegal::ReservedOff;
-  if ((reserved & kImm) && insn.imm) return Illegal::ReservedImm;
+  const unsigned stray = stray_fields(op, insn);
+  if (stray & kDst) return Illegal::ReservedDst;
+  if (stray & kSrc) return Illegal::ReservedSrc;
+  if (stray & kOff) return Illegal::ReservedOff;
+  if (stray & kImm) return Illegal::ReservedImm;
   if (writes(op, insn) & (1 << 10)) return Illegal::WritesFramePointer;
   if (op == Op::CastAddrSpace && insn.imm != 1 && insn.imm != 1 << 16) return Illegal::BadAddressSpaces;
   return Illegal::None;
 }
 
-Illegal check(std::span<const Insn> program, std::size_t index, Dialect dialect) noexcept {
-  const Insn& insn = program[index];
-  if (const Illegal why = check(insn, dialect); why != Illegal::None) return why;
-  const Op op = decode(insn);
-  if (!is_ld_imm64(op)) return Illegal::None;
+Illegal check_second_slot(std::span<const Insn> program, std::size_t index) noexcept {
   if (index + 1 >= program.size()) return Illegal::MissingSecondSlot;
   const Insn& second = program[index + 1];
   if (second.code || second.dst || second.src || second.off) return Illegal::BadSecondSlot;
+  const Op op = decode(program[index]);
   const bool used = op != Op::LdMapFd && op != Op::LdMapIdx && op != Op::LdFunc;
   return used || !second.imm ? Illegal::None : Illegal::ReservedSecondImm;
+}
+
+Illegal check(std::span<const Insn> program, std::size_t index, Dialect dialect) noexcept {
+  const Insn& insn = program[index];
+  const Illegal why = check(insn, dialect);
+  if (why != Illegal::None || !is_ld_imm64(decode(insn))) return why;
+  return check_second_slot(program, index);
 }
 
 std::string_view name(Group group) noexcept {

@@ -136,6 +136,9 @@ std::optional<std::int64_t> jump_target(Op op, const Insn& insn, std::size_t ind
 // Index of the subprogram a local call, or a load of a function's address, names; nothing for others.
 std::optional<std::int64_t> subprog_target(Op op, const Insn& insn, std::size_t index) noexcept;
 
+// Fields (kDst...) that mean nothing to `op` and yet are not zero; 0 for Op::Invalid, which has no fields.
+std::uint8_t stray_fields(Op op, const Insn& insn) noexcept;
+
 // Value of a 64-bit immediate from its two slots.
 constexpr std::uint64_t imm64(const Insn& low, const Insn& high) noexcept {
   return std::uint64_t{static_cast<std::uint32_t>(high.imm)} << 32 | static_cast<std::uint32_t>(low.imm);
@@ -154,6 +157,9 @@ std::string_view text(Illegal why) noexcept;
 Illegal check(const Insn& insn, Dialect dialect) noexcept;
 // The same for the instruction at `index` of a program, second slots of 64-bit immediates included.
 Illegal check(std::span<const Insn> program, std::size_t index, Dialect dialect) noexcept;
+
+// Of the second slot of the 64-bit immediate at `index` only.
+Illegal check_second_slot(std::span<const Insn> program, std::size_t index) noexcept;
 
 std::string_view name(Group group) noexcept;
 
