@@ -86,7 +86,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, OUTCOMES);
-  __type(key, enum outcome);
+  __type(key, __u32);  // enum outcome
   __type(value, __u64);
 } outcomes SEC(".maps");
 

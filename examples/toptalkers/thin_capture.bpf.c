@@ -1,16 +1,20 @@
 // A socket filter for a capture that stays small: of each IPv4 flow the first `whole_packets` packets are kept in full,
 // of the rest only the headers, and of what is not IPv4 nothing. The program's result is the number of bytes to keep.
-// Reads the packet the classic way, through load_half and load_word, and by bpf_skb_load_bytes.
+// Reads the packet the classic way: loads relative to the network header, wherever the socket's packets begin; a load
+// outside the packet ends the program with 0.
+#include <linux/filter.h>
+
 #include "../common/packet.h"
 
 const volatile __u32 whole_packets = 4;
+const volatile __u32 link_header = ETH_HLEN;  // bytes before the network header
 
-// The compiler's names for the packet loads that end the program with 0 when they lie outside the packet.
+unsigned long long load_byte(void* skb, unsigned long long offset) asm("llvm.bpf.load.byte");
 unsigned long long load_half(void* skb, unsigned long long offset) asm("llvm.bpf.load.half");
 unsigned long long load_word(void* skb, unsigned long long offset) asm("llvm.bpf.load.word");
 
-struct flow {
-  __u32 source;  // host order: what load_word gives
+struct flow {  // all in host order, which is what the loads give
+  __u32 source;
   __u32 destination;
   __u32 ports;
   __u32 protocol;
@@ -30,28 +34,25 @@ struct {
   __type(value, struct talk);
 } thin_flows SEC(".maps");
 
-// The ports, and by *headers the bytes up to the end of the transport header.
-static __noinline __u32 transport(struct __sk_buff* skb, const struct iphdr* ip, __u32* headers) {
-  __u32 at = ETH_HLEN + ip->ihl * 4, ports = 0;
-  __u8 offset = 0;
-  *headers = at;
-  if (bpf_ntohs(ip->frag_off) & 0x1fff) return 0;
-  if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) return 0;
-  if (bpf_skb_load_bytes(skb, at, &ports, sizeof(ports))) return 0;
-  *headers = at + sizeof(struct udphdr);
-  if (ip->protocol == IPPROTO_TCP && !bpf_skb_load_bytes(skb, at + 12, &offset, 1)) *headers = at + (offset >> 4) * 4;
-  return bpf_ntohl(ports);
+// Fills in the flow; gives the bytes from the network header to the end of the transport header.
+static __always_inline __u32 read_flow(struct __sk_buff* skb, struct flow* flow) {
+  const int ip = SKF_NET_OFF;
+  __u32 transport = (load_byte(skb, ip) & 0xf) * 4;
+  flow->protocol = load_byte(skb, ip + 9);
+  flow->source = load_word(skb, ip + 12);
+  flow->destination = load_word(skb, ip + 16);
+  if (load_half(skb, ip + 6) & 0x1fff) return transport;
+  if (flow->protocol != IPPROTO_TCP && flow->protocol != IPPROTO_UDP) return transport;
+  flow->ports = load_word(skb, ip + transport);
+  if (flow->protocol == IPPROTO_UDP) return transport + sizeof(struct udphdr);
+  return transport + (load_byte(skb, ip + transport + 12) >> 4) * 4;
 }
 
 SEC("socket")
 int thin_capture(struct __sk_buff* skb) {
-  if (load_half(skb, 12) != ETH_P_IP) return 0;
-  struct iphdr ip;
-  if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip))) return 0;
-  __u32 headers;
-  struct flow flow = {.source = load_word(skb, ETH_HLEN + 12), .destination = load_word(skb, ETH_HLEN + 16)};
-  flow.protocol = ip.protocol;
-  flow.ports = transport(skb, &ip, &headers);
+  if (skb->protocol != bpf_htons(ETH_P_IP)) return 0;
+  struct flow flow = {};
+  __u32 headers = read_flow(skb, &flow) + link_header;
 
   struct talk first = {};
   struct talk* talk = bpf_map_lookup_elem(&thin_flows, &flow);

@@ -67,7 +67,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, PROTOCOLS);
-  __type(key, enum protocol);
+  __type(key, __u32);  // enum protocol
   __type(value, struct total);
 } protocols SEC(".maps");
 
