@@ -1,0 +1,27 @@
+#include "base/thread.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace skep {
+namespace {
+
+TEST(Thread, IdIsTheKernelsAndFollowsAFork) {
+  EXPECT_EQ(thread_id(), static_cast<std::uint32_t>(::gettid()));
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(thread_id() == static_cast<std::uint32_t>(::gettid()) ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(thread_exists(static_cast<std::uint32_t>(child)));
+}
+
+TEST(Thread, ExistenceOfOddIds) {
+  EXPECT_TRUE(thread_exists(thread_id()));
+  EXPECT_FALSE(thread_exists(0));
+  EXPECT_FALSE(thread_exists(0xffffffffU));
+}
+
+}  // namespace
+}  // namespace skep
