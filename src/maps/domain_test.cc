@@ -1,0 +1,120 @@
+#include "maps/domain.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "base/cpus.h"
+
+namespace skep::maps {
+namespace {
+
+std::unique_ptr<Domain> new_domain() {
+  auto domain = Domain::create();
+  EXPECT_TRUE(domain) << domain.error().message;
+  return *std::move(domain);
+}
+
+TEST(Domain, HasASlotForEveryPossibleCpu) {
+  const auto domain = new_domain();
+  EXPECT_EQ(domain->cpus(), possible_cpus());
+}
+
+TEST(Domain, NestedLeasesShareTheThreadsSlot) {
+  const auto domain = new_domain();
+  const Cpu outer(*domain);
+  {
+    const Cpu inner(*domain);
+    EXPECT_EQ(inner.number(), outer.number());
+  }
+  const Cpu again(*domain);
+  EXPECT_EQ(again.number(), outer.number());
+}
+
+TEST(Domain, DomainsDoNotDisturbEachOther) {
+  const auto one = new_domain();
+  const auto other = new_domain();
+  const Cpu first(*one);
+  const Cpu second(*other);
+  const Cpu third(*one);
+  EXPECT_EQ(third.number(), first.number());
+  EXPECT_LT(second.number(), other->cpus());
+}
+
+// More threads than CPUs: a slot's plain counter is exact only if one thread at a time has it.
+TEST(Domain, NobodyElseHasTheSlot) {
+  const auto domain = new_domain();
+  std::vector<std::uint64_t> counters(domain->cpus());
+  std::vector<std::thread> threads;
+  constexpr int kThreads = 8;
+  constexpr int kRounds = 20000;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < kRounds; ++i) {
+        const Cpu cpu(*domain);
+        counters[cpu.number()] = counters[cpu.number()] + 1;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  std::uint64_t sum = 0;
+  for (const std::uint64_t counter : counters) sum += counter;
+  EXPECT_EQ(sum, std::uint64_t{kThreads} * kRounds);
+}
+
+TEST(Domain, ASlotWhoseHolderDiedIsTakenOver) {
+  const auto domain = new_domain();
+  for (unsigned i = 0; i < domain->cpus(); ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      (void)domain->take_cpu();
+      ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+  }
+  const Cpu cpu(*domain);
+  EXPECT_LT(cpu.number(), domain->cpus());
+}
+
+TEST(Domain, AForkedChildGetsItsOwnSlot) {
+  const auto domain = new_domain();
+  if (domain->cpus() < 2) GTEST_SKIP() << "one CPU";
+  const Cpu parent(*domain);
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(domain->take_cpu() != parent.number() ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Domain, OpensWhatCreateMadeAndNothingElse) {
+  const auto domain = new_domain();
+  const auto again = Domain::open(Fd(::dup(domain->memfd())));
+  ASSERT_TRUE(again) << again.error().message;
+  const Cpu cpu(*domain);
+  EXPECT_EQ(Cpu(**again).number(), cpu.number()) << "the same region";
+
+  EXPECT_FALSE(Domain::open(Fd(::open("/dev/null", O_RDWR))));
+  Fd unsealed(::memfd_create("x", MFD_ALLOW_SEALING));
+  EXPECT_FALSE(Domain::open(std::move(unsealed)));
+  Fd small(::memfd_create("x", MFD_ALLOW_SEALING));
+  ASSERT_EQ(::fcntl(small.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+  EXPECT_FALSE(Domain::open(std::move(small)));
+}
+
+TEST(Domain, ScribbledSlotsDoNotStopIt) {
+  const auto domain = new_domain();
+  const std::vector<std::uint8_t> noise(64 * (domain->cpus() + 1), 0xa5);
+  ASSERT_GT(::pwrite(domain->memfd(), noise.data(), noise.size(), 16), 0);
+  const Cpu cpu(*domain);
+  EXPECT_LT(cpu.number(), domain->cpus());
+}
+
+}  // namespace
+}  // namespace skep::maps

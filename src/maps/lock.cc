@@ -1,0 +1,31 @@
+#include "maps/lock.h"
+
+#include <atomic>
+
+#include "base/thread.h"
+#include "maps/patience.h"
+
+namespace skep::maps {
+
+bool lock(std::uint32_t& word) noexcept {
+  const std::uint32_t self = thread_id();
+  const std::atomic_ref<std::uint32_t> owner(word);
+  Patience patience;
+  for (;;) {
+    std::uint32_t holder = 0;
+    if (owner.compare_exchange_strong(holder, self, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    if (holder == self) return false;
+    switch (patience.wait()) {
+      case Patience::Next::Retry: break;
+      case Patience::Next::GiveUp: return false;
+      case Patience::Next::AskWhetherOwnerLives:
+        if (!thread_exists(holder) && owner.compare_exchange_strong(holder, self, std::memory_order_acquire))
+          return true;
+        break;
+    }
+  }
+}
+
+void unlock(std::uint32_t& word) noexcept { std::atomic_ref<std::uint32_t>(word).store(0, std::memory_order_release); }
+
+}  // namespace skep::maps

@@ -1,0 +1,31 @@
+// A lock in shared memory: one word that holds its owner's thread id, 0 when free.
+//
+// Taking it spins, then yields. It fails, and the operation with -EBUSY, when the caller owns it already (a signal
+// handler inside an update) or when a living owner keeps it longer than a second (a stopped process, a scribbled
+// region); an owner that no longer exists is succeeded. Nothing waits forever. Tested by: maps/lock_test.cc.
+#pragma once
+
+#include <cstdint>
+
+namespace skep::maps {
+
+bool lock(std::uint32_t& word) noexcept;
+void unlock(std::uint32_t& word) noexcept;
+
+// lock() for a scope.
+class Guard {
+ public:
+  explicit Guard(std::uint32_t& word) noexcept : word_(word), held_(lock(word)) {}
+  ~Guard() {
+    if (held_) unlock(word_);
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  explicit operator bool() const noexcept { return held_; }
+
+ private:
+  std::uint32_t& word_;
+  bool held_;
+};
+
+}  // namespace skep::maps
