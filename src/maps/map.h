@@ -16,11 +16,15 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "maps/region.h"
 #include "spec/map_spec.h"
 
 namespace skep::maps {
 
 class Domain;
+
+// The kernel's ENOTSUPP, which user space sees as errno 524. No C header has it.
+inline constexpr int kNotSupported = 524;
 
 // What a slot of a prog array or a map of maps holds, and dev/cpu map entries' programs: an object's id and
 // its generation (ids are reused late, generations never). {0, 0} is an empty slot.
@@ -90,14 +94,39 @@ class Map {
   // ---- freezing (BPF_MAP_FREEZE): no more writes from the system call side. Kept in the region.
   bool frozen() const noexcept;
   int freeze() noexcept;  // 0, -EBUSY (already frozen, or mapped writable by users), -ENOTSUPP
+  // Users' writable mappings of the memfd, which only the hive and the front ends see: +1 or -1.
+  void note_writer(int change) noexcept;
+  // Bytes of memory that the region takes now.
+  std::size_t memory_bytes() const noexcept;
+
+  // ---- bpf_for_each_map_elem. Calls `visit` for each element (of this CPU) until it returns non-zero; the element
+  // may be deleted by it. Returns how many were visited, or -EINVAL where the kind has no such iteration.
+  using Visit = std::uint64_t (*)(void* context, std::byte* key, std::byte* value) noexcept;
+  virtual std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept;
 
  protected:
-  Map(Domain& domain, const spec::MapSpec& spec, spec::MapId id) : domain_(domain), spec_(spec), id_(id) {}
+  // What a kind's constructor gets: the parts all maps have, the region opened and checked.
+  struct Parts {
+    Domain& domain;
+    spec::MapSpec spec;
+    spec::MapId id;
+    Region region;
+  };
+  explicit Map(Parts&& parts)
+      : domain_(parts.domain),
+        spec_(std::move(parts.spec)),
+        id_(parts.id),
+        region_(std::move(parts.region)),
+        fd_(region_.take_fd()) {}
 
   Domain& domain_;
   spec::MapSpec spec_;
   spec::MapId id_;
+  Region region_;
   Fd fd_;
+
+ private:
+  friend struct Maker;
 };
 
 }  // namespace skep::maps

@@ -42,7 +42,7 @@ struct MapSpec {
   std::uint32_t flags = 0;        // MapFlag bits
   std::uint64_t extra = 0;        // map_extra: hash functions of a bloom filter
   std::uint32_t numa_node = 0;
-  std::string name;  // at most 15 bytes
+  std::string name = {};  // at most 15 bytes
   std::uint32_t ifindex = 0;
   BtfId btf = BtfId::None;  // with the two type ids below: how keys and values look
   std::uint32_t btf_key_type = 0;

@@ -1,0 +1,162 @@
+#include "maps/hash_map.h"
+
+#include "maps/domain.h"
+
+namespace skep::maps {
+namespace {
+
+HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus, Slots slots, Full full) {
+  const std::size_t stride = round_up(spec.value_size, 8);
+  return {.key_size = spec.key_size,
+          .value_bytes = slots == Slots::PerCpu ? stride * cpus : spec.value_size,
+          .entries = spec.max_entries,
+          .cpus = cpus,
+          .lru = full == Full::Evict};
+}
+
+// A whole value.
+class Whole final : public HashTable::Writer {
+ public:
+  Whole(const std::byte* from, std::size_t size) noexcept : from_(from), size_(size) {}
+  void fill(std::byte* value) noexcept override { copy_in(value, from_, size_); }
+  void overwrite(std::byte* value) noexcept override { fill(value); }
+
+ private:
+  const std::byte* from_;
+  std::size_t size_;
+};
+
+// One CPU's value.
+class OneCpu final : public HashTable::Writer {
+ public:
+  OneCpu(const std::byte* from, std::size_t size, unsigned cpu, unsigned cpus) noexcept
+      : from_(from), size_(size), stride_(round_up(size, 8)), cpu_(cpu), cpus_(cpus) {}
+  void fill(std::byte* value) noexcept override {
+    clear(value, stride_ * cpus_);
+    overwrite(value);
+  }
+  void overwrite(std::byte* value) noexcept override { copy_in(value + cpu_ * stride_, from_, size_); }
+
+ private:
+  const std::byte* from_;
+  std::size_t size_;
+  std::size_t stride_;
+  unsigned cpu_;
+  unsigned cpus_;
+};
+
+// Every CPU's value, as system calls bring them.
+class AllCpus final : public HashTable::Writer {
+ public:
+  AllCpus(const std::byte* from, std::size_t size, unsigned cpus) noexcept
+      : from_(from), size_(size), stride_(round_up(size, 8)), cpus_(cpus) {}
+  void fill(std::byte* value) noexcept override {
+    for (unsigned cpu = 0; cpu < cpus_; ++cpu) copy_in(value + cpu * stride_, from_ + cpu * stride_, size_);
+  }
+  void overwrite(std::byte* value) noexcept override { fill(value); }
+
+ private:
+  const std::byte* from_;
+  std::size_t size_;
+  std::size_t stride_;
+  unsigned cpus_;
+};
+
+}  // namespace
+
+template <Slots kSlots, Full kFull>
+Result<Plan> HashMapOf<kSlots, kFull>::plan(const spec::MapSpec& spec, unsigned cpus) {
+  const HashTable::Layout layout = HashTable::layout(shape_of(spec, cpus, kSlots, kFull));
+  if (layout.bytes == 0) return fail(ENOMEM, "hash map: larger than an address space");
+  const bool sparse = (spec.flags & spec::kNoPrealloc) != 0;
+  return Plan{.header_at = 0, .bytes = layout.bytes, .resident = sparse ? kPageSize : layout.bytes};
+}
+
+template <Slots kSlots, Full kFull>
+HashMapOf<kSlots, kFull>::HashMapOf(Parts&& parts)
+    : Map(std::move(parts)),
+      cpus_(domain_.cpus()),
+      stride_(round_up(spec_.value_size, 8)),
+      table_(region_, shape_of(spec_, cpus_, kSlots, kFull)) {}
+
+template <Slots kSlots, Full kFull>
+std::byte* HashMapOf<kSlots, kFull>::lookup(const std::byte* key, unsigned cpu) noexcept {
+  if (kSlots == Slots::PerCpu && cpu >= cpus_) return nullptr;
+  std::byte* value = table_.find(key);
+  if (value == nullptr) return nullptr;
+  if (kFull == Full::Evict) table_.touch(value);
+  return kSlots == Slots::PerCpu ? value + cpu * stride_ : value;
+}
+
+template <Slots kSlots, Full kFull>
+std::byte* HashMapOf<kSlots, kFull>::lookup_percpu(const std::byte* key, unsigned cpu) noexcept {
+  return kSlots == Slots::PerCpu ? lookup(key, cpu) : nullptr;
+}
+
+template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::update(const std::byte* key, const std::byte* value, std::uint64_t flags,
+                                     unsigned cpu) noexcept {
+  if constexpr (kSlots == Slots::PerCpu) {
+    if (cpu >= cpus_) return -EINVAL;
+    OneCpu writer(value, spec_.value_size, cpu, cpus_);
+    return table_.put(key, flags, HashTable::Replace::InPlace, writer);
+  }
+  Whole writer(value, spec_.value_size);
+  return table_.put(key, flags, HashTable::Replace::NewElement, writer);
+}
+
+template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::erase(const std::byte* key) noexcept {
+  return table_.remove(key, nullptr, 0);
+}
+
+template <Slots kSlots, Full kFull>
+std::size_t HashMapOf<kSlots, kFull>::syscall_value_size() const noexcept {
+  return kSlots == Slots::PerCpu ? stride_ * cpus_ : spec_.value_size;
+}
+
+template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
+  return flags != 0 ? -EINVAL : table_.read(key, value, syscall_value_size());
+}
+
+template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::update_all(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
+  if constexpr (kSlots == Slots::One) return update(key, value, flags, 0);
+  AllCpus writer(value, spec_.value_size, cpus_);
+  return table_.put(key, flags, HashTable::Replace::InPlace, writer);
+}
+
+template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::take(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
+  return flags != 0 ? -EINVAL : table_.remove(key, value, syscall_value_size());
+}
+
+template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::next_key(const std::byte* key, std::byte* next) noexcept {
+  return table_.next_key(key, next);
+}
+
+template <Slots kSlots, Full kFull>
+std::optional<MutableBytes> HashMapOf<kSlots, kFull>::value_at(const std::byte* address) noexcept {
+  std::byte* value = table_.value_around(address);
+  if (value == nullptr) return std::nullopt;
+  if (kSlots == Slots::One) return MutableBytes(value, spec_.value_size);
+  const auto offset = static_cast<std::size_t>(address - value);
+  if (offset % stride_ >= spec_.value_size) return std::nullopt;
+  return MutableBytes(value + offset / stride_ * stride_, spec_.value_size);
+}
+
+template <Slots kSlots, Full kFull>
+std::int64_t HashMapOf<kSlots, kFull>::for_each(Visit visit, void* context, unsigned cpu) noexcept {
+  if (kSlots == Slots::PerCpu && cpu >= cpus_) return -EINVAL;
+  const std::size_t slot = kSlots == Slots::PerCpu ? cpu * stride_ : 0;
+  return table_.for_each([&](std::byte* key, std::byte* value) noexcept { return visit(context, key, value + slot); });
+}
+
+template class HashMapOf<Slots::One, Full::Refuse>;
+template class HashMapOf<Slots::PerCpu, Full::Refuse>;
+template class HashMapOf<Slots::One, Full::Evict>;
+template class HashMapOf<Slots::PerCpu, Full::Evict>;
+
+}  // namespace skep::maps

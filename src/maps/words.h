@@ -1,0 +1,68 @@
+// Bytes that several threads and processes touch at once, moved as atomic words.
+//
+// Shared memory is read while others write it. Every such access goes through an 8-byte (or 4-byte) atomic word, so
+// that a race is a mixture of old and new words and never undefined. Loads acquire and stores release: who has seen a
+// word of a reused element also sees the generation that was bumped before the reuse. On x86-64 both are plain moves.
+//
+// Shared blocks start 8-byte aligned and extend to a multiple of 8 bytes; the other side may lie anywhere.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/bytes.h"
+
+namespace skep::maps {
+
+template <class T>
+std::atomic_ref<T> word_at(std::byte* shared) noexcept {
+  return std::atomic_ref<T>(*reinterpret_cast<T*>(shared));
+}
+template <class T>
+T get(T& shared) noexcept {
+  return std::atomic_ref<T>(shared).load(std::memory_order_acquire);
+}
+template <class T>
+void set(T& shared, T value) noexcept {
+  std::atomic_ref<T>(shared).store(value, std::memory_order_release);
+}
+
+// The last, partial word of a block of `size` bytes, padded with zeros.
+inline std::uint64_t partial_word(const std::byte* from, std::size_t size) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, from, size);
+  return word;
+}
+
+inline void copy_in(std::byte* shared, const std::byte* from, std::size_t size) noexcept {
+  std::size_t at = 0;
+  for (; at + 8 <= size; at += 8)
+    word_at<std::uint64_t>(shared + at).store(load<std::uint64_t>(from + at), std::memory_order_release);
+  if (at < size)
+    word_at<std::uint64_t>(shared + at).store(partial_word(from + at, size - at), std::memory_order_release);
+}
+
+inline void copy_out(std::byte* to, std::byte* shared, std::size_t size) noexcept {
+  std::size_t at = 0;
+  for (; at + 8 <= size; at += 8) store(to + at, word_at<std::uint64_t>(shared + at).load(std::memory_order_acquire));
+  if (at < size) {
+    const std::uint64_t word = word_at<std::uint64_t>(shared + at).load(std::memory_order_acquire);
+    std::memcpy(to + at, &word, size - at);
+  }
+}
+
+inline void clear(std::byte* shared, std::size_t size) noexcept {
+  for (std::size_t at = 0; at < size; at += 8) word_at<std::uint64_t>(shared + at).store(0, std::memory_order_release);
+}
+
+// The shared block was filled by copy_in, so that its last word ends in zeros.
+inline bool equal(std::byte* shared, const std::byte* key, std::size_t size) noexcept {
+  std::size_t at = 0;
+  for (; at + 8 <= size; at += 8)
+    if (word_at<std::uint64_t>(shared + at).load(std::memory_order_acquire) != load<std::uint64_t>(key + at))
+      return false;
+  return at == size ||
+         word_at<std::uint64_t>(shared + at).load(std::memory_order_acquire) == partial_word(key + at, size - at);
+}
+
+}  // namespace skep::maps
