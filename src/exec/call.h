@@ -56,7 +56,7 @@ struct Call {
   unsigned cpu = 0;                     // virtual CPU, valid when the program uses_cpu
   std::uint32_t tail_calls = 0;
   std::uint64_t budget = 0;  // instructions left; 0 when entered means no limit
-  Redirect redirect;
+  Redirect redirect = {};
   Failure* failure = nullptr;  // filled by an engine that stops a program; null: the caller does not want to know
 
   // Runs BPF function `function` (the value an ld_imm64 of a function gave) as a callback: set by the engine.

@@ -24,6 +24,8 @@ class Executable {
   const Image& image() const noexcept { return *image_; }
   // Runs the program; call.program must be this. The caller set call.context and holds what uses_cpu asks for.
   std::uint64_t run(Call& call) const noexcept { return enter_(*this, call); }
+  // Whether `other` is run by the same engine under the same policy: then it may go on with this one's code.
+  bool same_engine(const Executable& other) const noexcept { return enter_ == other.enter_; }
 
  protected:
   using Enter = std::uint64_t (*)(const Executable& self, Call& call) noexcept;
