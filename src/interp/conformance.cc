@@ -1,0 +1,100 @@
+#include "interp/conformance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "exec/doors.h"
+#include "exec/failure.h"
+
+namespace skep::interp {
+namespace {
+
+constexpr std::uint64_t kBudget = std::uint64_t{1} << 32;
+
+// A host without surroundings.
+class EmptyHost final : public exec::Host {
+ public:
+  std::uint64_t now(exec::Clock) noexcept override { return 0; }
+  std::uint32_t random() noexcept override { return 0; }
+  std::uint64_t pid_tgid() noexcept override { return 0; }
+  std::uint64_t uid_gid() noexcept override { return 0; }
+  void comm(char (&name)[16]) noexcept override { std::ranges::fill(name, '\0'); }
+  void trace(std::string_view) noexcept override {}
+  int perf_event(maps::Map&, std::uint64_t, Bytes) noexcept override { return -ENOENT; }
+  int clone_to(std::uint32_t, bool, Bytes) noexcept override { return -ENODEV; }
+  const exec::Executable* program(maps::Reference) noexcept override { return nullptr; }
+  maps::Map* map(maps::Reference) noexcept override { return nullptr; }
+};
+
+// The helpers that vectors may call. Helper 5 is "unwind" in the runner's reference: it does nothing but give 0.
+struct TestHelper {
+  std::uint32_t id;
+  exec::HelperBody body;
+};
+constexpr TestHelper kTestHelpers[] = {
+    {5, [](exec::Call&, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+           std::uint64_t) noexcept { return std::uint64_t{0}; }},
+};
+
+class TestBindings final : public exec::Bindings {
+ public:
+  maps::Map* map(spec::MapId) const override { return nullptr; }
+  exec::HelperBody helper(std::uint32_t id) const noexcept override {
+    for (const TestHelper& helper : kTestHelpers)
+      if (helper.id == id) return helper.body;
+    return nullptr;
+  }
+};
+
+}  // namespace
+
+Result<std::vector<std::byte>> parse_hex(std::string_view text) {
+  std::vector<std::byte> bytes;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' || text[at] == '\n') {
+      ++at;
+      continue;
+    }
+    unsigned value = 0;
+    const char* from = text.data() + at;
+    const char* to = text.data() + std::min(at + 2, text.size());
+    const auto [end, error] = std::from_chars(from, to, value, 16);
+    if (error != std::errc{} || end != from + 2)
+      return fail(EINVAL, fmt::format("expected two hex digits at character {}", at));
+    bytes.push_back(static_cast<std::byte>(value));
+    at += 2;
+  }
+  return bytes;
+}
+
+Result<std::vector<isa::Insn>> parse_insns(std::span<const std::byte> bytes) {
+  if (bytes.size() % sizeof(isa::Insn))
+    return fail(EINVAL, fmt::format("{} bytes are no whole number of instructions of 8 bytes", bytes.size()));
+  std::vector<isa::Insn> insns;
+  for (std::size_t at = 0; at < bytes.size(); at += sizeof(isa::Insn))
+    insns.push_back(load<isa::Insn>(bytes.data() + at));
+  return insns;
+}
+
+Result<std::uint64_t> run_vector(std::vector<isa::Insn> insns, MutableBytes memory, Policy policy) {
+  exec::Source source;
+  source.name = "vector";
+  source.insns = std::move(insns);
+  TRY(exec::Image image, exec::assume_verified(source, exec::ContextKind::Memory, "conformance vector"));
+  TRY(const auto program, bind(std::make_shared<const exec::Image>(std::move(image)), TestBindings(), policy));
+  EmptyHost host;
+  exec::Failure failure;
+  exec::Call call{.host = host};
+  call.program = program.get();
+  call.context = memory.empty() ? nullptr : memory.data();
+  call.context_bytes = static_cast<std::uint32_t>(memory.size());
+  call.budget = kBudget;
+  call.failure = &failure;
+  const std::uint64_t r0 = program->run(call);
+  if (call.stopped) return fail(EFAULT, failure.text());
+  return r0;
+}
+
+}  // namespace skep::interp

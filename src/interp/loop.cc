@@ -1,0 +1,312 @@
+// The loop: one handler for each row of isa/opcodes.def, made by its form; dispatch jumps from handler to handler.
+#include <bit>
+#include <tuple>
+#include <type_traits>
+
+#include "base/bytes.h"
+#include "interp/machine.h"
+#include "isa/eval.h"
+#include "isa/op.h"
+
+// Labels as values are what makes dispatch cheap; all compilers we build with have them.
+#pragma GCC diagnostic ignored "-Wpedantic"
+
+namespace skep::interp {
+namespace {
+
+using exec::Failure;
+using isa::AluOp;
+using isa::AtomicOp;
+using isa::JumpOp;
+
+template <unsigned Bits>
+using Unsigned = std::conditional_t<
+    Bits == 8, std::uint8_t,
+    std::conditional_t<Bits == 16, std::uint16_t, std::conditional_t<Bits == 32, std::uint32_t, std::uint64_t>>>;
+
+constexpr std::uint64_t extended(std::int64_t imm) { return static_cast<std::uint64_t>(imm); }
+
+template <unsigned Bits>
+std::uint64_t load_bits(std::uint64_t address) {
+  return load<Unsigned<Bits>>(reinterpret_cast<const void*>(address));
+}
+template <unsigned Bits>
+void store_bits(std::uint64_t address, std::uint64_t value) {
+  store(reinterpret_cast<void*>(address), static_cast<Unsigned<Bits>>(value));
+}
+
+// What memory held before: the processor's own operations where there are some, else isa::eval in a loop.
+template <unsigned Bits>
+[[gnu::always_inline]] inline std::uint64_t exchange(AtomicOp op, std::uint64_t address, std::uint64_t operand,
+                                                     std::uint64_t r0) {
+  using T = Unsigned<Bits>;
+  T* at = reinterpret_cast<T*>(address);
+  const T value = static_cast<T>(operand);
+  if (op == AtomicOp::Add) return __atomic_fetch_add(at, value, __ATOMIC_SEQ_CST);
+  if (op == AtomicOp::Xchg) return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);
+  T old = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(at, &old, static_cast<T>(isa::eval<Bits>(op, old, operand, r0)), false,
+                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+  }
+  return old;
+}
+
+// Runs `machine` from `pc` until the frame it starts in returns. Without a machine: the table of handlers.
+template <Mode mode>
+std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3,
+                   std::uint64_t r4, std::uint64_t r5) noexcept;
+
+template <Mode mode>
+std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a1, std::uint64_t a2, std::uint64_t a3,
+                       std::uint64_t a4, std::uint64_t a5) noexcept {
+  constexpr std::uint64_t kNoMore = 1;  // what ends the helper's own loop
+  Machine& machine = *static_cast<Machine*>(call.engine);
+  if (call.stopped) return kNoMore;
+  const Code* code = machine.program->code(mode);
+  const auto start = machine.program->function(function);
+  if (!start || machine.depth + 1 >= machine.frame_limit) {
+    stop(machine, machine.at, Failure::Kind::BadCall, start ? "callbacks nested too deep" : "callback is no function");
+    return kNoMore;
+  }
+  ++machine.depth;
+  machine.frames[machine.depth].may_goto = kMayGotoLoops;
+  const std::uint64_t result = loop<mode>(&machine, code + *start, a1, a2, a3, a4, a5);
+  --machine.depth;
+  return call.stopped ? kNoMore : result;
+}
+
+#define DISPATCH                         \
+  do {                                   \
+    if constexpr (mode != Mode::Plain) { \
+      if (budget == 0) [[unlikely]]      \
+        STOP(Budget, "");                \
+      --budget;                          \
+    }                                    \
+    goto * pc->handler;                  \
+  } while (false)
+#define NEXT(slots) \
+  do {              \
+    pc += (slots);  \
+    DISPATCH;       \
+  } while (false)
+#define STOP(kind, object)                                  \
+  do {                                                      \
+    machine->budget = budget;                               \
+    return stop(*machine, pc, Failure::Kind::kind, object); \
+  } while (false)
+
+#define DST r[pc->is.dst]
+#define SRC r[pc->is.src]
+#define IMM extended(pc->is.imm)
+#define OFF extended(pc->is.off)
+
+// ---- One macro for each form. `b` is bits, `op` the AluOp, JumpOp or AtomicOp.
+#define FORM_AluImm(b, op)          \
+  DST = isa::eval<b>(op, DST, IMM); \
+  NEXT(1);
+#define FORM_AluReg(b, op)          \
+  DST = isa::eval<b>(op, DST, SRC); \
+  NEXT(1);
+#define FORM_MovImm(b, op) FORM_AluImm(b, op)
+#define FORM_MovReg(b, op) FORM_AluReg(b, op)
+#define FORM_AluUnary(b, op)      \
+  DST = isa::eval<b>(op, DST, 0); \
+  NEXT(1);
+#define FORM_CastAddrSpace(b, op) STOP(BadInstruction, "");
+#define FORM_LoadImm64(b, op) \
+  DST = pc[1].value;          \
+  NEXT(2);
+#define FORM_Load(b, op)         \
+  DST = load_bits<b>(SRC + OFF); \
+  NEXT(1);
+#define FORM_LoadSx(b, op)                                                 \
+  DST = static_cast<std::uint64_t>(isa::sext<b>(load_bits<b>(SRC + OFF))); \
+  NEXT(1);
+#define FORM_StoreImm(b, op)     \
+  store_bits<b>(DST + OFF, IMM); \
+  NEXT(1);
+#define FORM_StoreReg(b, op)     \
+  store_bits<b>(DST + OFF, SRC); \
+  NEXT(1);
+#define FORM_PacketAbs(b, op) \
+  packet_at = pc->is.imm;     \
+  LOAD_PACKET(b);
+#define FORM_PacketInd(b, op)                                                   \
+  packet_at = static_cast<std::int32_t>(static_cast<std::uint32_t>(SRC + IMM)); \
+  LOAD_PACKET(b);
+#define LOAD_PACKET(b)                                               \
+  if (load_packet(machine->call, packet_at, b / 8, r[0])) [[likely]] \
+    NEXT(1);                                                         \
+  r[0] = 0;                                                          \
+  goto leave;
+#define FORM_Atomic(b, op)            \
+  exchange<b>(op, DST + OFF, SRC, 0); \
+  NEXT(1);
+#define FORM_AtomicFetch(b, op)             \
+  SRC = exchange<b>(op, DST + OFF, SRC, 0); \
+  NEXT(1);
+#define FORM_AtomicCmpXchg(b, op)               \
+  r[0] = exchange<b>(op, DST + OFF, SRC, r[0]); \
+  NEXT(1);
+#define FORM_LoadAcquire(b, op)                                                             \
+  DST = __atomic_load_n(reinterpret_cast<const Unsigned<b>*>(SRC + OFF), __ATOMIC_ACQUIRE); \
+  NEXT(1);
+#define FORM_StoreRelease(b, op)                                                                                \
+  __atomic_store_n(reinterpret_cast<Unsigned<b>*>(DST + OFF), static_cast<Unsigned<b>>(SRC), __ATOMIC_RELEASE); \
+  NEXT(1);
+#define FORM_Goto(b, op) NEXT(1 + pc->is.off);
+#define FORM_GotoLong(b, op) NEXT(1 + pc->is.imm);
+#define FORM_MayGoto(b, op)                                                \
+  if (machine->frames[machine->depth].may_goto == 0) NEXT(1 + pc->is.off); \
+  --machine->frames[machine->depth].may_goto;                              \
+  NEXT(1);
+#define FORM_JumpImm(b, op)                              \
+  if (isa::holds<b>(op, DST, IMM)) NEXT(1 + pc->is.off); \
+  NEXT(1);
+#define FORM_JumpReg(b, op)                              \
+  if (isa::holds<b>(op, DST, SRC)) NEXT(1 + pc->is.off); \
+  NEXT(1);
+#define FORM_CallHelper(b, op)                       \
+  body = std::bit_cast<exec::HelperBody>(pc->value); \
+  goto call_helper;
+#define FORM_CallReg(b, op)             \
+  body = machine->program->helper(DST); \
+  goto call_helper;
+#define FORM_CallKfunc(b, op) STOP(BadCall, "there are no kfuncs");
+#define FORM_CallLocal(b, op) goto call_local;
+#define FORM_Exit(b, op) goto leave;
+
+template <Mode mode>
+std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3,
+                   std::uint64_t r4, std::uint64_t r5) noexcept {
+  static constexpr const void* const kTable[kHandlers] = {
+      &&L_Invalid,
+#define OP(name, ...) &&L_##name,
+#include "isa/opcodes.def"
+      &&L_MissingHelper,
+      &&L_TailCall,
+  };
+  if (!machine) return reinterpret_cast<std::uint64_t>(&kTable);
+
+  std::uint64_t r[isa::kRegisters] = {0, r1, r2, r3, r4, r5, 0, 0, 0, 0, machine->frame_pointer()};
+  const unsigned base = machine->depth;
+  [[maybe_unused]] std::uint64_t budget = machine->budget;
+  std::int64_t packet_at = 0;
+  exec::HelperBody body = nullptr;
+  DISPATCH;
+
+#define OP(name, code, select, key, form, bits, sub, group, dialect, text) L_##name : FORM_##form(bits, sub)
+#include "isa/opcodes.def"
+
+call_helper:
+  if (!body) [[unlikely]]
+    goto L_MissingHelper;
+  machine->at = pc;
+  machine->budget = budget;
+  r[0] = body(machine->call, r[1], r[2], r[3], r[4], r[5]);
+  if (machine->call.stopped) [[unlikely]]
+    return 0;
+  budget = machine->budget;
+  NEXT(1);
+
+call_local: {
+  if (machine->depth + 1 >= machine->frame_limit) [[unlikely]]
+    STOP(BadCall, "calls nested too deep");
+  Frame& frame = machine->frames[++machine->depth];
+  frame.back = pc + 1;
+  frame.saved = {r[6], r[7], r[8], r[9], r[10]};
+  frame.may_goto = kMayGotoLoops;
+  r[10] = machine->frame_pointer();
+  NEXT(1 + pc->is.imm);
+}
+
+leave:
+  if (machine->depth == base) {
+    machine->budget = budget;
+    return r[0];
+  }
+  {
+    const Frame& frame = machine->frames[machine->depth--];
+    pc = frame.back;
+    r[6] = frame.saved[0];
+    r[7] = frame.saved[1];
+    r[8] = frame.saved[2];
+    r[9] = frame.saved[3];
+    r[10] = frame.saved[4];
+    DISPATCH;
+  }
+
+L_TailCall: {
+  const exec::Executable* target = tail_target(machine->call, r[2], r[3]);
+  if (!target) NEXT(1);
+  machine->call.program = target;
+  if (!target->same_engine(*machine->program)) {
+    machine->budget = budget;
+    r[0] = run_other(*machine, *target);
+    if (machine->call.stopped) return 0;
+    budget = machine->budget;
+    goto leave;
+  }
+  machine->program = static_cast<const Program*>(target);
+  machine->frames[machine->depth].may_goto = kMayGotoLoops;
+  pc = machine->program->code(mode);
+  DISPATCH;
+}
+
+L_MissingHelper:
+  STOP(BadCall, "this helper has no body here");
+L_Invalid:
+  STOP(BadInstruction, "");
+}
+
+template <Mode mode, unsigned Frames>
+std::uint64_t run_frames(const Program& program, exec::Call& call) noexcept {
+  Frame frames[Frames];
+  alignas(16) std::byte stacks[Frames * std::size_t{isa::kStackBytes}];
+  Machine machine{
+      .call = call, .program = &program, .mode = mode, .frame_limit = Frames, .frames = frames, .stacks = stacks};
+  frames[0].may_goto = kMayGotoLoops;
+  machine.budget = call.budget ? call.budget : ~std::uint64_t{0};
+  const auto outer = std::pair(call.callback, call.engine);
+  call.callback = callback<mode>;
+  call.engine = &machine;
+  const std::uint64_t length = program.image().context == exec::ContextKind::Memory ? call.context_bytes : 0;
+  const std::uint64_t result =
+      loop<mode>(&machine, program.code(mode), reinterpret_cast<std::uint64_t>(call.context), length, 0, 0, 0);
+  std::tie(call.callback, call.engine) = outer;
+  if (call.budget) call.budget = machine.budget;
+  return result;
+}
+
+template <Mode mode>
+std::uint64_t run(const Program& program, exec::Call& call) noexcept {
+  return program.makes_tail_calls() ? run_frames<mode, kTailCallFrames>(program, call)
+                                    : run_frames<mode, isa::kMaxFrames>(program, call);
+}
+
+template <Mode mode>
+const void* const* table() noexcept {
+  return reinterpret_cast<const void* const*>(loop<mode>(nullptr, nullptr, 0, 0, 0, 0, 0));
+}
+
+}  // namespace
+
+const void* const* handlers(Mode mode) noexcept {
+  switch (mode) {
+    case Mode::Plain: return table<Mode::Plain>();
+    case Mode::Counted: return table<Mode::Counted>();
+    case Mode::Checked: return table<Mode::Checked>();
+  }
+  return nullptr;
+}
+
+std::uint64_t enter_plain(const exec::Executable& self, exec::Call& call) noexcept {
+  const auto& program = static_cast<const Program&>(self);
+  return call.budget ? run<Mode::Counted>(program, call) : run<Mode::Plain>(program, call);
+}
+
+std::uint64_t enter_checked(const exec::Executable& self, exec::Call& call) noexcept {
+  return run<Mode::Checked>(static_cast<const Program&>(self), call);
+}
+
+}  // namespace skep::interp

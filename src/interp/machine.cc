@@ -1,0 +1,75 @@
+#include "interp/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "packet/sk_buff.h"
+
+namespace skep::interp {
+namespace {
+
+// Offsets from which LD_ABS and LD_IND count from the network and the link-layer header (linux/filter.h).
+constexpr std::int64_t kNetworkOffset = -0x100000;
+constexpr std::int64_t kLinkOffset = -0x200000;
+
+// "file:line: text" of the line that instruction `insn` belongs to.
+std::string source_of(const exec::Image& image, std::uint32_t insn) {
+  const auto behind = std::ranges::upper_bound(image.lines, insn, {}, &exec::SourceLine::insn);
+  if (behind == image.lines.begin()) return {};
+  const exec::SourceLine& line = *std::prev(behind);
+  return fmt::format("{}:{}: {}", line.file, line.line, line.text);
+}
+
+}  // namespace
+
+std::uint64_t stop(Machine& machine, const Code* pc, exec::Failure::Kind kind, std::string_view object) noexcept {
+  machine.call.stopped = true;
+  exec::Failure* failure = machine.call.failure;
+  if (!failure) return 0;
+  const exec::Image& image = machine.program->image();
+  failure->kind = kind;
+  failure->insn = machine.program->index_of(pc, machine.mode);
+  failure->object = object;
+  failure->program = image.name;
+  failure->source = source_of(image, failure->insn);
+  return 0;
+}
+
+const exec::Executable* tail_target(exec::Call& call, std::uint64_t map, std::uint64_t index) noexcept {
+  if (call.tail_calls >= isa::kMaxTailCalls) return nullptr;
+  const auto key = static_cast<std::uint32_t>(index);
+  const maps::Reference reference =
+      reinterpret_cast<maps::Map*>(map)->reference(reinterpret_cast<const std::byte*>(&key));
+  if (reference == maps::Reference{}) return nullptr;
+  const exec::Executable* target = call.host.program(reference);
+  if (target) ++call.tail_calls;
+  return target;
+}
+
+std::uint64_t run_other(Machine& machine, const exec::Executable& target) noexcept {
+  exec::Call& call = machine.call;
+  if (call.budget) call.budget = std::max<std::uint64_t>(machine.budget, 1);
+  const std::uint64_t result = target.run(call);
+  if (call.budget) machine.budget = call.budget;
+  return result;
+}
+
+bool load_packet(const exec::Call& call, std::int64_t offset, unsigned bytes, std::uint64_t& value) noexcept {
+  const auto& skb = *static_cast<const packet::SkBuff*>(call.context);
+  const std::int64_t network = skb.network_offset;
+  std::int64_t at = offset;
+  std::int64_t lowest = 0;
+  if (offset < 0) {
+    if (offset < kLinkOffset) return false;
+    at = offset >= kNetworkOffset ? network + offset - kNetworkOffset
+                                  : network - std::int64_t{skb.mac_len} + offset - kLinkOffset;
+    lowest = skb.head - skb.data;
+  }
+  if (at < lowest || at + bytes > skb.data_end - skb.data) return false;
+  value = 0;
+  for (unsigned i = 0; i < bytes; ++i) value = value << 8 | std::to_integer<std::uint64_t>(skb.data[at + i]);
+  return true;
+}
+
+}  // namespace skep::interp

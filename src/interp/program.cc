@@ -1,0 +1,118 @@
+#include "interp/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "isa/op.h"
+
+namespace skep::interp {
+namespace {
+
+using exec::Relocation;
+using isa::Op;
+
+constexpr std::uint32_t kTailCall = 12;          // id of bpf_tail_call
+constexpr std::uint32_t kRegisterCallIds = 256;  // helpers that a call through a register can reach
+
+bool uses(const exec::Image& image, Op op) {
+  return std::ranges::any_of(image.insns, [&](const isa::Insn& insn) { return isa::decode(insn) == op; });
+}
+
+Result<std::uint64_t> value_address(maps::Map& map, const Relocation& relocation) {
+  const std::byte* base = map.direct_value();
+  if (!base) return fail(EINVAL, fmt::format("map {} has no values with a fixed address", relocation.id));
+  if (relocation.offset >= map.spec().value_size)
+    return fail(EINVAL, fmt::format("offset {} is outside the {} bytes of map {}", relocation.offset,
+                                    map.spec().value_size, relocation.id));
+  return reinterpret_cast<std::uint64_t>(base) + relocation.offset;
+}
+
+}  // namespace
+
+Program::Program(std::shared_ptr<const exec::Image> image, Policy policy)
+    : Executable(std::move(image), policy == Policy::Plain ? enter_plain : enter_checked), policy_(policy) {}
+
+Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image> image, const exec::Bindings& bindings,
+                                               Policy policy) {
+  std::unique_ptr<Program> program(new Program(std::move(image), policy));
+  TRY_VOID(program->relocate(bindings));
+  if (policy == Policy::Plain) {
+    program->translate(Mode::Plain);
+    program->translate(Mode::Counted);
+  } else {
+    program->translate(Mode::Checked);
+  }
+  return program;
+}
+
+Result<> Program::relocate(const exec::Bindings& bindings) {
+  const auto& insns = image().insns;
+  values_.resize(insns.size());
+  for (std::size_t i = 0; i < insns.size(); ++i) {
+    const Op op = isa::decode(insns[i]);
+    if (op == Op::LdImm64) values_[i] = isa::imm64(insns[i], insns[i + 1]);
+    if (op == Op::LdFunc)
+      values_[i] = function_value(static_cast<std::uint64_t>(*isa::subprog_target(op, insns[i], i)));
+    i += isa::slots(op) - 1;
+  }
+  for (const Relocation& relocation : image().relocations) {
+    std::uint64_t& value = values_[relocation.insn];
+    if (relocation.kind == Relocation::Kind::Helper) {
+      value = std::bit_cast<std::uint64_t>(bindings.helper(relocation.id));
+      makes_tail_calls_ |= relocation.id == kTailCall;
+      continue;
+    }
+    maps::Map* map = bindings.map(spec::MapId{relocation.id});
+    if (!map)
+      return fail(ENOENT,
+                  fmt::format("map {}, which instruction {} uses, is not there", relocation.id, relocation.insn));
+    if (std::ranges::find(maps_, map) == maps_.end()) maps_.push_back(map);
+    value = reinterpret_cast<std::uint64_t>(map);
+    if (relocation.kind == Relocation::Kind::MapValue) {
+      TRY(value, value_address(*map, relocation));
+    }
+  }
+  if (uses(image(), Op::CallReg))
+    for (std::uint32_t id = 0; id < kRegisterCallIds; ++id) helpers_.push_back(bindings.helper(id));
+  return {};
+}
+
+void Program::translate(Mode mode) {
+  const auto& insns = image().insns;
+  auto& codes = codes_[static_cast<std::size_t>(mode)];
+  codes.resize(insns.size());
+  for (std::size_t i = 0; i < insns.size(); ++i) {
+    codes[i] = translate(mode, i);
+    if (!isa::is_ld_imm64(isa::decode(insns[i]))) continue;
+    codes[i + 1] = {.handler = nullptr, .value = values_[i]};
+    ++i;
+  }
+}
+
+Code Program::translate(Mode mode, std::size_t index) const noexcept {
+  const isa::Insn& insn = image().insns[index];
+  const Op op = isa::decode(insn);
+  const auto handler = [&](auto which) { return handlers(mode)[static_cast<std::size_t>(which)]; };
+  if (op != Op::CallHelper)
+    return {.handler = handler(op), .is = {.dst = insn.dst, .src = insn.src, .off = insn.off, .imm = insn.imm}};
+  if (insn.imm == kTailCall) return {.handler = handler(Extra::TailCall), .value = 0};
+  if (values_[index] == 0) return {.handler = handler(Extra::MissingHelper), .value = 0};
+  return {.handler = handler(op), .value = values_[index]};
+}
+
+std::optional<std::uint32_t> Program::function(std::uint64_t value) const noexcept {
+  const std::uint64_t insn = value ^ kFunctionTag;
+  const auto& subprograms = image().subprograms;
+  const auto found = std::ranges::lower_bound(subprograms, insn, {}, &exec::Subprogram::start);
+  if (found == subprograms.end() || found->start != insn) return {};
+  return static_cast<std::uint32_t>(insn);
+}
+
+Result<std::unique_ptr<exec::Executable>> bind(std::shared_ptr<const exec::Image> image, const exec::Bindings& bindings,
+                                               Policy policy) {
+  return Program::bind(std::move(image), bindings, policy);
+}
+
+}  // namespace skep::interp
