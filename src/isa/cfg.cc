@@ -65,7 +65,7 @@ Cfg Builder::build() {
   connect();
   for (Subprog& subprog : cfg_.subprogs) walk(subprog);
   find_unreachable();
-  std::ranges::stable_sort(cfg_.flaws, {}, &Flaw::insn);
+  std::ranges::sort(cfg_.flaws, {}, [](const Flaw& flaw) { return std::pair(flaw.insn, flaw.kind); });
   return std::move(cfg_);
 }
 

@@ -74,7 +74,7 @@ struct Cfg {
   std::vector<Block> blocks;
   std::vector<Subprog> subprogs;
   std::vector<BlockId> block_of;  // by slot
-  std::vector<Flaw> flaws;        // in program order
+  std::vector<Flaw> flaws;        // in program order, then in the order of flaw.def
 
   // The subprogram that starts at `insn`, if one does.
   const Subprog* subprog_at(std::size_t insn) const noexcept;
