@@ -23,6 +23,18 @@ constexpr std::array kProgTypes{
 #undef PROG_TYPE
 };
 
+constexpr std::array kAttachTypes{
+#define ATTACH_TYPE(id, Name, text) Row{AttachType::Name, #text},
+#include "spec/attach_types.def"
+#undef ATTACH_TYPE
+};
+
+constexpr std::array kLinkTypes{
+#define LINK_TYPE(id, Name, text) Row{LinkType::Name, #text},
+#include "spec/link_types.def"
+#undef LINK_TYPE
+};
+
 template <class T>
 std::string_view name_in(const auto& rows, T type) noexcept {
   for (const Row<T>& row : rows)
@@ -42,6 +54,9 @@ std::optional<T> find(const auto& rows, auto same) noexcept {
 std::string_view name(MapType type) noexcept { return name_in(kMapTypes, type); }
 std::string_view name(ProgType type) noexcept { return name_in(kProgTypes, type); }
 
+std::string_view name(AttachType type) noexcept { return name_in(kAttachTypes, type); }
+std::string_view name(LinkType type) noexcept { return name_in(kLinkTypes, type); }
+
 std::optional<MapType> map_type(std::uint32_t number) noexcept {
   return find<MapType>(kMapTypes, [&](const auto& row) { return static_cast<std::uint32_t>(row.type) == number; });
 }
@@ -53,6 +68,16 @@ std::optional<MapType> map_type(std::string_view text) noexcept {
 }
 std::optional<ProgType> prog_type(std::string_view text) noexcept {
   return find<ProgType>(kProgTypes, [&](const auto& row) { return row.text == text; });
+}
+std::optional<AttachType> attach_type(std::uint32_t number) noexcept {
+  return find<AttachType>(kAttachTypes,
+                          [&](const auto& row) { return static_cast<std::uint32_t>(row.type) == number; });
+}
+std::optional<AttachType> attach_type(std::string_view text) noexcept {
+  return find<AttachType>(kAttachTypes, [&](const auto& row) { return row.text == text; });
+}
+std::optional<LinkType> link_type(std::uint32_t number) noexcept {
+  return find<LinkType>(kLinkTypes, [&](const auto& row) { return static_cast<std::uint32_t>(row.type) == number; });
 }
 
 }  // namespace skep::spec

@@ -77,9 +77,8 @@ enum ProgFlag : std::uint32_t {
 };
 enum LogLevel : std::uint32_t { kLogBranches = 1, kLogStates = 2, kLogStats = 4, kLogFixed = 8 };
 
-// Instructions a program may have: without CAP_BPF, and with it (for the verifier's total of visited ones too).
+// Instructions a program may have without CAP_BPF; with it isa::kMaxInsns.
 inline constexpr std::uint32_t kMaxInsnsUnprivileged = 4096;
-inline constexpr std::uint32_t kMaxInsns = 1'000'000;
 
 // ---- BPF_PROG_TEST_RUN: flags
 enum TestRunFlag : std::uint32_t {
@@ -166,9 +165,6 @@ inline constexpr std::uint32_t kRingbufBusyBit = 1U << 31;
 inline constexpr std::uint32_t kRingbufDiscardBit = 1U << 30;
 inline constexpr std::uint32_t kRingbufHdrBytes = 8;
 enum TimerFlag : std::uint64_t { kTimerAbs = 1U << 0, kTimerCpuPin = 1U << 1 };
-inline constexpr std::uint32_t kMaxTailCalls = 33;
 inline constexpr std::uint32_t kMaxLoops = 1U << 23;  // bpf_loop
-inline constexpr std::uint32_t kMaxFrames = 8;
-inline constexpr std::uint32_t kStackBytes = 512;
 
 }  // namespace skep::spec
