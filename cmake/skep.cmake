@@ -54,3 +54,13 @@ function(skep_test name)
   target_compile_definitions(${name} PRIVATE SKEP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SKEP_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
 endfunction()
+
+# What ThreadSanitizer is for: the folders with threads and shared memory, and no others, to keep its build short.
+function(skep_tsan_tests)
+  add_custom_target(tsan_tests)
+  foreach(folder IN LISTS ARGN)
+    if(TARGET skep_${folder}_test)
+      add_dependencies(tsan_tests skep_${folder}_test)
+    endif()
+  endforeach()
+endfunction()
