@@ -27,11 +27,24 @@ consteval bool rows_clash() {
 static_assert(!rows_clash());
 static_assert(kOps <= 256);
 
+// Where detail::word() has the field.
+consteval std::uint8_t shift_of(Select select) { return select == Select::Imm ? 32 : select == Select::Off ? 16 : 0; }
+consteval std::uint32_t mask_of(Select select) {
+  switch (select) {
+    case Select::Whole: return 0;
+    case Select::Src: return 0xf;
+    case Select::Off: return 0xffff;
+    case Select::Imm: return 0xffffffff;
+  }
+  return 0;
+}
+
 consteval std::array<detail::CodeSlot, 256> code_slots() {
   std::array<detail::CodeSlot, 256> slots{};
   for (const OpInfo& row : std::span(kRows).subspan(1)) {
     auto& slot = slots[row.code];
-    slot.select = row.select;
+    slot.mask = mask_of(row.select);
+    slot.shift = shift_of(row.select);
     slot.span = std::max<std::uint16_t>(slot.span, static_cast<std::uint16_t>(row.key + 1));
   }
   std::uint16_t base = 0;
@@ -51,27 +64,11 @@ consteval std::array<Op, detail::kKeys> ops_by_key() {
   return ops;
 }
 
-// ---- Forms ----
-
-// Registers as a form names them: r0-r10 by bit, and the two fields above.
-using Roles = std::uint32_t;
-constexpr Roles R0 = 1, R6 = 1 << 6, kArguments = 0x3e, kCallerSaved = 0x3e, D = 1 << 16, S = 1 << 17;
-
-struct FormInfo {
-  std::uint8_t fields;
-  Roles reads;
-  Roles writes;
-};
-constexpr FormInfo kForms[] = {
-#define FORM(name, fields, reads, writes) {fields, reads, writes},
-#include "isa/forms.def"
-};
-constexpr const FormInfo& form_info(Op op) { return kForms[std::to_underlying(kRows[std::to_underlying(op)].form)]; }
-
-RegisterSet registers(Roles roles, const Insn& insn) {
-  Roles set = roles & 0x7ff;
-  if (roles & D) set |= 1U << insn.dst;
-  if (roles & S) set |= 1U << insn.src;
+// The registers that `roles` of forms.def are in `insn`.
+RegisterSet registers(std::uint32_t roles, const Insn& insn) {
+  std::uint32_t set = roles & 0x7ff;
+  if (roles & detail::D) set |= 1U << insn.dst;
+  if (roles & detail::S) set |= 1U << insn.src;
   return static_cast<RegisterSet>(set & 0x7ff);
 }
 
@@ -101,44 +98,6 @@ Insn encode(Op op) noexcept {
     case Select::Imm: insn.imm = row.key; break;
   }
   return insn;
-}
-
-bool is_call(Op op) noexcept {
-  const Form f = form(op);
-  return f == Form::CallHelper || f == Form::CallLocal || f == Form::CallKfunc || f == Form::CallReg;
-}
-
-bool is_conditional_jump(Op op) noexcept {
-  const Form f = form(op);
-  return f == Form::JumpImm || f == Form::JumpReg || f == Form::MayGoto;
-}
-
-bool is_jump(Op op) noexcept { return is_conditional_jump(op) || form(op) == Form::Goto || form(op) == Form::GotoLong; }
-
-bool is_terminator(Op op) noexcept {
-  const Form f = form(op);
-  return f == Form::Goto || f == Form::GotoLong || f == Form::Exit;
-}
-
-bool is_atomic(Op op) noexcept {
-  const Form f = form(op);
-  return f >= Form::Atomic && f <= Form::StoreRelease;
-}
-
-bool reads_memory(Op op) noexcept {
-  const Form f = form(op);
-  return f == Form::Load || f == Form::LoadSx || (is_atomic(op) && f != Form::StoreRelease);
-}
-
-bool writes_memory(Op op) noexcept {
-  const Form f = form(op);
-  return f == Form::StoreImm || f == Form::StoreReg || (is_atomic(op) && f != Form::LoadAcquire);
-}
-
-unsigned access_bytes(Op op) noexcept {
-  const Form f = form(op);
-  const bool accesses = reads_memory(op) || writes_memory(op) || f == Form::PacketAbs || f == Form::PacketInd;
-  return accesses ? bits(op) / 8 : 0;
 }
 
 bool is_sign_extending(Op op) noexcept {

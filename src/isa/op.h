@@ -52,6 +52,17 @@ enum class Select : std::uint8_t { Whole, Src, Off, Imm };
 using RegisterSet = std::uint16_t;
 inline constexpr std::uint8_t kDst = 1, kSrc = 2, kOff = 4, kImm = 8;
 
+// Traits of a form. kEnds: never falls through.
+inline constexpr std::uint8_t kJumps = 1, kEnds = 2, kCalls = 4, kReadsMemory = 8, kWritesMemory = 16, kIsAtomic = 32,
+                              kReadsPacket = 64;
+
+struct FormInfo {
+  std::uint8_t fields;  // that carry a meaning (kDst...)
+  std::uint8_t traits;
+  std::uint32_t reads;  // registers: bits 0-10, and two for the fields
+  std::uint32_t writes;
+};
+
 struct OpInfo {
   std::string_view name;
   std::string_view text;  // see opcodes.def
@@ -70,32 +81,28 @@ extern const std::array<OpInfo, kOps> kOpInfo;
 inline const OpInfo& info(Op op) noexcept { return kOpInfo[std::to_underlying(op)]; }
 
 namespace detail {
-struct CodeSlot {  // a code byte's stretch of kOpByKey
+struct CodeSlot {  // a code byte's stretch of kOpByKey, and how to find the key
   std::uint16_t base;
   std::uint16_t span;
-  Select select;
+  std::uint32_t mask;  // of word() >> shift
+  std::uint8_t shift;
 };
 inline constexpr std::size_t kKeys = 2048;  // room for all stretches; op.cc checks that it suffices
 extern const std::array<CodeSlot, 256> kCodeSlots;
 extern const std::array<Op, kKeys> kOpByKey;
-}  // namespace detail
 
-// The field `select` names, as decode() compares it.
-constexpr std::uint32_t key_of(Select select, const Insn& insn) noexcept {
-  switch (select) {
-    case Select::Whole: return 0;
-    case Select::Src: return insn.src;
-    case Select::Off: return static_cast<std::uint16_t>(insn.off);
-    case Select::Imm: return static_cast<std::uint32_t>(insn.imm);
-  }
-  return 0;
+// The fields a Select can name, side by side, so that picking one takes no branch.
+constexpr std::uint64_t word(const Insn& insn) noexcept {
+  return std::uint64_t{static_cast<std::uint32_t>(insn.imm)} << 32 |
+         std::uint64_t{static_cast<std::uint16_t>(insn.off)} << 16 | insn.src;
 }
+}  // namespace detail
 
 // The operation `insn` is. Looks only at what tells operations apart: other reserved fields are check()'s
 // concern. The second slot of a 64-bit immediate is Op::Invalid by itself.
 inline Op decode(const Insn& insn) noexcept {
-  const detail::CodeSlot slot = detail::kCodeSlots[insn.code];
-  const std::uint32_t key = key_of(slot.select, insn);
+  const detail::CodeSlot& slot = detail::kCodeSlots[insn.code];
+  const std::uint32_t key = static_cast<std::uint32_t>(detail::word(insn) >> slot.shift) & slot.mask;
   return key < slot.span ? detail::kOpByKey[slot.base + key] : Op::Invalid;
 }
 
@@ -104,7 +111,17 @@ Insn encode(Op op) noexcept;
 
 // ---- What an operation is ----
 
+namespace detail {
+inline constexpr std::uint32_t R0 = 1, R6 = 1 << 6, kArguments = 0x3e, kCallerSaved = 0x3e, D = 1 << 16, S = 1 << 17;
+inline constexpr FormInfo kForms[] = {
+#define FORM(name, fields, reads, writes, traits) {fields, traits, reads, writes},
+#include "isa/forms.def"
+};
+}  // namespace detail
+
 inline Form form(Op op) noexcept { return info(op).form; }
+inline const FormInfo& form_info(Op op) noexcept { return detail::kForms[std::to_underlying(form(op))]; }
+inline bool has(Op op, unsigned traits) noexcept { return form_info(op).traits & traits; }  // any of them
 inline unsigned bits(Op op) noexcept { return info(op).bits; }
 inline AluOp alu_op(Op op) noexcept { return static_cast<AluOp>(info(op).sub); }           // of Alu*, Mov* forms
 inline JumpOp jump_op(Op op) noexcept { return static_cast<JumpOp>(info(op).sub); }        // of Jump* forms
@@ -112,14 +129,23 @@ inline AtomicOp atomic_op(Op op) noexcept { return static_cast<AtomicOp>(info(op
 
 inline bool is_ld_imm64(Op op) noexcept { return form(op) == Form::LoadImm64; }
 inline unsigned slots(Op op) noexcept { return is_ld_imm64(op) ? 2 : 1; }
-bool is_call(Op op) noexcept;              // helper, subprogram, kfunc or register
-bool is_conditional_jump(Op op) noexcept;  // may also fall through; may_goto is one
-bool is_jump(Op op) noexcept;              // conditional or not; calls and exit are none
-bool is_terminator(Op op) noexcept;        // never falls through: goto, gotol, exit
-bool is_atomic(Op op) noexcept;            // read-modify-write, load-acquire, store-release
-bool reads_memory(Op op) noexcept;         // through a register; packet loads not
-bool writes_memory(Op op) noexcept;
-unsigned access_bytes(Op op) noexcept;   // of a memory or packet access; else 0
+// helper, subprogram, kfunc or register
+inline bool is_call(Op op) noexcept { return has(op, kCalls); }
+// conditional or not; calls and exit are none
+inline bool is_jump(Op op) noexcept { return has(op, kJumps); }
+// may also fall through; may_goto is one
+inline bool is_conditional_jump(Op op) noexcept { return is_jump(op) && !has(op, kEnds); }
+// never falls through: goto, gotol, exit
+inline bool is_terminator(Op op) noexcept { return has(op, kEnds); }
+// read-modify-write, load-acquire, store-release
+inline bool is_atomic(Op op) noexcept { return has(op, kIsAtomic); }
+// through a register; packet loads not
+inline bool reads_memory(Op op) noexcept { return has(op, kReadsMemory); }
+inline bool writes_memory(Op op) noexcept { return has(op, kWritesMemory); }
+// of a memory or packet access; else 0
+inline unsigned access_bytes(Op op) noexcept {
+  return has(op, kReadsMemory | kWritesMemory | kReadsPacket) ? bits(op) / 8 : 0;
+}
 bool is_sign_extending(Op op) noexcept;  // sign-extending loads and moves
 
 // ---- What an instruction does ----
