@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <bit>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <sstream>
@@ -97,7 +98,12 @@ TEST(Disasm, IllegalInstructionsPrintAsInLinux) {
 
 constexpr char kLicense[] = "GPL";
 
-std::string verifier_log(const std::vector<Insn>& program) {
+struct Loaded {
+  int fd;
+  std::string log;
+};
+
+Loaded load(const std::vector<Insn>& program) {
   std::string log(1 << 20, '\0');
   bpf_attr attr;
   std::memset(&attr, 0, sizeof attr);
@@ -109,9 +115,8 @@ std::string verifier_log(const std::vector<Insn>& program) {
   attr.log_size = static_cast<std::uint32_t>(log.size());
   attr.log_buf = std::bit_cast<std::uint64_t>(log.data());
   const long fd = syscall(__NR_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
-  if (fd >= 0) close(static_cast<int>(fd));
   log.resize(log.find('\0'));
-  return log;
+  return {static_cast<int>(fd), log};
 }
 
 // The lines below "Live regs before insn:", which list the whole program: "  3: .12...6789 (b7) r0 = 1".
@@ -163,7 +168,9 @@ class ClockName : public Names {
 
 TEST(Disasm, AgreesWithTheRunningVerifierOnEveryInstruction) {
   const std::vector<Insn> program = every_instruction();
-  const auto lines = listed(verifier_log(program));
+  const auto [fd, log] = load(program);
+  EXPECT_LT(fd, 0);  // it is listed, then refused for reading registers that hold nothing
+  const auto lines = listed(log);
   if (lines.empty()) GTEST_SKIP() << "no bpf(2) here, or a kernel that does not list programs in its log";
   EXPECT_GE(lines.size(), kOps - 14);
   for (const auto& [index, line] : lines) {
@@ -171,6 +178,104 @@ TEST(Disasm, AgreesWithTheRunningVerifierOnEveryInstruction) {
     print(ours, program, index, ClockName(), {.index = Show::No});
     EXPECT_EQ(ours, line + '\n') << index;
   }
+}
+
+// ---- bpftool, on what the kernel made of a program ----
+
+int array_map() {
+  bpf_attr attr;
+  std::memset(&attr, 0, sizeof attr);
+  attr.map_type = BPF_MAP_TYPE_ARRAY;
+  attr.key_size = 4;
+  attr.value_size = 64;
+  attr.max_entries = 1;
+  return static_cast<int>(syscall(__NR_bpf, BPF_MAP_CREATE, &attr, sizeof attr));
+}
+
+// Fills `info` and the translated instructions of the program.
+std::vector<Insn> translated(int fd, bpf_prog_info& info) {
+  std::vector<Insn> insns(4096);
+  std::memset(&info, 0, sizeof info);
+  info.xlated_prog_len = static_cast<std::uint32_t>(insns.size() * sizeof(Insn));
+  info.xlated_prog_insns = std::bit_cast<std::uint64_t>(insns.data());
+  bpf_attr attr;
+  std::memset(&attr, 0, sizeof attr);
+  attr.info.bpf_fd = static_cast<std::uint32_t>(fd);
+  attr.info.info_len = sizeof info;
+  attr.info.info = std::bit_cast<std::uint64_t>(&info);
+  if (syscall(__NR_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof attr) != 0) return {};
+  insns.resize(info.xlated_prog_len / sizeof(Insn));
+  return insns;
+}
+
+std::string output_of(const std::string& command) {
+  std::string out;
+  FILE* const pipe = popen(command.c_str(), "r");
+  if (!pipe) return out;
+  for (char buffer[4096]; const std::size_t n = fread(buffer, 1, sizeof buffer, pipe);) out.append(buffer, n);
+  pclose(pipe);
+  return out;
+}
+
+// The kernel's symbols name helpers and subprograms; here only the rest is compared: "call x#5" becomes "call #5",
+// "call pc+3#x" becomes "call pc+3".
+std::string without_names(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line); out += line + '\n') {
+    const std::size_t call = line.find("call "), hash = line.find('#');
+    if (call == std::string::npos || hash == std::string::npos) continue;
+    if (line.substr(call + 5, 2) == "pc")
+      line.resize(hash);
+    else
+      line.erase(call + 5, hash - call - 5);
+  }
+  return out;
+}
+
+TEST(Disasm, AgreesWithBpftoolOnALoadedProgram) {
+  const int map = geteuid() == 0 ? array_map() : -1;
+  if (map < 0) GTEST_SKIP() << "no right to bpf(2) here";
+  auto program = assemble(R"(
+      r0 = 0
+      r6 = r1
+      w2 = -5
+      r1 = 0x1122334455667788
+      r3 = map[counters][0]+8
+      *(u64 *)(r10 -8) = 7
+      *(u32 *)(r10 -12) = r2
+      r2 = *(u64 *)(r10 -8)
+      r2 s>>= 3
+      r2 = be64 r2
+      lock *(u64 *)(r10 -8) += r2
+      r1 = atomic_fetch_or((u32 *)(r10 -8), r1)
+      r0 = atomic64_cmpxchg((u64 *)(r10 -8), r0, r2)
+      if w2 s< 0xffffffff goto past
+      if r2 & r1 goto past
+past: r0 = *(u16 *)skb[12]
+      r1 = map[counters]
+      r2 = r10
+      r2 += -12
+      call #1
+      call other
+      exit
+other: r0 = 3
+      exit
+)");
+  ASSERT_TRUE(program) << program.error().message;
+  for (Insn& insn : program->insns)
+    if (decode(insn) == Op::LdMapFd || decode(insn) == Op::LdMapValue) insn.imm = map;
+  const auto [fd, log] = load(program->insns);
+  ASSERT_GE(fd, 0) << log;
+  bpf_prog_info info;
+  const auto insns = translated(fd, info);
+  const std::string theirs =
+      output_of("bpftool prog dump xlated id " + std::to_string(info.id) + " opcodes 2>/dev/null");
+  close(fd);
+  close(map);
+  if (theirs.empty()) GTEST_SKIP() << "no bpftool here";
+  const std::string ours = disassemble(insns, no_names(), {.stage = Stage::Translated, .bytes = Show::Yes});
+  EXPECT_EQ(without_names(ours), without_names(theirs));
 }
 
 }  // namespace

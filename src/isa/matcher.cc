@@ -10,18 +10,25 @@
 
 namespace skep::isa {
 
-PatternSet::PatternSet(std::vector<Pattern> patterns) : patterns_(std::move(patterns)) {
+PatternSet::PatternSet(std::vector<FormText> texts) : texts_(std::move(texts)) {
+  for (const FormText& form : texts_) patterns_.push_back(parse_pattern(form.op, form.text));
   for (const Pattern& pattern : patterns_)
     by_first_[static_cast<unsigned char>(pattern.pieces.front().text.front())].push_back(&pattern);
 }
 
+namespace {
+
+std::vector<FormText> kernel_forms() {
+  std::vector<FormText> forms;
+  for (std::size_t i = 1; i < kOps; ++i) forms.push_back({static_cast<Op>(i), std::string(kOpInfo[i].text)});
+  return forms;
+}
+
+}  // namespace
+
 const PatternSet& patterns(Syntax syntax) {
-  static const PatternSet kernel([] {
-    std::vector<Pattern> all;
-    for (std::size_t i = 1; i < kOps; ++i) all.push_back(parse_pattern(static_cast<Op>(i), kOpInfo[i].text));
-    return all;
-  }());
-  static const PatternSet mnemonic(mnemonic_patterns());
+  static const PatternSet kernel(kernel_forms());
+  static const PatternSet mnemonic(mnemonic_forms());
   return syntax == Syntax::Kernel ? kernel : mnemonic;
 }
 

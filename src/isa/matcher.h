@@ -36,19 +36,29 @@ struct Parsed {
   std::optional<Reference> reference;  // its insn is not set
 };
 
+// A form of an operation, in the language of opcodes.def.
+struct FormText {
+  Op op;
+  std::string text;
+};
+
 // All forms of a syntax, found by the first character of a line.
 class PatternSet {
  public:
-  explicit PatternSet(std::vector<Pattern> patterns);
+  explicit PatternSet(std::vector<FormText> texts);
+  PatternSet(const PatternSet&) = delete;  // patterns point into the texts
+  PatternSet& operator=(const PatternSet&) = delete;
+
   const std::vector<const Pattern*>& starting_with(char c) const { return by_first_[static_cast<unsigned char>(c)]; }
   const std::vector<Pattern>& all() const { return patterns_; }
 
  private:
+  std::vector<FormText> texts_;
   std::vector<Pattern> patterns_;
   std::array<std::vector<const Pattern*>, 256> by_first_;
 };
 const PatternSet& patterns(Syntax syntax);
-std::vector<Pattern> mnemonic_patterns();  // mnemonics.cc
+std::vector<FormText> mnemonic_forms();  // mnemonics.cc
 
 // The instruction `line` is, if `code` is given one with that code byte; else what was found and expected.
 Result<Parsed> match(std::string_view line, Syntax syntax, std::optional<std::uint8_t> code);

@@ -1,9 +1,8 @@
 // The mnemonics of the ubpf family, derived from the rows of opcodes.def: "add32 %r1, 5" is Add32Imm because its
-// operation is Add, its width 32 and its form AluImm. What a row's name does not give is in kOperands, by form.
+// operation is Add, its width 32 and its form AluImm.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 
 #include "isa/matcher.h"
 
@@ -100,18 +99,17 @@ std::string line(Op op) {
 
 }  // namespace
 
-std::vector<Pattern> mnemonic_patterns() {
-  static std::deque<std::string> lines;  // patterns point into them
-  std::vector<Pattern> all;
+std::vector<FormText> mnemonic_forms() {
+  std::vector<FormText> forms;
   const auto add = [&](Op op, std::string text) {
-    if (!text.empty()) all.push_back(parse_pattern(op, lines.emplace_back(std::move(text))));
+    if (!text.empty()) forms.push_back({op, std::move(text)});
   };
   for (std::size_t i = 1; i < kOps; ++i) {
     const Op op = static_cast<Op>(i);
     add(op, line(op));
-    if (info(op).code == encode(Op::Swap16).code) add(op, "b" + line(op));  // bswap16 is swap16
+    if (info(op).code == info(Op::Swap16).code) add(op, "b" + line(op));  // bswap16 is swap16
   }
-  return all;
+  return forms;
 }
 
 }  // namespace skep::isa
