@@ -1,0 +1,86 @@
+#include "engines.h"
+
+#include <algorithm>
+
+#include "bytecode.h"
+#include "exec/doors.h"
+#include "exec/failure.h"
+#include "interp/interp.h"
+
+extern "C" {
+#define PROGRAM(name)                                       \
+  std::uint64_t native_##name(void* memory, std::uint64_t); \
+  void prepare_##name(void* memory, std::uint64_t);
+#include "programs.def"
+#undef PROGRAM
+}
+
+namespace skep::bench {
+namespace {
+
+// The programs call no helpers and have no surroundings.
+class NoHost final : public exec::Host {
+ public:
+  std::uint64_t now(exec::Clock) noexcept override { return 0; }
+  std::uint32_t random() noexcept override { return 0; }
+  std::uint64_t pid_tgid() noexcept override { return 0; }
+  std::uint64_t uid_gid() noexcept override { return 0; }
+  void comm(char (&name)[16]) noexcept override { std::ranges::fill(name, '\0'); }
+  void trace(std::string_view) noexcept override {}
+  int perf_event(maps::Map&, std::uint64_t, Bytes) noexcept override { return -ENOENT; }
+  int clone_to(std::uint32_t, bool, Bytes) noexcept override { return -ENODEV; }
+  const exec::Executable* program(maps::Reference) noexcept override { return nullptr; }
+  maps::Map* map(maps::Reference) noexcept override { return nullptr; }
+};
+
+class NoBindings final : public exec::Bindings {
+ public:
+  maps::Map* map(spec::MapId) const override { return nullptr; }
+  exec::HelperBody helper(std::uint32_t) const noexcept override { return nullptr; }
+};
+
+Result<std::uint64_t> interpret(const exec::Executable& executable, MutableBytes memory) {
+  NoHost host;
+  exec::Failure failure;
+  exec::Call call{.host = host};
+  call.program = &executable;
+  call.context = memory.data();
+  call.context_bytes = static_cast<std::uint32_t>(memory.size());
+  call.failure = &failure;
+  const std::uint64_t r0 = executable.run(call);
+  if (call.stopped) return fail(EFAULT, failure.text());
+  return r0;
+}
+
+}  // namespace
+
+std::vector<Program> programs() {
+  return {
+#define PROGRAM(name) {#name, native_##name, prepare_##name},
+#include "programs.def"
+#undef PROGRAM
+  };
+}
+
+Result<Runner> Runner::load(const Program& program) {
+  Runner runner(program);
+  exec::Source source;
+  source.name = program.name;
+  TRY(source.insns, read_bytecode(std::string(BENCH_OBJECTS "/") + program.name + ".bpf.o"));
+  TRY(exec::Image made, exec::assume_verified(source, exec::ContextKind::Memory, "benchmark of our own"));
+  const auto image = std::make_shared<const exec::Image>(std::move(made));
+  TRY(runner.plain_, interp::bind(image, NoBindings(), interp::Policy::Plain));
+  TRY(runner.checked_, interp::bind(image, NoBindings(), interp::Policy::Checked));
+  return runner;
+}
+
+Result<std::uint64_t> Runner::run(Form form, MutableBytes memory) const {
+  switch (form) {
+    case Form::Native: return program_.native(memory.data(), memory.size());
+    case Form::Plain: return interpret(*plain_, memory);
+    case Form::Checked: return interpret(*checked_, memory);
+  }
+  return fail(EINVAL, "no such form");
+}
+
+}  // namespace skep::bench
