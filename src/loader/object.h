@@ -1,0 +1,77 @@
+// An object file on its way into whatever answers this thread's bpf(2): a hive or the kernel.
+//
+// A thin wrapper over libbpf (1.1): it opens (after elf_check), lets initial values be set, loads everything the
+// object has, and hands out descriptors. What libbpf says is kept and shown with an error only. Programs in sections of
+// no known type are listed and not loaded. Ownership: descriptors are the object's and live as long as it.
+// Threads: one at a time per object; the log is kept per thread. Tested by: loader/object_test.cc, fuzz/object_fuzz.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "loader/elf_check.h"
+
+namespace skep::loader {
+
+struct Program {
+  std::string name, section;
+  std::uint32_t type = 0;  // BPF_PROG_TYPE_*; 0: the section's name says no type
+  std::uint32_t attach_type = 0;
+};
+
+struct Map {
+  std::string name;
+  std::uint32_t type = 0, key_size = 0, value_size = 0, max_entries = 0, flags = 0;
+  std::uint32_t key_type = 0, value_type = 0;  // BTF ids; 0: none
+  // Global data: the section it is (".rodata", ".bss", ".data.mine"), else empty.
+  std::string section;
+};
+
+struct OpenOptions {
+  BtfCheck check_btf = nullptr;  // asked about .BTF before libbpf reads it
+  std::string target_btf;        // file to resolve CO-RE relocations against; empty: the running kernel's
+};
+
+class Object {
+ public:
+  // Errors: ENOENT and the like for the file, ENOEXEC for its contents.
+  static Result<Object> open(const std::string& path, const OpenOptions& options);
+  static Result<Object> open(Bytes file, const std::string& name, const OpenOptions& options);
+  ~Object();
+  Object(Object&&) noexcept;
+  Object& operator=(Object&&) noexcept;
+
+  const std::vector<Program>& programs() const { return programs_; }
+  const std::vector<Map>& maps() const { return maps_; }
+  Bytes btf() const;  // raw; empty when there is none
+
+  // Index of the program called `name`; of the only one that can be loaded when `name` is empty. The errors say
+  // which there are. ENOENT.
+  Result<std::size_t> find_program(const std::string& name) const;
+  // Index of a map by its name, or of global data by its section. ENOENT, and which there are.
+  Result<std::size_t> find_map(const std::string& name) const;
+
+  // The contents that a global data map will be created with; empty for other maps and after load().
+  MutableBytes initial_value(std::size_t map);
+
+  // Creates maps and loads every program of known type. On failure the message has what libbpf and the other side said,
+  // and the code is its errno.
+  Result<> load();
+
+  int program_fd(std::size_t program) const;  // negative when not loaded
+  int map_fd(std::size_t map) const;
+
+ private:
+  struct Handle;
+  explicit Object(std::unique_ptr<Handle> handle);
+  void list();
+  std::unique_ptr<Handle> handle_;
+  std::vector<Program> programs_;
+  std::vector<Map> maps_;
+};
+
+}  // namespace skep::loader

@@ -1,0 +1,75 @@
+#include "loader/object.h"
+
+#include <bpf/bpf.h>
+
+#include "loader/testing_source.h"
+
+namespace skep::loader {
+namespace {
+
+Object opened() {
+  Result<Object> object = Object::open(test_object(), "dir/test.bpf.o", {});
+  EXPECT_TRUE(object) << object.error().message;
+  return *std::move(object);
+}
+
+TEST(Object, ListsWhatIsThere) {
+  const Object object = opened();
+  ASSERT_EQ(object.programs().size(), 3U);
+  EXPECT_EQ(object.programs()[0].name, "first");
+  EXPECT_EQ(object.programs()[0].type, std::uint32_t{BPF_PROG_TYPE_XDP});
+  EXPECT_EQ(object.programs()[2].type, 0U);
+  ASSERT_TRUE(object.find_map("flows"));
+  const Map& flows = object.maps()[*object.find_map("flows")];
+  EXPECT_EQ(flows.value_size, 8U);
+  EXPECT_NE(flows.value_type, 0U);
+  ASSERT_TRUE(object.find_map(".rodata"));
+  EXPECT_EQ(object.maps()[*object.find_map(".rodata")].name, "test.rodata");
+  EXPECT_GT(object.btf().size(), 24U);
+}
+
+TEST(Object, ErrorsSayWhatIsThere) {
+  const Object object = opened();
+  EXPECT_EQ(object.find_program("fourth").error().message,
+            "dir/test.bpf.o: no program \"fourth\"; this object has: first (xdp), second (socket), third "
+            "(nonsense/of/mine)");
+  EXPECT_NE(object.find_program("").error().message.find("several programs: choose one with --prog"),
+            std::string::npos);
+  EXPECT_NE(object.find_program("third").error().message.find("names no program type"), std::string::npos);
+  EXPECT_NE(object.find_map("flaws").error().message.find("this object has: flows"), std::string::npos);
+}
+
+TEST(Object, InitialValuesAreTheSources) {
+  Object object = opened();
+  const MutableBytes value = object.initial_value(*object.find_map(".rodata"));
+  ASSERT_GE(value.size(), 8U);
+  EXPECT_EQ(load<std::uint64_t>(value.data()), 7U);
+  EXPECT_TRUE(object.initial_value(*object.find_map("flows")).empty());
+}
+
+TEST(Object, EveryTruncationIsRefused) {
+  const Bytes whole = test_object();
+  for (std::size_t size = 0; size < whole.size(); size += 64) {
+    Result<Object> object = Object::open(whole.first(size), "cut.o", {});
+    ASSERT_FALSE(object) << size;
+    EXPECT_EQ(object.error().code, ENOEXEC);
+  }
+}
+
+TEST(Object, LoadsIntoTheKernel) {
+  if (::geteuid() != 0) GTEST_SKIP() << "loading into the kernel takes root";
+  Object object = opened();
+  store(object.initial_value(*object.find_map(".rodata")).data(), std::uint64_t{100});
+  Result<> loaded = object.load();
+  if (!loaded && loaded.error().code == EPERM) GTEST_SKIP() << loaded.error().message;
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_GE(object.program_fd(0), 0);
+  EXPECT_LT(object.program_fd(2), 0);
+  const std::uint32_t key = 0;
+  std::vector<std::byte> value(object.maps()[*object.find_map(".rodata")].value_size);
+  ASSERT_EQ(bpf_map_lookup_elem(object.map_fd(*object.find_map(".rodata")), &key, value.data()), 0);
+  EXPECT_EQ(load<std::uint64_t>(value.data()), 100U);
+}
+
+}  // namespace
+}  // namespace skep::loader
