@@ -1,0 +1,65 @@
+// The ring buffer of maps/ringbuf.h.
+//
+//   0                     consumer page: u64 position up to which everything was read
+//   1 page                producer page: u64 position up to which everything is reserved
+//   2 pages               data, 2 x max_entries bytes
+//   behind                header page with the producers' lock
+//
+// Positions count bytes and never wrap; a record starts at data + (position & (max_entries - 1)) and is contiguous. A
+// record's header is {u32 length with a busy and a discard bit, u32 page of the header}. Room is what neither the
+// consumer's position nor the oldest record still being written forbids, so that a consumer (whose page users write)
+// cannot make producers overwrite each other. Threads: producers reserve under a lock and write without it; one
+// consumer. Tested by: maps/ring_map_test.cc.
+#pragma once
+
+#include "maps/ringbuf.h"
+
+namespace skep::maps {
+
+class RingMap final : public RingBuf {
+ public:
+  static Result<Plan> plan(const spec::MapSpec& spec, unsigned cpus);
+  explicit RingMap(Parts&& parts);
+
+  std::byte* reserve(std::uint64_t size, std::uint64_t flags) noexcept override;
+  void submit(std::byte* record, std::uint64_t flags) noexcept override;
+  void discard(std::byte* record, std::uint64_t flags) noexcept override;
+  int output(const std::byte* data, std::uint64_t size, std::uint64_t flags) noexcept override;
+  std::uint64_t query(std::uint64_t flags) const noexcept override;
+  int wakeup_fd() const noexcept override { return wakeup_.get(); }
+  int drain(void (*consume)(void* context, Bytes record), void* context) noexcept override;
+
+  int update(const std::byte*, const std::byte*, std::uint64_t, unsigned) noexcept override { return -kNotSupported; }
+  int erase(const std::byte*) noexcept override { return -kNotSupported; }
+  int next_key(const std::byte*, std::byte*) noexcept override { return -kNotSupported; }
+  std::optional<MutableBytes> value_at(const std::byte* address) noexcept override;
+  std::size_t mmap_bytes() const noexcept override;
+
+ private:
+  struct Record {
+    std::uint32_t length;
+    std::uint32_t page;
+  };
+  struct State {  // in Header::kind
+    std::uint32_t lock;
+    std::uint32_t reserved;
+    std::uint64_t pending;  // position of the oldest record that is being written
+  };
+
+  std::uint64_t& consumer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region_.data()); }
+  std::uint64_t& producer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region_.data() + kPageSize); }
+  std::byte* data() const noexcept { return region_.data() + 2 * kPageSize; }
+  Record& record_at(std::uint64_t position) const noexcept {
+    return *reinterpret_cast<Record*>(data() + (position & mask_ & ~std::uint64_t{7}));
+  }
+  State& state() const noexcept { return *reinterpret_cast<State*>(region_.header().kind); }
+
+  std::uint64_t advance_pending(std::uint64_t end) noexcept;
+  void commit(std::byte* record, std::uint64_t flags, std::uint32_t bits) noexcept;
+  void wake() noexcept;
+
+  std::uint64_t mask_;
+  Fd wakeup_;
+};
+
+}  // namespace skep::maps
