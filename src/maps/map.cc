@@ -3,9 +3,14 @@
 #include <sys/stat.h>
 
 #include "maps/array_map.h"
+#include "maps/device_map.h"
 #include "maps/domain.h"
 #include "maps/hash_map.h"
 #include "maps/kinds.h"
+#include "maps/lpm_trie.h"
+#include "maps/map_hash.h"
+#include "maps/queue_map.h"
+#include "maps/ring_map.h"
 #include "maps/words.h"
 
 namespace skep::maps {
@@ -36,8 +41,11 @@ struct Maker {
 
  private:
   template <class Class>
-  std::unique_ptr<Map> handle(Region region) {
-    return std::unique_ptr<Map>(new Class(Map::Parts{domain, spec, id, std::move(region)}));
+  Result<std::unique_ptr<Map>> handle(Region region) {
+    auto map = std::make_unique<Class>(Map::Parts{domain, spec, id, std::move(region)});
+    if constexpr (requires { map->wakeup_fd(); })
+      if (map->wakeup_fd() < 0) return fail(EMFILE, "ring buffer: no descriptor to wake its consumer with");
+    return map;
   }
 };
 
