@@ -24,7 +24,7 @@ constexpr Kind kKinds[] = {
 // What one kernel allocation holds, and what surrounds an element of each kind in it: these bound key and value sizes.
 constexpr std::uint64_t kMostAllocation = 4U << 20;
 constexpr std::uint64_t kHashElement = 48;
-constexpr std::uint64_t kTrieNode = 40;
+constexpr std::uint64_t kTrieNode = 24;  // 40 before Linux 6.13
 constexpr std::uint64_t kMostPrefixBytes = 256;
 constexpr std::uint64_t kMostPerCpuBytes = 32U << 10;
 constexpr std::uint32_t kPage = 4096;
@@ -101,12 +101,13 @@ Result<> check_flags(const MapSpec& spec, const Kind& kind) {
   if ((flags & kSyscallAccess) == kSyscallAccess) return refuse(spec, EINVAL, "both BPF_F_RDONLY and BPF_F_WRONLY");
   if ((flags & kNumaNode) != 0 && !memory_node_online(spec.numa_node))
     return refuse(spec, EINVAL, "memory node " + std::to_string(spec.numa_node) + " is not online");
-  if (lru && (flags & kNoPrealloc) != 0 && (flags & ~(kind.flags | kNoPrealloc)) == 0)
+  // What the family knows but LRU maps cannot do has an answer of its own, unless something else is wrong as well.
+  const bool program_both = (flags & kProgramAccess) == kProgramAccess;
+  if (lru && (flags & kNoPrealloc) != 0 && (flags & ~(kind.flags | kNoPrealloc | kNumaNode)) == 0 && !program_both)
     return refuse(spec, kNotSupported, "BPF_F_NO_PREALLOC is not for LRU maps");
   if (const std::uint32_t extra = flags & ~kind.flags; extra != 0)
     return refuse(spec, EINVAL, "flag " + std::to_string(std::bit_floor(extra)) + " is not for this type");
-  if ((flags & kProgramAccess) == kProgramAccess)
-    return refuse(spec, EINVAL, "both BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG");
+  if (program_both) return refuse(spec, EINVAL, "both BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG");
   if (lru && (flags & kNoCommonLru) != 0 && (flags & kNumaNode) != 0)
     return refuse(spec, EINVAL, "BPF_F_NO_COMMON_LRU excludes BPF_F_NUMA_NODE");
   if (kind.family == Family::Trie && (flags & kNoPrealloc) == 0)

@@ -1,0 +1,203 @@
+// BPF_MAP_CREATE's checks: one table, put to validate() and to the running kernel.
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+
+#include "base/cpus.h"
+#include "maps/subjects.h"
+
+namespace skep::maps {
+namespace {
+
+using enum spec::MapType;
+using spec::MapSpec;
+using spec::MapType;
+
+struct Row {
+  const char* what;
+  MapSpec spec;
+  int error;  // 0 or a negative errno
+};
+
+constexpr std::uint32_t kPage = 4096;
+
+MapSpec of(MapType type, std::uint32_t key, std::uint32_t value, std::uint32_t entries, std::uint32_t flags = 0) {
+  return {.type = type, .key_size = key, .value_size = value, .max_entries = entries, .flags = flags};
+}
+
+MapSpec with_extra(MapSpec spec, std::uint64_t extra) {
+  spec.extra = extra;
+  return spec;
+}
+
+MapSpec on_node(MapSpec spec, std::uint32_t node) {
+  spec.flags |= spec::kNumaNode;
+  spec.numa_node = node;
+  return spec;
+}
+
+// The smallest legal map of each kind that needs no inner map.
+const MapSpec kLegal[] = {
+    of(Hash, 4, 4, 2),           of(Array, 4, 4, 2),         of(ProgArray, 4, 4, 2),
+    of(PerfEventArray, 4, 4, 2), of(PercpuHash, 4, 4, 2),    of(PercpuArray, 4, 4, 2),
+    of(LruHash, 4, 4, 2),        of(LruPercpuHash, 4, 4, 2), of(LpmTrie, 8, 4, 2, spec::kNoPrealloc),
+    of(Devmap, 4, 4, 2),         of(DevmapHash, 4, 4, 2),    of(Cpumap, 4, 4, 2),
+    of(Ringbuf, 0, 0, kPage),    of(Queue, 0, 4, 2),         of(Stack, 0, 4, 2),
+    of(BloomFilter, 0, 4, 2)};
+
+// Every size rule at its edges.
+const Row kSizes[] = {
+    {"hash without key", of(Hash, 0, 4, 2), -EINVAL},
+    {"hash without value", of(Hash, 4, 0, 2), -EINVAL},
+    {"hash of no entries", of(Hash, 4, 4, 0), -EINVAL},
+    {"hash, odd sizes", of(Hash, 3, 5, 7), 0},
+    {"hash, key of 512 bytes", of(Hash, 512, 4, 2), 0},
+    {"hash, key and value of nearly 4 MiB", of(Hash, 4, (4U << 20) - 48 - 5, 1, spec::kNoPrealloc), 0},
+    {"hash, key and value of 4 MiB", of(Hash, 4, (4U << 20) - 48 - 4, 1, spec::kNoPrealloc), -E2BIG},
+    {"hash, more than 2^31 entries", of(Hash, 4, 4, (1U << 31) + 1, spec::kNoPrealloc), -E2BIG},
+    {"array, key of 8", of(Array, 8, 4, 2), -EINVAL},
+    {"array, key of 3", of(Array, 3, 4, 2), -EINVAL},
+    {"array without value", of(Array, 4, 0, 2), -EINVAL},
+    {"array of no entries", of(Array, 4, 4, 0), -EINVAL},
+    {"array, value of 2^31", of(Array, 4, 1U << 31, 1), -E2BIG},
+    {"percpu array, value of 32 KiB", of(PercpuArray, 4, 32U << 10, 1), 0},
+    {"percpu array, value beyond 32 KiB", of(PercpuArray, 4, (32U << 10) + 1, 1), -E2BIG},
+    {"percpu hash, value of 32 KiB", of(PercpuHash, 4, 32U << 10, 1), 0},
+    {"percpu hash, value beyond 32 KiB", of(PercpuHash, 4, (32U << 10) + 1, 1), -E2BIG},
+    {"lru percpu hash, value beyond 32 KiB", of(LruPercpuHash, 4, (32U << 10) + 1, 1), -E2BIG},
+    {"prog array, value of 8", of(ProgArray, 4, 8, 2), -EINVAL},
+    {"prog array, key of 8", of(ProgArray, 8, 4, 2), -EINVAL},
+    {"perf event array, value of 8", of(PerfEventArray, 4, 8, 2), -EINVAL},
+    {"lpm, key without data", of(LpmTrie, 4, 4, 2, spec::kNoPrealloc), -EINVAL},
+    {"lpm, one byte of data", of(LpmTrie, 5, 4, 2, spec::kNoPrealloc), 0},
+    {"lpm, 256 bytes of data", of(LpmTrie, 260, 4, 2, spec::kNoPrealloc), 0},
+    {"lpm, 257 bytes of data", of(LpmTrie, 261, 4, 2, spec::kNoPrealloc), -EINVAL},
+    {"lpm without value", of(LpmTrie, 8, 0, 2, spec::kNoPrealloc), -EINVAL},
+    {"lpm, value of 4 MiB", of(LpmTrie, 8, 4U << 20, 2, spec::kNoPrealloc), -EINVAL},
+    {"lpm, the largest value of all releases", of(LpmTrie, 8, (4U << 20) - 256 - 40, 2, spec::kNoPrealloc), 0},
+
+    {"lpm of no entries", of(LpmTrie, 8, 4, 0, spec::kNoPrealloc), -EINVAL},
+    {"lpm, preallocated", of(LpmTrie, 8, 4, 2), -EINVAL},
+    {"devmap with programs", of(Devmap, 4, 8, 2), 0},
+    {"devmap, value of 5", of(Devmap, 4, 5, 2), -EINVAL},
+    {"devmap, value of 12", of(Devmap, 4, 12, 2), -EINVAL},
+    {"devmap, key of 8", of(Devmap, 8, 4, 2), -EINVAL},
+    {"devmap of no entries", of(Devmap, 4, 4, 0), -EINVAL},
+    {"devmap hash with programs", of(DevmapHash, 4, 8, 2), 0},
+    {"devmap hash, key of 8", of(DevmapHash, 8, 4, 2), -EINVAL},
+    {"cpumap with programs", of(Cpumap, 4, 8, 2), 0},
+    {"cpumap, value of 16", of(Cpumap, 4, 16, 2), -EINVAL},
+    {"cpumap of no entries", of(Cpumap, 4, 4, 0), -EINVAL},
+    {"cpumap of all CPUs there can be", of(Cpumap, 4, 4, most_cpus()), 0},
+    {"cpumap of more", of(Cpumap, 4, 4, most_cpus() + 1), -E2BIG},
+    {"ring buffer with key", of(Ringbuf, 4, 0, kPage), -EINVAL},
+    {"ring buffer with value", of(Ringbuf, 0, 4, kPage), -EINVAL},
+    {"ring buffer of nothing", of(Ringbuf, 0, 0, 0), -EINVAL},
+    {"ring buffer of 3 pages", of(Ringbuf, 0, 0, 3 * kPage), -EINVAL},
+    {"ring buffer of half a page", of(Ringbuf, 0, 0, kPage / 2), -EINVAL},
+    {"queue with key", of(Queue, 4, 4, 2), -EINVAL},
+    {"queue without value", of(Queue, 0, 0, 2), -EINVAL},
+    {"queue of no entries", of(Queue, 0, 4, 0), -EINVAL},
+    {"queue, value of 4 MiB", of(Queue, 0, 4U << 20, 1), 0},
+    {"queue, value beyond 4 MiB", of(Queue, 0, (4U << 20) + 1, 1), -E2BIG},
+    {"stack with key", of(Stack, 4, 4, 2), -EINVAL},
+    {"bloom filter with key", of(BloomFilter, 4, 4, 2), -EINVAL},
+    {"bloom filter without value", of(BloomFilter, 0, 0, 2), -EINVAL},
+    {"bloom filter of no entries", of(BloomFilter, 0, 4, 0), -EINVAL},
+    {"bloom filter, 15 functions", with_extra(of(BloomFilter, 0, 4, 2), 15), 0},
+    {"bloom filter, 16 functions", with_extra(of(BloomFilter, 0, 4, 2), 16), -EINVAL},
+    {"hash with extra", with_extra(of(Hash, 4, 4, 2), 1), -EINVAL},
+    {"array with extra", with_extra(of(Array, 4, 4, 2), 1), -EINVAL},
+    {"memory node that is not there", on_node(of(Hash, 4, 4, 2), 1000), -EINVAL},
+    {"memory node 0", on_node(of(Hash, 4, 4, 2), 0), 0},
+    {"memory node 0, percpu hash", on_node(of(PercpuHash, 4, 4, 2), 0), -EINVAL},
+    {"memory node 0, percpu array", on_node(of(PercpuArray, 4, 4, 2), 0), -EINVAL},
+    {"memory node 0, percpu lists", on_node(of(LruHash, 4, 4, 2, spec::kNoCommonLru), 0), -EINVAL},
+    {"no such type", of(MapType{33333}, 4, 4, 2), -EINVAL},
+    {"type 0", of(Unspec, 4, 4, 2), -EINVAL},
+};
+
+class CreateTest : public testing::Test {
+ protected:
+  void check(const Row& row) const {
+    std::unique_ptr<Subject> map;
+    EXPECT_EQ(Ours::create(*domain_, row.spec, map), row.error) << "ours: " << row.what;
+    if (kernel_) {
+      EXPECT_EQ(Kernels::create(row.spec, map), row.error) << "kernel: " << row.what;
+    }
+  }
+
+  std::unique_ptr<Domain> domain_ = *Domain::create();
+  bool kernel_ = Kernels::available();
+};
+
+TEST_F(CreateTest, LegalMaps) {
+  for (const MapSpec& spec : kLegal) check({std::string(name(spec.type)).c_str(), spec, 0});
+}
+
+TEST_F(CreateTest, Sizes) {
+  for (const Row& row : kSizes) check(row);
+}
+
+// Every flag, and every pair of flags, on every kind: the kernel is the table.
+TEST_F(CreateTest, FlagsAsTheKernel) {
+  if (!kernel_) GTEST_SKIP() << "no bpf(2) here";
+  // Not asked: flags that the hive resolves to descriptors before a map's spec exists, and those of kinds that are not
+  // here.
+  constexpr std::uint32_t kElsewhere = spec::kVtypeBtfObjFd | spec::kTokenFd | spec::kPathFd;
+  for (const MapSpec& legal : kLegal) {
+    for (std::uint32_t one = 0; one < 20; ++one) {
+      for (std::uint32_t two = one; two < 20; ++two) {
+        MapSpec spec = legal;
+        spec.flags |= 1U << one | 1U << two;
+        if ((spec.flags & kElsewhere) != 0) continue;
+        std::unique_ptr<Subject> map;
+        const int theirs = Kernels::create(spec, map);
+        EXPECT_EQ(Ours::create(*domain_, spec, map), theirs)
+            << name(spec.type) << " with flags 0x" << std::hex << spec.flags;
+      }
+    }
+  }
+}
+
+// Which kinds may be inside a map of maps.
+TEST_F(CreateTest, InnerMaps) {
+  for (const MapType outer : {ArrayOfMaps, HashOfMaps}) {
+    for (const MapSpec& inner : kLegal) {
+      const MapSpec spec = of(outer, 4, 4, 2);
+      std::unique_ptr<Subject> map;
+      const int ours = Ours::create(*domain_, spec, map, &inner);
+      EXPECT_EQ(ours, inner.type == ProgArray ? -kNotSupported : 0) << name(inner.type);
+      if (!kernel_) continue;
+      std::unique_ptr<Subject> template_map;
+      ASSERT_EQ(Kernels::create(inner, template_map), 0);
+      EXPECT_EQ(ours, Kernels::create(spec, map, static_cast<Kernels&>(*template_map).fd())) << name(inner.type);
+    }
+    const MapSpec nested = of(ArrayOfMaps, 4, 4, 2);
+    std::unique_ptr<Subject> map;
+    EXPECT_EQ(Ours::create(*domain_, of(outer, 4, 4, 2), map, &nested), -EINVAL);
+    EXPECT_EQ(Ours::create(*domain_, of(outer, 4, 4, 2), map), -EBADF);
+    EXPECT_EQ(Ours::create(*domain_, of(outer, 4, 8, 2), map, &kLegal[0]), -EINVAL);
+    if (kernel_) {
+      EXPECT_EQ(Kernels::create(of(outer, 4, 4, 2), map), -EBADF);
+    }
+  }
+}
+
+TEST_F(CreateTest, TheKernelsAdjustmentsShow) {
+  const auto devmap = Map::create(*domain_, of(Devmap, 4, 4, 2), spec::MapId{1});
+  ASSERT_TRUE(devmap);
+  EXPECT_EQ((*devmap)->spec().flags, spec::kRdonlyProg);
+  const auto lru =
+      Map::create(*domain_, of(LruHash, 4, 4, 2 * domain_->cpus() + 1, spec::kNoCommonLru), spec::MapId{1});
+  ASSERT_TRUE(lru);
+  EXPECT_EQ((*lru)->spec().max_entries % domain_->cpus(), 0U);
+}
+
+TEST_F(CreateTest, MessagesNameTheMapAndWhatWasExpected) {
+  MapSpec spec = of(Array, 8, 4, 2);
+  spec.name = "counters";
+  EXPECT_EQ(validate(spec, nullptr).error().message, "map 'counters' of type array: key_size must be 4, is 8");
+}
+
+}  // namespace
+}  // namespace skep::maps
