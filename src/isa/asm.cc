@@ -188,6 +188,7 @@ Result<std::size_t> Assembler::find_label(const Pending& pending) const {
   if (syntax_ == Syntax::Mnemonic && pending.fixup.name == "exit")
     if (const auto at = first_exit()) return *at;
   std::vector<std::string_view> names;
+  names.reserve(result_.labels.size());
   for (const Label& known : result_.labels) names.emplace_back(known.name);
   return error(pending.line, "found label \"{}\", expected {}", pending.fixup.name,
                names.empty() ? "a distance, as no labels are there" : fmt::format("one of {}", fmt::join(names, ", ")));

@@ -192,9 +192,8 @@ TEST(Cfg, ReversePostOrderIsTopologicalWithoutLoops) {
 // Hostile shapes that a careless search would take quadratic time for.
 TEST(Cfg, LongProgramsTakeLinearTime) {
   constexpr int kCalls = 250'000;
-  std::vector<Insn> insns;
-  for (int i = 0; i < kCalls; ++i) insns.push_back({0x85, 0, 1, 0, kCalls - 1});  // each calls another one-liner
-  for (int i = 0; i < kCalls; ++i) insns.push_back(encode(Op::Exit));
+  std::vector<Insn> insns(kCalls, Insn{0x85, 0, 1, 0, kCalls - 1});  // each calls another one-liner
+  insns.resize(std::size_t{kCalls} * 2, encode(Op::Exit));
   const Cfg cfg = make_cfg(insns);
   EXPECT_EQ(cfg.subprogs.size(), kCalls + 1U);
   EXPECT_EQ(cfg.subprogs[0].callees.size(), std::size_t{kCalls});

@@ -47,7 +47,7 @@ struct Printer {
   void raw(const Insn& slot);
 };
 
-std::string or_unknown(std::string name) { return name.empty() ? "unknown" : name; }
+std::string or_unknown(const std::string& name) { return name.empty() ? "unknown" : name; }
 
 void Printer::subprog(std::int64_t distance) {
   put("pc{:+}", distance);

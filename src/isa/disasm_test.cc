@@ -212,7 +212,9 @@ std::string output_of(const std::string& command) {
   std::string out;
   FILE* const pipe = popen(command.c_str(), "r");
   if (!pipe) return out;
-  for (char buffer[4096]; const std::size_t n = fread(buffer, 1, sizeof buffer, pipe);) out.append(buffer, n);
+  char buffer[4096];
+  std::size_t n = 0;
+  while ((n = fread(buffer, 1, sizeof buffer, pipe)) > 0) out.append(buffer, n);
   pclose(pipe);
   return out;
 }

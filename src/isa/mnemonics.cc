@@ -48,7 +48,7 @@ std::string_view if_32(Op op) { return bits(op) == 32 ? "32" : ""; }
 // "add32", "movsx832", "swap16", "neg".
 std::string alu(Op op) {
   const AluOp alu = alu_op(op);
-  const std::string name = lower(kAluNames[std::to_underlying(alu)]);
+  std::string name = lower(kAluNames[std::to_underlying(alu)]);
   if (is_sign_extending(op)) return fmt::format("{}{}", name, bits(op));
   if (form(op) == Form::AluUnary && alu != AluOp::Neg) return name;
   return fmt::format("{}{}", name, if_32(op));
