@@ -1,61 +1,135 @@
 #include "exec/doors.h"
 
+#include <fmt/format.h>
+
+#include "exec/context_flow.h"
+#include "exec/lower_context.h"
+#include "exec/rewriter.h"
 #include "exec/structure.h"
 #include "isa/op.h"
-#include "spec/helpers.h"
+#include "spec/context.h"
+#include "spec/helper_access.h"
 
 namespace skep::exec {
 namespace {
 
 using isa::Op;
+using spec::HelperId;
+using spec::ProgType;
 
-ContextKind context_of(spec::ProgType type) {
-  using spec::ProgType;
-  switch (type) {
-    case ProgType::Xdp: return ContextKind::XdpBuff;
-    case ProgType::SocketFilter:
-    case ProgType::SchedCls:
-    case ProgType::SchedAct: return ContextKind::SkBuff;
-    default: return ContextKind::Memory;
+ContextKind lowered_context(ProgType type) {
+  switch (spec::context_of(type)) {
+    case spec::ContextKind::Xdp: return ContextKind::XdpBuff;
+    case spec::ContextKind::SkBuff: return ContextKind::SkBuff;
+    case spec::ContextKind::None:
+    case spec::ContextKind::PtRegs:
+    case spec::ContextKind::Record:
+    case spec::ContextKind::PerfEvent:
+    case spec::ContextKind::RawArgs:
+    case spec::ContextKind::Syscall: return ContextKind::Memory;
   }
+  return ContextKind::Memory;
 }
 
-// What binding must fill in.
-std::vector<Relocation> relocations_of(const std::vector<isa::Insn>& insns) {
+// ---- What the program calls ----
+
+constexpr spec::ProgTypes kPacketLoaders =
+    spec::prog_types(ProgType::SocketFilter, ProgType::SchedCls, ProgType::SchedAct);
+
+Result<> check_helper(const Image& image, std::size_t index) {
+  const auto number = static_cast<std::uint32_t>(image.insns[index].imm);
+  const spec::Helper* helper = spec::find_helper(number);
+  if (!helper) return std::unexpected(error_at(image.insns, index, fmt::format("invalid func unknown#{}", number)));
+  if (!spec::helper_allowed(image.type, static_cast<spec::AttachType>(image.attach_type), helper->id))
+    return std::unexpected(error_at(
+        image.insns, index, fmt::format("program of this type cannot use helper bpf_{}#{}", helper->name, number)));
+  return {};
+}
+
+// Only what can be reached counts: libbpf leaves calls of no helper where the running kernel lacks a field.
+Result<> check_calls(const Image& image, const std::vector<bool>& reached) {
+  for (std::size_t i = 0; i < image.insns.size(); ++i) {
+    if (!reached[i]) continue;
+    const Op op = isa::decode(image.insns[i]);
+    const isa::Form form = isa::form(op);
+    const bool loads_packet = form == isa::Form::PacketAbs || form == isa::Form::PacketInd;
+    if (loads_packet && !(kPacketLoaders & spec::prog_types(image.type)))
+      return std::unexpected(
+          error_at(image.insns, i, "BPF_LD_[ABS|IND] instructions not allowed for this program type"));
+    if (op == Op::CallHelper && image.type != ProgType::Unspec) TRY_VOID(check_helper(image, i));
+  }
+  return {};
+}
+
+// Whether the helper may touch per-CPU state. Which map it is given is known only when the program is bound, so any
+// map counts; a tail call may lead to a program that does.
+bool may_need_cpu(const spec::Helper& helper) {
+  if (helper.id == HelperId::get_smp_processor_id) return true;
+  for (const spec::ArgKind arg : helper.args)
+    if (spec::info(arg).base == spec::ArgBase::Map) return true;
+  return false;
+}
+
+// ---- What binding must fill in ----
+
+void collect_relocations(Image& image) {
   using Kind = Relocation::Kind;
-  std::vector<Relocation> found;
+  const auto& insns = image.insns;
   for (std::size_t i = 0; i < insns.size(); i += isa::slots(isa::decode(insns[i]))) {
     const auto at = static_cast<std::uint32_t>(i);
     const auto id = static_cast<std::uint32_t>(insns[i].imm);
-    switch (isa::decode(insns[i])) {
-      case Op::LdMapFd: found.push_back({at, Kind::Map, id, 0}); break;
-      case Op::LdMapValue:
-        found.push_back({at, Kind::MapValue, id, static_cast<std::uint32_t>(insns[i + 1].imm)});
-        break;
-      case Op::CallHelper: found.push_back({at, Kind::Helper, id, 0}); break;
-      default: break;
-    }
+    const Op op = isa::decode(insns[i]);
+    if (op == Op::LdMapFd) image.relocations.push_back({at, Kind::Map, id, 0});
+    if (op == Op::LdMapValue)
+      image.relocations.push_back({at, Kind::MapValue, id, static_cast<std::uint32_t>(insns[i + 1].imm)});
+    if (op != Op::CallHelper) continue;
+    image.relocations.push_back({at, Kind::Helper, id, 0});
+    const spec::Helper* helper = spec::find_helper(id);
+    image.uses_cpu |= helper && may_need_cpu(*helper);
   }
-  return found;
+}
+
+Result<> lower(Image& image) {
+  TRY(const ContextFlow flow, follow_context(image.insns, image.subprograms, image.context));
+  TRY_VOID(check_calls(image, flow.reached));
+  if (image.context == ContextKind::Memory) return {};
+  Rewriter rewriter(image.insns);
+  TRY_VOID(lower_context(image, flow.accesses, rewriter));
+  TRY(auto insns, rewriter.rewritten());
+  for (Subprogram& subprogram : image.subprograms) subprogram.start = rewriter.moved(subprogram.start);
+  for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
+  image.insns = std::move(insns);
+  return {};
+}
+
+Result<> check_lines(const Source& source) {
+  for (const SourceLine& line : source.lines)
+    if (line.insn >= source.insns.size())
+      return fail(EINVAL, fmt::format("source line {} belongs to instruction {} of {}", line.line, line.insn,
+                                      source.insns.size()));
+  return {};
 }
 
 }  // namespace
 
 Result<Image> assume_verified(const Source& source, std::string_view reason) {
-  return assume_verified(source, context_of(source.type), reason);
+  return assume_verified(source, lowered_context(source.type), reason);
 }
 
+// The reason is for the reader of the call.
 Result<Image> assume_verified(const Source& source, ContextKind context, std::string_view) {
-  const bool typed = source.type != spec::ProgType::Unspec;
+  const bool typed = source.type != ProgType::Unspec;
   Image image;
   image.type = source.type;
   image.attach_type = source.attach_type;
   image.context = context;
   image.name = source.name;
   TRY(image.subprograms, check_structure(source, typed ? Legal::Linux : Legal::Any));
+  TRY_VOID(check_lines(source));
   image.insns = source.insns;
   image.lines = source.lines;
-  image.relocations = relocations_of(image.insns);
+  TRY_VOID(lower(image));
+  collect_relocations(image);
   return image;
 }
 

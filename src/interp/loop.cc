@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "interp/machine.h"
+#include "interp/objects.h"
 #include "isa/eval.h"
 #include "isa/op.h"
 
@@ -18,6 +19,10 @@ using exec::Failure;
 using isa::AluOp;
 using isa::AtomicOp;
 using isa::JumpOp;
+
+// What the checked policy leaves in r1 to r5 after a call, so that a use of them cannot go unnoticed.
+constexpr std::uint64_t kClobbered = 0xdead'5ce9'dead'5ce9;
+constexpr std::int32_t kForEachMapElem = std::to_underlying(spec::HelperId::for_each_map_elem);
 
 template <unsigned Bits>
 using Unsigned = std::conditional_t<
@@ -51,30 +56,82 @@ template <unsigned Bits>
   return old;
 }
 
+// The row of the helper that the call at `pc` names; null when spec has none.
+const spec::Helper* called_helper(const Machine& machine, const Code* pc, const std::uint64_t* r) {
+  const isa::Insn& insn = machine.program->image().insns[machine.program->index_of(pc, machine.mode)];
+  const bool by_register = isa::decode(insn) == isa::Op::CallReg;
+  return spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
+                                       : static_cast<std::uint32_t>(insn.imm));
+}
+
+template <Mode mode>
+void switch_program(Machine& machine, const Program& program) {
+  machine.program = &program;
+  machine.call.program = &program;
+  if constexpr (mode == Mode::Checked) machine.objects->set_program(program);
+}
+
+// A frame below the current one, with nothing on its stack.
+template <Mode mode>
+Frame& push_frame(Machine& machine) {
+  Frame& frame = machine.frames[++machine.depth];
+  frame.may_goto = kMayGotoLoops;
+  frame.program = machine.program;
+  if constexpr (mode == Mode::Checked) machine.objects->enter_frame(machine.depth);
+  return frame;
+}
+
+template <Mode mode>
+void pop_frame(Machine& machine) {
+  const Frame& frame = machine.frames[machine.depth--];
+  if (frame.program != machine.program) [[unlikely]]
+    switch_program<mode>(machine, *frame.program);
+  if constexpr (mode == Mode::Checked) machine.objects->leave_to_frame(machine.depth);
+}
+
 // Runs `machine` from `pc` until the frame it starts in returns. Without a machine: the table of handlers.
 template <Mode mode>
 std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3,
                    std::uint64_t r4, std::uint64_t r5) noexcept;
 
+// Call::callback while a program of this mode runs.
 template <Mode mode>
 std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a1, std::uint64_t a2, std::uint64_t a3,
                        std::uint64_t a4, std::uint64_t a5) noexcept {
   constexpr std::uint64_t kNoMore = 1;  // what ends the helper's own loop
   Machine& machine = *static_cast<Machine*>(call.engine);
   if (call.stopped) return kNoMore;
-  const Code* code = machine.program->code(mode);
+  const Code* const at = machine.at;
   const auto start = machine.program->function(function);
   if (!start || machine.depth + 1 >= machine.frame_limit) {
-    stop(machine, machine.at, Failure::Kind::BadCall, start ? "callbacks nested too deep" : "callback is no function");
+    stop(machine, at, Failure::Kind::BadCall, start ? "callbacks nested too deep" : "the callback is no function");
     return kNoMore;
   }
-  ++machine.depth;
-  machine.frames[machine.depth].may_goto = kMayGotoLoops;
-  const std::uint64_t result = loop<mode>(&machine, code + *start, a1, a2, a3, a4, a5);
-  --machine.depth;
-  return call.stopped ? kNoMore : result;
+  maps::Map* map = nullptr;
+  if constexpr (mode == Mode::Checked) {
+    map = machine.objects->argument_map();
+    if (machine.program->image().insns[machine.program->index_of(at, mode)].imm == kForEachMapElem)
+      machine.objects->lend_element(a2, a3);
+  }
+  push_frame<mode>(machine);
+  const std::uint64_t result = loop<mode>(&machine, machine.program->code(mode) + *start, a1, a2, a3, a4, a5);
+  if (call.stopped) return kNoMore;
+  pop_frame<mode>(machine);
+  machine.at = at;
+  if constexpr (mode == Mode::Checked) machine.objects->set_argument_map(map);
+  return result;
 }
 
+#define STOP(kind, object)                                  \
+  do {                                                      \
+    machine->budget = budget;                               \
+    return stop(*machine, pc, Failure::Kind::kind, object); \
+  } while (false)
+#define STOP_FAULT                   \
+  do {                               \
+    machine->budget = budget;        \
+    return stop_fault(*machine, pc); \
+  } while (false)
 #define DISPATCH                         \
   do {                                   \
     if constexpr (mode != Mode::Plain) { \
@@ -89,10 +146,19 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
     pc += (slots);  \
     DISPATCH;       \
   } while (false)
-#define STOP(kind, object)                                  \
-  do {                                                      \
-    machine->budget = budget;                               \
-    return stop(*machine, pc, Failure::Kind::kind, object); \
+
+// The checked policy's questions before an access of b bits.
+#define CHECK(question, b, address)                                         \
+  do {                                                                      \
+    if constexpr (mode == Mode::Checked)                                    \
+      if (!machine->objects->question((address), (b) / 8, pc)) [[unlikely]] \
+        STOP_FAULT;                                                         \
+  } while (false)
+#define CHECK_ATOMIC(b, address) \
+  do {                           \
+    CHECK(aligned, b, address);  \
+    CHECK(read, b, address);     \
+    CHECK(write, b, address);    \
   } while (false)
 
 #define DST r[pc->is.dst]
@@ -100,7 +166,7 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define IMM extended(pc->is.imm)
 #define OFF extended(pc->is.off)
 
-// ---- One macro for each form. `b` is bits, `op` the AluOp, JumpOp or AtomicOp.
+// ---- One macro for each form of isa/forms.def: `b` is bits, `op` the AluOp, JumpOp or AtomicOp.
 #define FORM_AluImm(b, op)          \
   DST = isa::eval<b>(op, DST, IMM); \
   NEXT(1);
@@ -112,20 +178,24 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define FORM_AluUnary(b, op)      \
   DST = isa::eval<b>(op, DST, 0); \
   NEXT(1);
-#define FORM_CastAddrSpace(b, op) STOP(BadInstruction, "");
+#define FORM_CastAddrSpace(b, op) STOP(BadInstruction, "there is no arena");
 #define FORM_LoadImm64(b, op) \
   DST = pc[1].value;          \
   NEXT(2);
 #define FORM_Load(b, op)         \
+  CHECK(read, b, SRC + OFF);     \
   DST = load_bits<b>(SRC + OFF); \
   NEXT(1);
 #define FORM_LoadSx(b, op)                                                 \
+  CHECK(read, b, SRC + OFF);                                               \
   DST = static_cast<std::uint64_t>(isa::sext<b>(load_bits<b>(SRC + OFF))); \
   NEXT(1);
 #define FORM_StoreImm(b, op)     \
+  CHECK(write, b, DST + OFF);    \
   store_bits<b>(DST + OFF, IMM); \
   NEXT(1);
 #define FORM_StoreReg(b, op)     \
+  CHECK(write, b, DST + OFF);    \
   store_bits<b>(DST + OFF, SRC); \
   NEXT(1);
 #define FORM_PacketAbs(b, op) \
@@ -140,18 +210,25 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
   r[0] = 0;                                                          \
   goto leave;
 #define FORM_Atomic(b, op)            \
+  CHECK_ATOMIC(b, DST + OFF);         \
   exchange<b>(op, DST + OFF, SRC, 0); \
   NEXT(1);
 #define FORM_AtomicFetch(b, op)             \
+  CHECK_ATOMIC(b, DST + OFF);               \
   SRC = exchange<b>(op, DST + OFF, SRC, 0); \
   NEXT(1);
 #define FORM_AtomicCmpXchg(b, op)               \
+  CHECK_ATOMIC(b, DST + OFF);                   \
   r[0] = exchange<b>(op, DST + OFF, SRC, r[0]); \
   NEXT(1);
 #define FORM_LoadAcquire(b, op)                                                             \
+  CHECK(aligned, b, SRC + OFF);                                                             \
+  CHECK(read, b, SRC + OFF);                                                                \
   DST = __atomic_load_n(reinterpret_cast<const Unsigned<b>*>(SRC + OFF), __ATOMIC_ACQUIRE); \
   NEXT(1);
 #define FORM_StoreRelease(b, op)                                                                                \
+  CHECK(aligned, b, DST + OFF);                                                                                 \
+  CHECK(write, b, DST + OFF);                                                                                   \
   __atomic_store_n(reinterpret_cast<Unsigned<b>*>(DST + OFF), static_cast<Unsigned<b>>(SRC), __ATOMIC_RELEASE); \
   NEXT(1);
 #define FORM_Goto(b, op) NEXT(1 + pc->is.off);
@@ -193,6 +270,7 @@ std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint
   [[maybe_unused]] std::uint64_t budget = machine->budget;
   std::int64_t packet_at = 0;
   exec::HelperBody body = nullptr;
+  [[maybe_unused]] const spec::Helper* helper = nullptr;
   DISPATCH;
 
 #define OP(name, code, select, key, form, bits, sub, group, dialect, text) L_##name : FORM_##form(bits, sub)
@@ -201,21 +279,28 @@ std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint
 call_helper:
   if (!body) [[unlikely]]
     goto L_MissingHelper;
+  if constexpr (mode == Mode::Checked) {
+    helper = called_helper(*machine, pc, r);
+    if (helper && !machine->objects->check_arguments(*helper, r)) STOP_FAULT;
+  }
   machine->at = pc;
   machine->budget = budget;
   r[0] = body(machine->call, r[1], r[2], r[3], r[4], r[5]);
   if (machine->call.stopped) [[unlikely]]
     return 0;
   budget = machine->budget;
+  if constexpr (mode == Mode::Checked) {
+    if (helper) machine->objects->take_result(*helper, r, r[0]);
+    for (unsigned i = 1; i <= 5; ++i) r[i] = kClobbered;
+  }
   NEXT(1);
 
 call_local: {
   if (machine->depth + 1 >= machine->frame_limit) [[unlikely]]
     STOP(BadCall, "calls nested too deep");
-  Frame& frame = machine->frames[++machine->depth];
+  Frame& frame = push_frame<mode>(*machine);
   frame.back = pc + 1;
   frame.saved = {r[6], r[7], r[8], r[9], r[10]};
-  frame.may_goto = kMayGotoLoops;
   r[10] = machine->frame_pointer();
   NEXT(1 + pc->is.imm);
 }
@@ -226,20 +311,18 @@ leave:
     return r[0];
   }
   {
-    const Frame& frame = machine->frames[machine->depth--];
+    const Frame& frame = machine->frames[machine->depth];
+    pop_frame<mode>(*machine);
     pc = frame.back;
-    r[6] = frame.saved[0];
-    r[7] = frame.saved[1];
-    r[8] = frame.saved[2];
-    r[9] = frame.saved[3];
-    r[10] = frame.saved[4];
+    std::tie(r[6], r[7], r[8], r[9], r[10]) = std::tuple_cat(frame.saved);
     DISPATCH;
   }
 
 L_TailCall: {
+  if constexpr (mode == Mode::Checked)
+    if (!machine->objects->check_arguments(spec::helper(spec::HelperId::tail_call), r)) STOP_FAULT;
   const exec::Executable* target = tail_target(machine->call, r[2], r[3]);
   if (!target) NEXT(1);
-  machine->call.program = target;
   if (!target->same_engine(*machine->program)) {
     machine->budget = budget;
     r[0] = run_other(*machine, *target);
@@ -247,7 +330,8 @@ L_TailCall: {
     budget = machine->budget;
     goto leave;
   }
-  machine->program = static_cast<const Program*>(target);
+  switch_program<mode>(*machine, *static_cast<const Program*>(target));
+  if constexpr (mode == Mode::Checked) machine->objects->enter_frame(machine->depth);
   machine->frames[machine->depth].may_goto = kMayGotoLoops;
   pc = machine->program->code(mode);
   DISPATCH;
@@ -259,12 +343,28 @@ L_Invalid:
   STOP(BadInstruction, "");
 }
 
+// What the checked policy keeps besides the machine.
+template <Mode mode, unsigned Frames>
+struct Tracking {
+  Tracking(Machine&, const Program&) noexcept {}
+};
+template <unsigned Frames>
+struct Tracking<Mode::Checked, Frames> {
+  Tracking(Machine& machine, const Program& program) noexcept : objects(machine.call, machine.stacks, written) {
+    objects.set_program(program);
+    machine.objects = &objects;
+  }
+  std::uint64_t written[Frames * Objects::kFrameWords];
+  Objects objects;
+};
+
 template <Mode mode, unsigned Frames>
 std::uint64_t run_frames(const Program& program, exec::Call& call) noexcept {
   Frame frames[Frames];
   alignas(16) std::byte stacks[Frames * std::size_t{isa::kStackBytes}];
   Machine machine{
       .call = call, .program = &program, .mode = mode, .frame_limit = Frames, .frames = frames, .stacks = stacks};
+  [[maybe_unused]] Tracking<mode, Frames> tracking(machine, program);
   frames[0].may_goto = kMayGotoLoops;
   machine.budget = call.budget ? call.budget : ~std::uint64_t{0};
   const auto outer = std::pair(call.callback, call.engine);

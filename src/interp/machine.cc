@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "interp/objects.h"
 #include "packet/sk_buff.h"
 
 namespace skep::interp {
@@ -33,6 +34,12 @@ std::uint64_t stop(Machine& machine, const Code* pc, exec::Failure::Kind kind, s
   failure->object = object;
   failure->program = image.name;
   failure->source = source_of(image, failure->insn);
+  return 0;
+}
+
+std::uint64_t stop_fault(Machine& machine, const Code* pc) noexcept {
+  stop(machine, pc, machine.objects->fault().kind, {});
+  if (machine.call.failure) machine.objects->describe(*machine.call.failure);
   return 0;
 }
 

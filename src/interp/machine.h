@@ -17,10 +17,13 @@ inline constexpr std::uint32_t kMayGotoLoops = 8 * 1024 * 1024;
 // Frames of a run whose programs make tail calls: each of them may call below the frame it was reached in.
 inline constexpr unsigned kTailCallFrames = 64;
 
+class Objects;
+
 struct Frame {
   const Code* back;                    // where the caller goes on
   std::array<std::uint64_t, 5> saved;  // the caller's r6-r9 and r10
   std::uint32_t may_goto;
+  const Program* program;  // the caller's: a tail call in a subprogram replaces only that
 };
 
 struct Machine {
@@ -31,8 +34,9 @@ struct Machine {
   Frame* frames;
   std::byte* stacks;  // frame_limit * isa::kStackBytes
   unsigned depth = 0;
-  std::uint64_t budget = 0;  // instructions left; valid while the loop is not running
-  const Code* at = nullptr;  // the call whose helper runs
+  std::uint64_t budget = 0;    // instructions left; valid while the loop is not running
+  const Code* at = nullptr;    // the call whose helper runs
+  Objects* objects = nullptr;  // of the checked policy
 
   std::uint64_t frame_pointer() const noexcept {
     return reinterpret_cast<std::uint64_t>(stacks + (depth + std::size_t{1}) * isa::kStackBytes);
@@ -41,6 +45,9 @@ struct Machine {
 
 // Stops the program at `pc`: fills call.failure and returns what the loop returns.
 std::uint64_t stop(Machine& machine, const Code* pc, exec::Failure::Kind kind, std::string_view object) noexcept;
+
+// Stops the program at `pc` for the fault that objects found.
+std::uint64_t stop_fault(Machine& machine, const Code* pc) noexcept;
 
 // The program that a tail call goes to; null when it goes nowhere, and the program goes on behind it.
 const exec::Executable* tail_target(exec::Call& call, std::uint64_t map, std::uint64_t index) noexcept;

@@ -95,6 +95,9 @@ Code Program::translate(Mode mode, std::size_t index) const noexcept {
   const isa::Insn& insn = image().insns[index];
   const Op op = isa::decode(insn);
   const auto handler = [&](auto which) { return handlers(mode)[static_cast<std::size_t>(which)]; };
+  const isa::Form form = isa::form(op);
+  if ((form == isa::Form::PacketAbs || form == isa::Form::PacketInd) && image().context != exec::ContextKind::SkBuff)
+    return {.handler = handler(Op::Invalid), .value = 0};  // there is no packet to load from
   if (op != Op::CallHelper)
     return {.handler = handler(op), .is = {.dst = insn.dst, .src = insn.src, .off = insn.off, .imm = insn.imm}};
   if (insn.imm == kTailCall) return {.handler = handler(Extra::TailCall), .value = 0};

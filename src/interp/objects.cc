@@ -1,0 +1,227 @@
+#include "interp/objects.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "exec/context_model.h"
+#include "packet/sk_buff.h"
+#include "packet/xdp_buff.h"
+
+namespace skep::interp {
+namespace {
+
+using FailureKind = exec::Failure::Kind;
+using exec::ContextKind;
+using packet::SkBuff;
+
+constexpr std::uint64_t kNullPage = 4096;                // an access below is one through a null pointer
+constexpr std::uint64_t kNear = std::uint64_t{1} << 24;  // bytes; farther away it is not that object that was meant
+
+std::uint64_t address_of(const void* pointer) { return reinterpret_cast<std::uint64_t>(pointer); }
+
+template <class Context>
+std::pair<std::uint64_t, std::uint64_t> packet_bounds(const void* context) {
+  const auto& buff = *static_cast<const Context*>(context);
+  const std::uint64_t start = address_of(std::min(buff.data_meta, buff.data));  // above data: there is none
+  return {start, address_of(buff.data_end) - start};
+}
+
+}  // namespace
+
+Objects::Objects(exec::Call& call, std::byte* stacks, std::uint64_t* written) noexcept
+    : stack_(address_of(stacks)), written_(written), call_(call) {
+  enter_frame(0);
+}
+
+void Objects::enter_frame(unsigned depth) noexcept {
+  leave_to_frame(depth);
+  std::fill_n(written_ + depth * kFrameWords, kFrameWords, std::uint64_t{0});
+}
+
+void Objects::set_program(const Program& program) noexcept {
+  program_ = &program;
+  forget_hits();
+}
+
+bool Objects::refuse(FailureKind kind, std::uint64_t address, std::uint64_t bytes, std::string_view why) noexcept {
+  fault_ = {kind, address, static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX)), why};
+  return false;
+}
+
+bool Objects::slow_stack(Touch touch, std::uint64_t offset, std::uint32_t bytes) noexcept {
+  if (offset % isa::kStackBytes + bytes > isa::kStackBytes)
+    return refuse(FailureKind::OutOfBounds, stack_ + offset, bytes);
+  if (touch == Touch::Write) {
+    mark_written(stack_ + offset, bytes);
+    return true;
+  }
+  for (std::uint64_t at = offset; at < offset + bytes; ++at)
+    if (!(written_[at / 64] >> (at % 64) & 1)) return refuse(FailureKind::Uninitialised, stack_ + offset, bytes);
+  return true;
+}
+
+bool Objects::slow(Touch touch, std::uint64_t address, std::uint32_t bytes, const Code* pc) noexcept {
+  Object object;
+  if (!find(address, bytes, object)) return refuse(FailureKind::OutOfBounds, address, bytes);
+  hit(pc) = {object.base, object.readable ? object.bytes : 0, object.writable ? object.bytes : 0};
+  if (touch == Touch::Write && !object.writable) return refuse(FailureKind::ReadOnly, address, bytes);
+  return object.readable || touch == Touch::Write || refuse(FailureKind::OutOfBounds, address, bytes);
+}
+
+// ---- Objects ----
+
+Objects::Object Objects::context() const noexcept {
+  const std::uint64_t base = address_of(call_.context);
+  switch (program_->image().context) {
+    case ContextKind::Memory: return {base, call_.context_bytes, What::Context, true, true, nullptr};
+    case ContextKind::XdpBuff: return {base, sizeof(packet::XdpBuff), What::Context, true, false, nullptr};
+    case ContextKind::SkBuff: return {base, sizeof(SkBuff), What::Context, true, false, nullptr};
+  }
+  return {};
+}
+
+Objects::Object Objects::packet() const noexcept {
+  std::pair<std::uint64_t, std::uint64_t> bounds;
+  switch (program_->image().context) {
+    case ContextKind::Memory: return {};
+    case ContextKind::XdpBuff: bounds = packet_bounds<packet::XdpBuff>(call_.context); break;
+    case ContextKind::SkBuff: bounds = packet_bounds<SkBuff>(call_.context); break;
+  }
+  return {bounds.first, bounds.second, What::Packet, true, true, nullptr};
+}
+
+Objects::Object Objects::value(const maps::Map& map, std::uint64_t base) const noexcept {
+  const std::uint32_t flags = map.spec().flags;
+  return {base, map.spec().value_size, What::Value, !(flags & spec::kWronlyProg), !(flags & spec::kRdonlyProg), &map};
+}
+
+bool Objects::find_in_map(maps::Map& map, std::uint64_t address, std::uint64_t bytes, Object& found) const noexcept {
+  if (map.spec().type == spec::MapType::Ringbuf) return false;  // its records are known
+  const auto bounds = map.value_at(reinterpret_cast<const std::byte*>(address));
+  if (!bounds) return false;
+  found = value(map, address_of(bounds->data()));
+  found.bytes = std::min<std::uint64_t>(found.bytes, bounds->size());
+  return found.holds(address, bytes);
+}
+
+bool Objects::find(std::uint64_t address, std::uint64_t bytes, Object& found) const noexcept {
+  found = packet();
+  if (found.holds(address, bytes)) return true;
+  found = context();
+  if (found.holds(address, bytes)) {
+    // Of a lowered context, only fields that a program may write are writable, and never its pointers.
+    for (const exec::ModelField& field : exec::model_fields()) {
+      if (field.context != program_->image().context || field.store == exec::FieldStore::None) continue;
+      const Object part{found.base + field.offset, field.bytes, What::Context, true, true, nullptr};
+      if (!part.holds(address, bytes)) continue;
+      found = part;
+      break;
+    }
+    return true;
+  }
+  for (const auto& table :
+       {std::span(records_).first(record_count_), std::span(lent_).first(std::min(lent_count_, kLent))})
+    for (const Object& object : table)
+      if (object.holds(address, bytes)) {
+        found = object;
+        return true;
+      }
+  for (maps::Map* map : program_->maps())
+    if (find_in_map(*map, address, bytes, found)) return true;
+  for (std::size_t i = 0; i < std::min(inner_count_, kInner); ++i)
+    if (find_in_map(*inner_[i], address, bytes, found)) return true;
+  return false;
+}
+
+void Objects::lend(const Object& object) noexcept { lent_[lent_count_++ % kLent] = object; }
+
+void Objects::lend_element(std::uint64_t key, std::uint64_t element) noexcept {
+  if (!map_) return;
+  if (key) lend({key, map_->spec().key_size, What::Key, true, false, map_});
+  if (element) lend(value(*map_, element));
+}
+
+bool Objects::knows_map(std::uint64_t map) const noexcept {
+  const auto same = [&](const maps::Map* known) { return address_of(known) == map; };
+  return std::ranges::any_of(program_->maps(), same) ||
+         std::any_of(inner_.begin(), inner_.begin() + static_cast<std::ptrdiff_t>(std::min(inner_count_, kInner)),
+                     same);
+}
+
+// ---- Telling ----
+
+namespace {
+
+// Bytes by which an access misses [base, base + size): negative before, positive behind.
+std::int64_t distance(std::uint64_t address, std::uint64_t bytes, std::uint64_t base, std::uint64_t size) {
+  if (address < base) return -static_cast<std::int64_t>(std::min(base - address, kNear));
+  const std::uint64_t end = base + size;
+  const std::uint64_t behind = address >= end ? address - end + bytes : bytes - (end - address);
+  return static_cast<std::int64_t>(std::min(behind, kNear));
+}
+
+std::uint64_t magnitude(std::int64_t outside) { return static_cast<std::uint64_t>(outside < 0 ? -outside : outside); }
+
+std::string map_name(const maps::Map& map) {
+  return map.spec().name.empty() ? fmt::format("map {}", std::to_underlying(map.id())) : "map " + map.spec().name;
+}
+
+std::string value_name(const maps::Map& map, std::uint64_t base) {
+  if (map.spec().type != spec::MapType::Array) return "value of " + map_name(map);
+  const std::uint32_t key = 0;
+  const std::byte* first = const_cast<maps::Map&>(map).lookup(reinterpret_cast<const std::byte*>(&key),
+                                                              0);  // an array's lookup writes nothing
+  return fmt::format("{}, value {}", map_name(map), (base - address_of(first)) / round_up(map.spec().value_size, 8));
+}
+
+}  // namespace
+
+void Objects::describe(exec::Failure& failure) const {
+  failure.kind = fault_.kind;
+  failure.address = fault_.address;
+  failure.size = fault_.bytes;
+  failure.outside = 0;
+  if (fault_.kind == FailureKind::BadCall) {
+    failure.object = fault_.why;
+    return;
+  }
+  std::uint64_t nearest = kNear;
+  const auto consider = [&](std::uint64_t base, std::uint64_t bytes, auto name) {
+    const bool inside_it =
+        fault_.address >= base && fault_.address - base < bytes && bytes - (fault_.address - base) >= fault_.bytes;
+    const std::int64_t outside = inside_it ? 0 : distance(fault_.address, fault_.bytes, base, bytes);
+    if (magnitude(outside) >= nearest) return;
+    nearest = magnitude(outside);
+    failure.outside = outside;
+    failure.object = name();
+  };
+  if (fault_.address < kNullPage) {
+    failure.object = "the pointer is null";
+    return;
+  }
+  for (unsigned depth = 0; depth < live_ / isa::kStackBytes; ++depth)
+    consider(stack_ + depth * isa::kStackBytes, isa::kStackBytes,
+             [&] { return fmt::format("stack of frame {}", depth); });
+  const auto consider_object = [&](const Object& object) {
+    consider(object.base, object.bytes, [&]() -> std::string {
+      switch (object.what) {
+        case What::Value: return value_name(*object.map, object.base);
+        case What::Key: return "key of " + map_name(*object.map);
+        case What::Record: return "record of " + map_name(*object.map);
+        case What::Packet: return "packet";
+        case What::Context: return "context";
+      }
+      return {};
+    });
+  };
+  if (const Object bounds = packet(); bounds.base) consider_object(bounds);
+  consider_object(context());
+  for (const Object& object : std::span(records_).first(record_count_)) consider_object(object);
+  for (const Object& object : std::span(lent_).first(std::min(lent_count_, kLent))) consider_object(object);
+  for (maps::Map* map : program_->maps())
+    if (const std::byte* base = map->direct_value()) consider_object(value(*map, address_of(base)));
+  if (failure.object.empty()) failure.object = "no object is near";
+}
+
+}  // namespace skep::interp
