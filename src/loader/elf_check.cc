@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "loader/btf_check.h"
+
 namespace skep::loader {
 namespace {
 
@@ -39,7 +41,7 @@ struct Section {
 
 class Checker {
  public:
-  Checker(Bytes file, BtfCheck check_btf) : file_(file), check_btf_(check_btf) {}
+  explicit Checker(Bytes file) : file_(file) {}
 
   Result<> run() {
     TRY_VOID(read_header());
@@ -231,8 +233,8 @@ class Checker {
     }
     if (btf) {
       if (btf->header.sh_type != SHT_PROGBITS) return bad("section .BTF has no contents");
-      if (check_btf_) {
-        if (Result<> valid = check_btf_(contents(*btf)); !valid) return bad("section .BTF: " + valid.error().message);
+      if (Result<> valid = check_btf(contents(*btf)); !valid) {
+        return bad("section .BTF: " + valid.error().message);
       }
     }
     if (!ext) return {};
@@ -293,7 +295,6 @@ class Checker {
   }
 
   Bytes file_;
-  BtfCheck check_btf_;
   Elf64_Ehdr header_{};
   std::vector<Section> sections_;
   std::size_t symtab_ = 0;
@@ -301,6 +302,6 @@ class Checker {
 
 }  // namespace
 
-Result<> check_elf(Bytes file, BtfCheck check_btf) { return Checker(file, check_btf).run(); }
+Result<> check_elf(Bytes file) { return Checker(file).run(); }
 
 }  // namespace skep::loader

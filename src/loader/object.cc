@@ -11,6 +11,7 @@
 #include <iterator>
 #include <ranges>
 
+#include "loader/elf_check.h"
 #include "loader/log.h"
 
 namespace skep::loader {
@@ -77,7 +78,7 @@ Result<Object> Object::open(const std::string& path, const OpenOptions& options)
 }
 
 Result<Object> Object::open(Bytes file, const std::string& name, const OpenOptions& options) {
-  if (Result<> fine = check_elf(file, options.check_btf); !fine) {
+  if (Result<> fine = check_elf(file); !fine) {
     return fail(fine.error().code, fmt::format("{}: {}", name, fine.error().message));
   }
   // libbpf makes map names from the file's, up to its first dot.

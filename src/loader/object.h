@@ -1,6 +1,6 @@
 // An object file on its way into whatever answers this thread's bpf(2): a hive or the kernel.
 //
-// A thin wrapper over libbpf (1.1): it opens (after elf_check), lets initial values be set, loads everything the
+// A thin wrapper over libbpf (1.1): it opens (after elf_check.h), lets initial values be set, loads everything the
 // object has, and hands out descriptors. What libbpf says is kept and shown with an error only. Programs in sections of
 // no known type are listed and not loaded. Ownership: descriptors are the object's and live as long as it.
 // Threads: one at a time per object; the log is kept per thread. Tested by: loader/object_test.cc, fuzz/object_fuzz.cc.
@@ -13,7 +13,6 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "loader/elf_check.h"
 
 namespace skep::loader {
 
@@ -32,8 +31,7 @@ struct Map {
 };
 
 struct OpenOptions {
-  BtfCheck check_btf = nullptr;  // asked about .BTF before libbpf reads it
-  std::string target_btf;        // file to resolve CO-RE relocations against; empty: the running kernel's
+  std::string target_btf;  // file to resolve CO-RE relocations against; empty: the running kernel's
 };
 
 class Object {
