@@ -131,7 +131,7 @@ int PercpuArrayMap::update_all(const std::byte* key, const std::byte* from, std:
   const std::uint32_t at = index(key);
   if (flags > spec::kExist) return -EINVAL;
   if (const int error = check_update(at, flags); error != 0) return error;
-  for (unsigned cpu = 0; cpu < cpus_; ++cpu) copy_in(value(at, cpu), from + cpu * stride_, spec_.value_size);
+  for (unsigned cpu = 0; cpu < cpus_; ++cpu) copy_in(value(at, cpu), from + cpu * stride_, stride_);
   return 0;
 }
 

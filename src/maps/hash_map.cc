@@ -45,19 +45,18 @@ class OneCpu final : public HashTable::Writer {
   unsigned cpus_;
 };
 
-// Every CPU's value, as system calls bring them.
+// Every CPU's value, as system calls bring them: rounded up to 8 bytes, padding included.
 class AllCpus final : public HashTable::Writer {
  public:
   AllCpus(const std::byte* from, std::size_t size, unsigned cpus) noexcept
-      : from_(from), size_(size), stride_(round_up(size, 8)), cpus_(cpus) {}
+      : from_(from), stride_(round_up(size, 8)), cpus_(cpus) {}
   void fill(std::byte* value) noexcept override {
-    for (unsigned cpu = 0; cpu < cpus_; ++cpu) copy_in(value + cpu * stride_, from_ + cpu * stride_, size_);
+    for (unsigned cpu = 0; cpu < cpus_; ++cpu) copy_in(value + cpu * stride_, from_ + cpu * stride_, stride_);
   }
   void overwrite(std::byte* value) noexcept override { fill(value); }
 
  private:
   const std::byte* from_;
-  std::size_t size_;
   std::size_t stride_;
   unsigned cpus_;
 };

@@ -72,15 +72,18 @@ class Map {
   // ---- system call side. `value` has syscall_value_size() bytes.
   // value_size, or round_up(value_size, 8) * possible CPUs for per-CPU maps; 4 for maps of references.
   virtual std::size_t syscall_value_size() const noexcept;
+  // References: the object's id. Keyless maps: peek(); what is asked of a bloom filter comes in `value`.
   virtual int copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;
   virtual int update_all(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept;
   virtual int take(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;  // lookup and delete
-  // The key after `key` (null: the first) into `next`; -ENOENT at the end.
+  // The key after `key` (null: the first; absent: the first) into `next`, which must not overlap it; -ENOENT at the
+  // end.
   virtual int next_key(const std::byte* key, std::byte* next) noexcept;
 
   // ---- references (prog array, perf event array, maps of maps, dev and cpu maps), written by the hive only.
   virtual Reference reference(const std::byte* key) noexcept;
-  // The old reference goes to `old` if that is not null.
+  // The old reference goes to `old` if that is not null. {} as `to` deletes: -ENOENT when there is nothing.
+  // Device and CPU maps: the program of an entry that update_all() wrote.
   virtual int set_reference(const std::byte* key, Reference to, std::uint64_t flags, Reference* old) noexcept;
 
   // ---- memory a program may touch, for the checked interpreter and the fault tests: when `address` lies in a
