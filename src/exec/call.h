@@ -48,6 +48,34 @@ struct Redirect {
   std::uint64_t key = 0;
 };
 
+// Ring buffer records a run has reserved and neither submitted nor discarded yet: a record alone does not say whose it
+// is.
+class Reservations {
+ public:
+  static constexpr std::size_t kMost = 16;
+  Reservations() noexcept {}  // leaves the slots alone
+  bool full() const noexcept { return count_ == kMost; }
+  void add(std::byte* record, maps::Map* map) noexcept { slots_[count_++] = {record, map}; }
+  // The map of a record that add() was told of, which is then forgotten; null for any other address.
+  maps::Map* take(const std::byte* record) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (slots_[i].record != record) continue;
+      maps::Map* const map = slots_[i].map;
+      slots_[i] = slots_[--count_];
+      return map;
+    }
+    return nullptr;
+  }
+
+ private:
+  struct Slot {
+    std::byte* record;
+    maps::Map* map;
+  };
+  Slot slots_[kMost];
+  std::size_t count_ = 0;
+};
+
 struct Call {
   Host& host;
   void* context = nullptr;  // packet::XdpBuff, packet::SkBuff or plain bytes, by program->context
@@ -64,6 +92,7 @@ struct Call {
                             std::uint64_t a4, std::uint64_t a5) noexcept = nullptr;
   void* engine = nullptr;  // the engine's own state of this run
   bool stopped = false;    // the engine stopped the program: the return value means nothing
+  Reservations reservations = {};
 };
 
 // How every helper body looks to an engine: r1 to r5 in, r0 out.

@@ -11,6 +11,8 @@ namespace {
 
 using isa::Op;
 
+constexpr std::size_t kMaxSubprograms = 256;  // as in Linux
+
 std::unexpected<Error> refuse(std::span<const isa::Insn> insns, std::size_t index, std::string_view why) {
   return std::unexpected(error_at(insns, index, why));
 }
@@ -61,6 +63,9 @@ Result<std::vector<Subprogram>> find_subprograms(const Source& source, const std
   });
   const auto rest = std::ranges::unique(found, {}, &Subprogram::start);
   found.erase(rest.begin(), rest.end());
+  if (found.size() > kMaxSubprograms)
+    return fail(E2BIG,
+                fmt::format("the program has {} subprograms, at most {} can run", found.size(), kMaxSubprograms));
   return found;
 }
 

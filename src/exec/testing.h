@@ -1,0 +1,53 @@
+// What tests of exec/ and interp/ write programs with: the assembler, with helpers by name and subprograms by label.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "exec/doors.h"
+#include "isa/asm.h"
+#include "isa/disasm.h"
+#include "spec/helpers.h"
+
+namespace skep::exec::testing {
+
+class HelperNames final : public isa::Symbols {
+ public:
+  std::optional<std::int32_t> helper(std::string_view name) const override {
+    const spec::Helper* row = spec::find_helper(name);
+    return row ? std::optional(static_cast<std::int32_t>(row->id)) : std::nullopt;
+  }
+};
+
+inline std::vector<isa::Insn> assembled(std::string_view text) {
+  const auto program = isa::assemble(text, HelperNames());
+  EXPECT_TRUE(program) << text << '\n' << (program ? "" : program.error().message);
+  return program ? program->insns : std::vector<isa::Insn>{};
+}
+
+// The instructions as text, without indices and code bytes, one a line.
+inline std::string listing(const std::vector<isa::Insn>& insns) {
+  return isa::disassemble(insns, isa::no_names(),
+                          {.text = isa::Text::Source, .index = isa::Show::No, .code = isa::Show::No});
+}
+
+// `text` assembled and printed again: what listing() of the same instructions gives.
+inline std::string canonical(std::string_view text) { return listing(assembled(text)); }
+
+inline Source source(std::string_view text, spec::ProgType type = spec::ProgType::Unspec) {
+  Source made;
+  made.type = type;
+  made.name = "prog";
+  made.insns = assembled(text);
+  return made;
+}
+
+// The message of a refusal, "accepted" if there was none.
+template <class T>
+std::string refusal(const Result<T>& result) {
+  return result ? "accepted" : result.error().message;
+}
+
+}  // namespace skep::exec::testing
