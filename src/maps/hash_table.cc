@@ -114,31 +114,26 @@ int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, W
   if (flags > spec::kExist) return -EINVAL;
   const std::uint32_t hash = hash_of(key);
   Bucket& bucket = bucket_of(hash);
-  bool reserved = false;
-  if (shape_.lru && flags != spec::kExist && find(key) == nullptr) {  // room is made before the bucket is locked
-    while (!(reserved = reserve()))
-      if (!evict()) return -ENOMEM;
+  for (unsigned tries = 0;; ++tries) {
+    int result = -EBUSY;
+    if (const Guard guard(bucket.lock); guard) result = put_locked(bucket, hash, key, flags, replace, writer);
+    if (result != -E2BIG || !shape_.lru) return result;
+    // Room is made while no bucket is locked; another may be quicker to take it.
+    if (tries == kMostRetries) return -ENOMEM;
+    if (!evict()) ::sched_yield();
   }
-  int result = -EBUSY;
-  if (const Guard guard(bucket.lock); guard) result = put_locked(bucket, hash, key, flags, replace, reserved, writer);
-  return result;
 }
 
 int HashTable::put_locked(Bucket& bucket, std::uint32_t hash, const std::byte* key, std::uint64_t flags,
-                          Replace replace, bool reserved, Writer& writer) noexcept {
-  const auto unreserve = [&] {
-    if (reserved) std::atomic_ref(state_->count).fetch_sub(1);
-  };
+                          Replace replace, Writer& writer) noexcept {
   const Place place = locate(bucket, hash, key);
   if (place.element == 0) {
-    if (flags == spec::kExist) return unreserve(), -ENOENT;
-    if (!reserved && !reserve()) return shape_.lru ? -ENOMEM : -E2BIG;
-    reserved = true;
+    if (flags == spec::kExist) return -ENOENT;
+    if (!reserve()) return -E2BIG;
     const int error = link_new(bucket.head, get(bucket.head), hash, key, writer);
-    if (error != 0) unreserve();
+    if (error != 0) std::atomic_ref(state_->count).fetch_sub(1);
     return error;
   }
-  unreserve();
   if (flags == spec::kNoExist) return -EEXIST;
   if (replace == Replace::InPlace) {
     writer.overwrite(value_of(place.element));

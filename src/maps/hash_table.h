@@ -107,7 +107,7 @@ class HashTable {
   bool with_stable(Bucket& bucket, std::uint32_t hash, const std::byte* key, Use use) const noexcept;
   Place locate(Bucket& bucket, std::uint32_t hash, const std::byte* key) const noexcept;
   int put_locked(Bucket& bucket, std::uint32_t hash, const std::byte* key, std::uint64_t flags, Replace replace,
-                 bool reserved, Writer& writer) noexcept;
+                 Writer& writer) noexcept;
   int link_new(std::uint32_t& link, std::uint32_t next, std::uint32_t hash, const std::byte* key,
                Writer& writer) noexcept;
   void unlink(Bucket& bucket, const Place& place) noexcept;
