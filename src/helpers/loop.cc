@@ -1,0 +1,30 @@
+// bpf_loop.
+#include "helpers/subjects.h"
+
+namespace skep::helpers {
+
+namespace {
+
+constexpr std::uint32_t kMaxLoops = 8U << 20;
+
+// Calls back with (index, context) until a callback returns 1: the number of calls.
+std::int64_t loop(Call& call, std::uint32_t times, Function function, std::byte* context,
+                  std::uint64_t flags) noexcept {
+  if (flags != 0 || call.callback == nullptr) return -EINVAL;
+  if (times > kMaxLoops) return -E2BIG;
+  for (std::uint32_t i = 0; i < times; ++i) {
+    const std::uint64_t stop =
+        call.callback(call, static_cast<std::uint64_t>(function), i, reinterpret_cast<std::uint64_t>(context), 0, 0, 0);
+    if (stop != 0 || call.stopped) return std::int64_t{i} + 1;
+  }
+  return times;
+}
+
+}  // namespace
+
+std::span<const Binding> loop_bindings() noexcept {
+  static constexpr Binding rows[] = {SKEP_BIND(loop)};
+  return rows;
+}
+
+}  // namespace skep::helpers
