@@ -1,6 +1,7 @@
 // skep-bench [--check] [NAME...]: how much slower the interpreter is than native code, program by program and as a
 // geometric mean. In each of seven rounds every form runs for a while, one after the other, so that a slow second of
-// the machine meets all of them; a ratio is the median of the rounds, and the spread their least and greatest.
+// the machine meets all of them; a time is the median of its runs, a ratio the median of the rounds, the spread their
+// extremes.
 // --check runs each program once in each form and compares results and memory.
 #include <fmt/format.h>
 
@@ -42,75 +43,76 @@ Result<> agree(const Program& program, const Runner& runner) {
   return {};
 }
 
-// Nanoseconds a run: the mean over as many runs as fit the time. Preparing the memory is not counted.
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+// Nanoseconds a run: the median of as many runs as fit the time. Preparing the memory is not counted.
 double measure(const Runner& runner, Form form) {
   using Clock = std::chrono::steady_clock;
   const double enough = kSeconds[static_cast<std::size_t>(form)] * 1e9;
   double total = 0;
-  int runs = 0;
+  std::vector<double> runs;
   while (total < enough) {
     runner.prepare(memory);
     const auto start = Clock::now();
     if (!runner.run(form, memory)) return NAN;
-    total += std::chrono::duration<double, std::nano>(Clock::now() - start).count();
-    ++runs;
+    runs.push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
+    total += runs.back();
   }
-  return total / runs;
+  return median(std::move(runs));
 }
 
-struct Spread {
-  double least, median, greatest;
-};
-
-Spread spread_of(std::array<double, kRounds> values) {
-  std::ranges::sort(values);
-  return {values.front(), values[kRounds / 2], values.back()};
-}
+using Rounds = std::array<double, kRounds>;
 
 struct Row {
-  Spread native, plain, checked;  // nanoseconds
-  Spread slower;                  // plain over native
-  Spread checks;                  // checked over plain
+  Rounds native, plain, checked;  // nanoseconds
 };
 
 Row measure_all(const Runner& runner) {
-  std::array<std::array<double, kRounds>, 5> values;
+  Row row;
   for (std::size_t i = 0; i < kRounds; ++i) {
-    for (const Form form : kForms) values[static_cast<std::size_t>(form)][i] = measure(runner, form);
-    values[3][i] = values[1][i] / values[0][i];
-    values[4][i] = values[2][i] / values[1][i];
+    row.native[i] = measure(runner, Form::Native);
+    row.plain[i] = measure(runner, Form::Plain);
+    row.checked[i] = measure(runner, Form::Checked);
   }
-  return {spread_of(values[0]), spread_of(values[1]), spread_of(values[2]), spread_of(values[3]), spread_of(values[4])};
+  return row;
 }
 
-// The geometric mean of one figure over all programs.
-template <class Figure>
-double mean(const std::vector<Row>& rows, Figure figure) {
-  double sum = 0;
-  for (const Row& row : rows) sum += std::log(figure(row));
-  return std::exp(sum / static_cast<double>(rows.size()));
+Rounds over(const Rounds& a, const Rounds& b) {
+  Rounds ratio;
+  for (std::size_t i = 0; i < kRounds; ++i) ratio[i] = a[i] / b[i];
+  return ratio;
 }
+
+double middle(const Rounds& values) { return median({values.begin(), values.end()}); }
 
 void print(const Program& program, const Row& row) {
+  const Rounds slower = over(row.plain, row.native);
   fmt::print("{:<16}{:>10.0f}{:>12.0f}{:>9.1f}  {:>5.1f} - {:<5.1f}{:>12.0f}{:>8.1f}\n", program.name,
-             row.native.median, row.plain.median, row.slower.median, row.slower.least, row.slower.greatest,
-             row.checked.median, row.checks.median);
+             middle(row.native), middle(row.plain), middle(slower), std::ranges::min(slower), std::ranges::max(slower),
+             middle(row.checked), middle(over(row.checked, row.plain)));
   std::fflush(stdout);
 }
 
-void print_means(const std::vector<Row>& rows) {
-  const auto [fastest, slowest] =
-      std::ranges::minmax_element(rows, {}, [](const Row& row) { return row.slower.median; });
-  fmt::print(
-      "\ninterpreter / native: {:.1f} (geometric mean of {} programs; rounds {:.1f} - {:.1f}; programs {:.1f} - "
-      "{:.1f})\n",
-      mean(rows, [](const Row& row) { return row.slower.median; }), rows.size(),
-      mean(rows, [](const Row& row) { return row.slower.least; }),
-      mean(rows, [](const Row& row) { return row.slower.greatest; }), fastest->slower.median, slowest->slower.median);
-  fmt::print("checked / interpreter: {:.1f} (geometric mean; rounds {:.1f} - {:.1f})\n",
-             mean(rows, [](const Row& row) { return row.checks.median; }),
-             mean(rows, [](const Row& row) { return row.checks.least; }),
-             mean(rows, [](const Row& row) { return row.checks.greatest; }));
+// The geometric mean over all programs of one form against another: of the medians, and of the least and greatest
+// round.
+void print_mean(std::string_view what, const std::vector<Row>& rows, Rounds Row::* slow, Rounds Row::* fast) {
+  Rounds logs{};
+  double log_of_medians = 0, least = INFINITY, greatest = 0;
+  for (const Row& row : rows) {
+    const Rounds ratio = over(row.*slow, row.*fast);
+    for (std::size_t i = 0; i < kRounds; ++i) logs[i] += std::log(ratio[i]);
+    log_of_medians += std::log(middle(ratio));
+    least = std::min(least, middle(ratio));
+    greatest = std::max(greatest, middle(ratio));
+  }
+  const auto mean = [&](double log_sum) { return std::exp(log_sum / static_cast<double>(rows.size())); };
+  fmt::print("{}: {:.1f}, the geometric mean of {} programs (rounds {:.1f} - {:.1f}, programs {:.1f} - {:.1f})\n", what,
+             mean(log_of_medians), rows.size(), mean(std::ranges::min(logs)), mean(std::ranges::max(logs)), least,
+             greatest);
 }
 
 int run(bool check_only, const std::vector<std::string_view>& names) {
@@ -138,7 +140,9 @@ int run(bool check_only, const std::vector<std::string_view>& names) {
   if (check_only) {
     fmt::print("{} programs: native code and both policies of the interpreter agree\n", rows.size());
   } else {
-    print_means(rows);
+    fmt::print("\n");
+    print_mean("interpreter / native", rows, &Row::plain, &Row::native);
+    print_mean("checked / interpreter", rows, &Row::checked, &Row::plain);
   }
   return 0;
 }
