@@ -4,11 +4,17 @@
 // which knows how to reach the caller's memory and descriptors. Inside, a table row per command names its function, its
 // last attribute (the size rule) and where it runs (decision 10): "host" commands only take and return flat structures
 // and descriptors, so that the hive can later stand in another process. Threads: any; the object table has its own
-// lock, element operations take none.
+// lock, shared by look-ups; element operations hold none while they work.
+//
+// Until hives have hosts of their own, a hive belongs to one process: after a fork parent and child share the maps
+// that existed, byte for byte, but neither sees objects that the other makes. A process that forks while another of its
+// threads is in a call must not use the hive in the child. docs/design/hive.md. Tested by: hive/*_test.cc,
+// fuzz/bpf_fuzz.cc.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -16,6 +22,8 @@
 #include "exec/executable.h"
 #include "exec/failure.h"
 #include "maps/map.h"
+#include "runtime/run.h"
+#include "runtime/system_host.h"
 #include "spec/types.h"
 
 namespace skep::hive {
@@ -34,27 +42,44 @@ class Caller {
   virtual bool copy_out(std::uint64_t address, Bytes from) noexcept = 0;
   // The descriptor `fd` of the caller, duplicated for our inspection; invalid when it has none.
   virtual Fd descriptor(int fd) noexcept = 0;
+  // The file position of `fd`, where maps keep their identity; -EBADF when there is no such descriptor, another
+  // negative errno when it has no position. By way of descriptor() unless the caller knows a shorter one.
+  virtual std::int64_t position(int fd) noexcept;
   // Gives the caller a close-on-exec descriptor for `object`: its number, or a negative errno.
   virtual int install(Fd object) noexcept = 0;
   virtual Privilege privilege() const noexcept = 0;
 };
 
-// The calling process itself.
+// The calling process itself. An ordinary user owns his hive: all privileges. Memory is copied by system calls that
+// report bad addresses; what lies in the calling thread's stack is copied directly.
 class LocalCaller final : public Caller {
  public:
   bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
   bool copy_out(std::uint64_t address, Bytes from) noexcept override;
   Fd descriptor(int fd) noexcept override;
+  std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
   Privilege privilege() const noexcept override;
 };
 
 enum class Engine : std::uint8_t { Checked, Interp };  // the policy programs are bound with
 
+// What PROG_TEST_RUN starts a repetition with.
+enum class Repeat : std::uint8_t {
+  Continue,  // the packet as the repetition before left it, as in the kernel
+  Reset,     // the packet and context as the caller gave them
+};
+
 struct Options {
   Engine engine = Engine::Checked;
-  exec::Host* host = nullptr;  // surroundings of runs; null: the system's own
+  exec::Host* host = nullptr;  // surroundings of runs; null: the system's own, Hive::system()
+  Repeat repeat = Repeat::Continue;
+  // Instructions that one repetition of PROG_TEST_RUN may execute; 0: no limit. Programs that no verifier has seen
+  // may loop for ever.
+  std::uint64_t budget = std::uint64_t{1} << 32;
 };
+
+struct State;
 
 class Hive {
  public:
@@ -67,21 +92,33 @@ class Hive {
   // True when `fd` of this process is an object of a hive (a map, program, BTF or link).
   static bool owns(int fd) noexcept;
 
-  // ---- for hooks and tools in this process, past the descriptors.
+  // ---- for hooks and tools in this process, past the descriptors. What these return keeps its object and the hive's
+  // insides alive, as a descriptor would.
   struct Program {
-    spec::ProgId id;
+    spec::ProgId id{};
     std::shared_ptr<const exec::Executable> code;  // bound with Options::engine
+    runtime::Counters* counters = nullptr;         // lives as long as `code`
   };
   Result<Program> program(int fd) const;
   Result<std::shared_ptr<maps::Map>> map(int fd) const;
   maps::Domain& domain() noexcept;
+  // For exec::Call::host: the surroundings of Options, with this hive's objects behind references.
+  exec::Host& host() noexcept;
+  // Runs a program with `call`, whose host and context are set. Takes a virtual CPU if it needs one, counts.
+  std::uint64_t run(const Program& program, exec::Call& call) noexcept;
+  // The surroundings used when Options name none: its sinks, and read_trace().
+  runtime::SystemHost& system() noexcept;
+  // The eventfd that is written when a ring buffer has news, for polling in place of the map's descriptor; it belongs
+  // to the map. EINVAL when `map_fd` is no ring buffer.
+  Result<int> wakeup_fd(int map_fd) const;
   // Why the last PROG_TEST_RUN of this thread was stopped by its engine (kind None when it was not).
   static const exec::Failure& last_failure() noexcept;
+  // A sentence about the last call of this thread that failed; empty when there is none to add to the errno.
+  static const std::string& last_error() noexcept;
 
  private:
-  struct State;
-  explicit Hive(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Hive(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace skep::hive

@@ -1,0 +1,128 @@
+// Commands whose objects a hive does not have yet: links, pins, attach points. They check what the kernel checks before
+// it looks for the object, and then say that it is not there, so that probes get the answer of a modern kernel.
+#include "hive/request.h"
+
+namespace skep::hive {
+namespace {
+
+// The errno of a program descriptor in an attribute; 0 when it is one.
+int prog_error(Request& request, std::uint32_t fd) noexcept {
+  return find_prog(request.hive, request.caller, static_cast<int>(fd)).error;
+}
+
+// There are no links: a descriptor is none, or one of something else.
+int link_error(Request& request, std::uint32_t fd) noexcept {
+  return request.caller.descriptor(static_cast<int>(fd)) ? EINVAL : EBADF;
+}
+
+int object_error(Request& request, std::uint32_t number) noexcept {
+  const auto fd = static_cast<int>(number);
+  const int as_map = find_map(request.hive, request.caller, fd).error;
+  if (as_map != EINVAL) return as_map;
+  if (find_prog(request.hive, request.caller, fd).error == 0) return 0;
+  return find_btf(request.hive, request.caller, fd).error == 0 ? EINVAL : EINVAL;
+}
+
+// A path of the caller that must end in a readable place: EFAULT when it cannot be read.
+bool readable(Request& request, std::uint64_t path) noexcept {
+  std::byte first;
+  return request.caller.copy_in(path, {&first, 1});
+}
+
+constexpr std::uint32_t kPathFd = spec::kPathFd;
+constexpr std::uint32_t kLinkUpdateReplace = 1U << 2;  // BPF_F_REPLACE
+
+}  // namespace
+
+long obj_pin(Request& request) {
+  const spec::AttrObj& attr = request.attr.obj;
+  if ((attr.file_flags & ~kPathFd) != 0) return -EINVAL;
+  if ((attr.file_flags & kPathFd) == 0 && attr.path_fd != 0) return -EINVAL;
+  if (const int error = object_error(request, attr.bpf_fd); error != 0) return -error;
+  if (!readable(request, attr.pathname)) return -EFAULT;
+  return refuse(EPERM, "obj_pin: this hive has no file system of pins");
+}
+
+long obj_get(Request& request) {
+  const spec::AttrObj& attr = request.attr.obj;
+  constexpr std::uint32_t kKnown = spec::kRdonly | spec::kWronly | kPathFd;
+  if (attr.bpf_fd != 0 || (attr.file_flags & ~kKnown) != 0) return -EINVAL;
+  if ((attr.file_flags & kPathFd) == 0 && attr.path_fd != 0) return -EINVAL;
+  if ((attr.file_flags & (spec::kRdonly | spec::kWronly)) == (spec::kRdonly | spec::kWronly)) return -EINVAL;
+  if (!readable(request, attr.pathname)) return -EFAULT;
+  return refuse(ENOENT, "obj_get: this hive has no file system of pins");
+}
+
+long prog_attach(Request& request) {
+  const spec::AttrAttach& attr = request.attr.attach;
+  if (!spec::attach_type(attr.attach_type)) return -EINVAL;
+  if (const int error = prog_error(request, attr.attach_bpf_fd); error != 0) return -error;
+  return refuse(EINVAL, "prog_attach: this hive has no such attach point");
+}
+
+long prog_detach(Request&) { return refuse(EINVAL, "prog_detach: this hive has no such attach point"); }
+
+long prog_query(Request& request) {
+  if (!request.caller.privilege().net_admin) return -EPERM;
+  if ((request.attr.query.query_flags & ~std::uint32_t{spec::kQueryEffective}) != 0) return -EINVAL;
+  return refuse(EINVAL, "prog_query: this hive has no such attach point");
+}
+
+long raw_tracepoint_open(Request& request) {
+  const spec::AttrRawTracepoint& attr = request.attr.raw_tracepoint;
+  const Found<ProgObject> prog = find_prog(request.hive, request.caller, static_cast<int>(attr.prog_fd));
+  if (!prog.object) return -prog.error;
+  if (attr.name != 0 && !readable(request, attr.name)) return -EFAULT;
+  switch (prog.object->type) {
+    case spec::ProgType::RawTracepoint:
+    case spec::ProgType::RawTracepointWritable:
+      return attr.name == 0 ? -EFAULT : refuse(ENOENT, "raw_tracepoint_open: this hive has no tracepoints");
+    default: return -EINVAL;
+  }
+}
+
+long task_fd_query(Request& request) {
+  if (!request.caller.privilege().sys_admin) return -EPERM;
+  if (request.attr.task_fd_query.flags != 0) return -EINVAL;
+  return -ENOENT;
+}
+
+long link_create(Request& request) {
+  const spec::AttrLinkCreate& attr = request.attr.link_create;
+  if (attr.attach_type == std::to_underlying(spec::AttachType::StructOps)) {
+    const Found<MapObject> map = find_map(request.hive, request.caller, static_cast<int>(attr.map_fd));
+    return map.object ? -EINVAL : -map.error;
+  }
+  const Found<ProgObject> prog = find_prog(request.hive, request.caller, static_cast<int>(attr.prog_fd));
+  if (!prog.object) return -prog.error;
+  if (!spec::attach_type(attr.attach_type)) return -EINVAL;
+  switch (static_cast<spec::AttachType>(attr.attach_type)) {
+    // The target is a descriptor (of a perf event, a cgroup, a net namespace): libbpf's probe of perf links gives -1.
+    case spec::AttachType::PerfEvent:
+      if (attr.flags != 0) return -EINVAL;
+      [[fallthrough]];
+    default:
+      if (!request.caller.descriptor(static_cast<int>(attr.target_fd))) return -EBADF;
+      return refuse(EINVAL, "link_create: this hive has no such attach point");
+    case spec::AttachType::Xdp: return refuse(EINVAL, "link_create: this hive has no such interface");
+  }
+}
+
+long link_update(Request& request) {
+  if ((request.attr.link_update.flags & ~kLinkUpdateReplace) != 0) return -EINVAL;
+  return -link_error(request, request.attr.link_update.link_fd);
+}
+
+long link_detach(Request& request) { return -link_error(request, request.attr.link_detach.link_fd); }
+
+long iter_create(Request& request) {
+  if (request.attr.iter_create.flags != 0) return -EINVAL;
+  return -link_error(request, request.attr.iter_create.link_fd);
+}
+
+long token_create(Request& request) {
+  if (request.attr.token_create.flags != 0) return -EINVAL;
+  return request.caller.descriptor(static_cast<int>(request.attr.token_create.bpffs_fd)) ? -EINVAL : -EBADF;
+}
+
+}  // namespace skep::hive

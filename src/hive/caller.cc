@@ -1,0 +1,96 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "hive/hive.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SKEP_DIRECT_STACK_COPIES 0  // a sanitizer has its own opinion about the caller's variables
+#else
+#define SKEP_DIRECT_STACK_COPIES 1
+#endif
+
+namespace skep::hive {
+namespace {
+
+// The part of this thread's stack that its callers occupy: mapped and writable without doubt, from the current frame
+// to the end. Attributes, keys and values mostly lie there, and a direct copy saves a system call.
+struct StackEnd {
+  std::uintptr_t address = 0;
+  StackEnd() noexcept {
+    pthread_attr_t attributes;
+    if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return;
+    void* low = nullptr;
+    std::size_t size = 0;
+    if (::pthread_attr_getstack(&attributes, &low, &size) == 0) {
+      lowest = reinterpret_cast<std::uintptr_t>(low);
+      address = lowest + size;
+    }
+    ::pthread_attr_destroy(&attributes);
+  }
+  std::uintptr_t lowest = 0;
+};
+
+bool in_callers_stack([[maybe_unused]] std::uint64_t address, [[maybe_unused]] std::size_t size) noexcept {
+#if SKEP_DIRECT_STACK_COPIES
+  thread_local const StackEnd end;
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  if (here < end.lowest || here >= end.address) return false;  // a stack of the program's own
+  return address >= here && address < end.address && size <= end.address - address;
+#else
+  return false;
+#endif
+}
+
+using Transfer = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
+
+bool transfer(Transfer how, std::byte* ours, std::uint64_t address, std::size_t size) noexcept {
+  const pid_t self = ::getpid();
+  while (size > 0) {
+    const iovec local{ours, size};
+    const iovec remote{reinterpret_cast<void*>(address), size};
+    const ssize_t done = how(self, &local, 1, &remote, 1, 0);
+    if (done <= 0) return false;
+    ours += done;
+    address += static_cast<std::size_t>(done);
+    size -= static_cast<std::size_t>(done);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::int64_t Caller::position(int fd) noexcept {
+  const Fd copy = descriptor(fd);
+  if (!copy) return -EBADF;
+  const off_t at = ::lseek(copy.get(), 0, SEEK_CUR);
+  return at < 0 ? -errno : at;
+}
+
+bool LocalCaller::copy_in(std::uint64_t address, MutableBytes to) noexcept {
+  if (!in_callers_stack(address, to.size())) return transfer(::process_vm_readv, to.data(), address, to.size());
+  std::memcpy(to.data(), reinterpret_cast<const void*>(address), to.size());
+  return true;
+}
+
+bool LocalCaller::copy_out(std::uint64_t address, Bytes from) noexcept {
+  if (!in_callers_stack(address, from.size()))
+    return transfer(::process_vm_writev, const_cast<std::byte*>(from.data()), address, from.size());
+  std::memcpy(reinterpret_cast<void*>(address), from.data(), from.size());
+  return true;
+}
+
+Fd LocalCaller::descriptor(int fd) noexcept { return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+std::int64_t LocalCaller::position(int fd) noexcept {
+  const off_t at = ::lseek(fd, 0, SEEK_CUR);
+  return at < 0 ? -errno : at;
+}
+
+int LocalCaller::install(Fd object) noexcept { return object.release(); }
+Privilege LocalCaller::privilege() const noexcept { return {}; }
+
+}  // namespace skep::hive

@@ -1,0 +1,74 @@
+#include "hive/hive.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "hive/request.h"
+#include "maps/ringbuf.h"
+
+namespace skep::hive {
+
+Result<std::unique_ptr<Hive>> Hive::create(Options options) {
+  TRY(std::unique_ptr<maps::Domain> domain, maps::Domain::create());
+  return std::unique_ptr<Hive>(new Hive(std::make_shared<State>(options, std::move(domain))));
+}
+
+Hive::Hive(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Hive::~Hive() = default;
+
+bool Hive::owns(int fd) noexcept {
+  if (from_position(::lseek(fd, 0, SEEK_CUR))) return ::fcntl(fd, F_GET_SEALS) > 0;
+  return from_socket(fd).has_value();
+}
+
+namespace {
+
+// Keeps an object of the hive, and the hive, for somebody outside of it.
+template <class T>
+struct Kept {
+  std::shared_ptr<State> hive;  // outlives the reference
+  Ref<T> object;
+};
+
+template <class T>
+std::shared_ptr<Kept<T>> keep(const std::shared_ptr<State>& hive, Ref<T> object) {
+  return std::make_shared<Kept<T>>(Kept<T>{hive, std::move(object)});
+}
+
+}  // namespace
+
+Result<Hive::Program> Hive::program(int fd) const {
+  LocalCaller here;
+  Found<ProgObject> found = find_prog(*state_, here, fd);
+  if (!found.object) return fail(found.error, "descriptor " + std::to_string(fd) + " is no program of this hive");
+  ProgObject* object = found.object.get();
+  auto kept = keep(state_, std::move(found.object));
+  return Program{.id = spec::ProgId{object->id()},
+                 .code = std::shared_ptr<const exec::Executable>(std::move(kept), object->code.get()),
+                 .counters = &object->counters};
+}
+
+Result<std::shared_ptr<maps::Map>> Hive::map(int fd) const {
+  LocalCaller here;
+  Found<MapObject> found = find_map(*state_, here, fd);
+  if (!found.object) return fail(found.error, "descriptor " + std::to_string(fd) + " is no map of this hive");
+  maps::Map* map = found.object->map.get();
+  return std::shared_ptr<maps::Map>(keep(state_, std::move(found.object)), map);
+}
+
+maps::Domain& Hive::domain() noexcept { return *state_->domain; }
+exec::Host& Hive::host() noexcept { return state_->host; }
+runtime::SystemHost& Hive::system() noexcept { return state_->system; }
+
+std::uint64_t Hive::run(const Program& program, exec::Call& call) noexcept {
+  return runtime::run(state_->surroundings, *program.code, call, *program.counters);
+}
+
+Result<int> Hive::wakeup_fd(int map_fd) const {
+  TRY(const std::shared_ptr<maps::Map> found, map(map_fd));
+  const auto* ring = dynamic_cast<const maps::RingBuf*>(found.get());
+  if (ring == nullptr) return fail(EINVAL, "descriptor " + std::to_string(map_fd) + " is no ring buffer");
+  return ring->wakeup_fd();
+}
+
+}  // namespace skep::hive

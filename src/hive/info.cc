@@ -1,0 +1,203 @@
+// BPF_OBJ_GET_INFO_BY_FD. The caller's structure may be shorter or longer than ours; both directions go through it: it
+// holds addresses and sizes of arrays to fill, and gets everything else.
+#include <algorithm>
+#include <array>
+
+#include "hive/request.h"
+
+namespace skep::hive {
+namespace {
+
+// The caller's structure as a copy of ours.
+template <class Info>
+class UserInfo {
+ public:
+  explicit UserInfo(Request& request) : request_(request), attr_(request.attr.info) {}
+
+  // 0; E2BIG when bytes beyond ours are not zero or it is longer than a page; EFAULT.
+  int read(Info& info) noexcept {
+    if (const int error = check_tail(); error != 0) return error;
+    return request_.caller.copy_in(attr_.info, std::as_writable_bytes(std::span(&info, 1)).first(size())) ? 0 : EFAULT;
+  }
+  int check_tail() noexcept {
+    if (attr_.info_len > spec::kMaxAttrBytes) return E2BIG;
+    if (attr_.info_len <= sizeof(Info)) return 0;
+    std::array<std::byte, spec::kMaxAttrBytes> tail;
+    const MutableBytes rest(tail.data(), attr_.info_len - sizeof(Info));
+    if (!request_.caller.copy_in(attr_.info + sizeof(Info), rest)) return EFAULT;
+    return std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }) ? 0 : E2BIG;
+  }
+  int write(const Info& info) noexcept {
+    const auto written = static_cast<std::uint32_t>(size());
+    return request_.caller.copy_out(attr_.info, bytes_of(info).first(size())) &&
+                   answer(request_, offsetof(spec::AttrInfo, info_len), written)
+               ? 0
+               : EFAULT;
+  }
+  std::size_t size() const noexcept { return std::min<std::size_t>(attr_.info_len, sizeof(Info)); }
+
+ private:
+  Request& request_;
+  const spec::AttrInfo& attr_;
+};
+
+// Fills the caller's array of `room` records at `address` with as many of ours as fit; `room` becomes the number there
+// are.
+template <class Record>
+bool give_records(Caller& caller, std::uint64_t address, std::uint32_t& room, std::span<const Record> records) {
+  const std::size_t count = std::min<std::size_t>(room, records.size());
+  room = static_cast<std::uint32_t>(records.size());
+  if (count == 0) return true;
+  return address != 0 && caller.copy_out(address, std::as_bytes(records.first(count)));
+}
+
+// Instructions as the engines run them, with the ids of maps where their addresses will be.
+std::vector<isa::Insn> translated(const exec::Image& image) {
+  std::vector<isa::Insn> insns = image.insns;
+  for (const exec::Relocation& relocation : image.relocations) {
+    isa::Insn& insn = insns[relocation.insn];
+    insn.imm = static_cast<std::int32_t>(relocation.id);
+    if (relocation.kind == exec::Relocation::Kind::MapValue)
+      insns[relocation.insn + 1].imm = static_cast<std::int32_t>(relocation.offset);
+  }
+  return insns;
+}
+
+void fill_identity(const ProgObject& program, spec::ProgInfo& info) {
+  info.type = std::to_underlying(program.type);
+  info.id = program.id();
+  std::ranges::copy(program.tag_bytes, info.tag);
+  info.load_time = program.load_time;
+  info.created_by_uid = program.uid;
+  info.gpl_compatible = program.gpl;
+  std::ranges::fill(info.name, '\0');
+  std::ranges::copy(program.name, info.name);
+  info.run_time_ns = program.counters.nanoseconds.load();
+  info.run_cnt = program.counters.runs.load();
+  info.verified_insns = program.verified_insns;
+  info.btf_id = program.btf != nullptr ? program.btf->id() : 0;
+  info.ifindex = 0;
+  info.netns_dev = info.netns_ino = 0;
+  info.recursion_misses = 0;
+  info.attach_btf_obj_id = info.attach_btf_id = 0;
+  info.pad = 0;
+}
+
+int fill_code(Request& request, const ProgObject& program, spec::ProgInfo& info) {
+  const std::vector<isa::Insn> insns = translated(program.code->image());
+  const auto bytes = static_cast<std::uint32_t>(insns.size() * sizeof(isa::Insn));
+  const std::uint32_t room = info.xlated_prog_len;
+  info.xlated_prog_len = bytes;
+  info.jited_prog_len = 0;
+  if (room == 0) return 0;
+  const Bytes part = std::as_bytes(std::span(insns)).first(std::min(room, bytes));
+  return request.caller.copy_out(info.xlated_prog_insns, part) ? 0 : EFAULT;
+}
+
+int fill_maps(Request& request, ProgObject& program, spec::ProgInfo& info) {
+  std::vector<std::uint32_t> ids;
+  {
+    const std::scoped_lock lock(program.mutex);
+    for (const MapObject* map : program.maps) ids.push_back(map->id());
+  }
+  return give_records<std::uint32_t>(request.caller, info.map_ids, info.nr_map_ids, ids) ? 0 : EFAULT;
+}
+
+// The caller says how large his records are when he wants any.
+template <class Record>
+int fill_debug(Caller& caller, std::uint64_t address, std::uint32_t& size, std::uint32_t& room,
+               std::span<const Record> records) {
+  const bool wants = room != 0;
+  if (wants && size != sizeof(Record)) return EINVAL;
+  size = sizeof(Record);
+  return give_records(caller, address, room, records) ? 0 : EFAULT;
+}
+
+int fill_tags(Request& request, const ProgObject& program, spec::ProgInfo& info) {
+  // One tag: subprograms have none of their own until they are compiled.
+  const std::uint32_t room = std::exchange(info.nr_prog_tags, 1);
+  if (room == 0) return 0;
+  return info.prog_tags != 0 && copy_out(request, info.prog_tags, program.tag_bytes) ? 0 : EFAULT;
+}
+
+void fill_no_machine_code(spec::ProgInfo& info) {
+  info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
+  info.jited_line_info_rec_size = sizeof(std::uint64_t);
+  if (info.nr_func_info == 0) info.func_info_rec_size = sizeof(spec::FuncInfo);
+  if (info.nr_line_info == 0) info.line_info_rec_size = sizeof(spec::LineInfo);
+}
+
+long prog_info(Request& request, ProgObject& program) {
+  UserInfo<spec::ProgInfo> user(request);
+  spec::ProgInfo info{};
+  if (const int error = user.read(info); error != 0) return -error;
+  request.hive.count_statistics();
+  fill_identity(program, info);
+  if (const int error = fill_maps(request, program, info); error != 0) return -error;
+  if (const int error = fill_code(request, program, info); error != 0) return -error;
+  if (const int error = fill_debug<spec::FuncInfo>(request.caller, info.func_info, info.func_info_rec_size,
+                                                   info.nr_func_info, program.funcs);
+      error != 0)
+    return -error;
+  if (const int error = fill_debug<spec::LineInfo>(request.caller, info.line_info, info.line_info_rec_size,
+                                                   info.nr_line_info, program.lines);
+      error != 0)
+    return -error;
+  if (const int error = fill_tags(request, program, info); error != 0) return -error;
+  fill_no_machine_code(info);
+  return -user.write(info);
+}
+
+long map_info(Request& request, const MapObject& map) {
+  UserInfo<spec::MapInfo> user(request);
+  spec::MapInfo info{};
+  if (const int error = user.check_tail(); error != 0) return -error;
+  const spec::MapSpec& spec = map.map->spec();
+  info.type = std::to_underlying(spec.type);
+  info.id = map.id();
+  info.key_size = spec.key_size;
+  info.value_size = spec.value_size;
+  info.max_entries = spec.max_entries;
+  info.map_flags = spec.flags;
+  info.map_extra = spec.extra;
+  std::ranges::copy(spec.name, info.name);
+  if (map.btf != nullptr) {
+    info.btf_id = map.btf->id();
+    info.btf_key_type_id = spec.btf_key_type;
+    info.btf_value_type_id = spec.btf_value_type;
+  }
+  return -user.write(info);
+}
+
+// The name of a BTF of a user is empty, but must fit: a terminated part of it otherwise, and ENOSPC.
+long btf_info(Request& request, const BtfObject& btf) {
+  UserInfo<spec::BtfInfo> user(request);
+  spec::BtfInfo info{};
+  if (const int error = user.read(info); error != 0) return -error;
+  const Bytes data = btf.types.bytes();
+  info.id = btf.id();
+  const auto part = data.first(std::min<std::size_t>(info.btf_size, data.size()));
+  if (!request.caller.copy_out(info.btf, part)) return -EFAULT;
+  info.btf_size = static_cast<std::uint32_t>(data.size());
+  info.kernel_btf = 0;
+  const std::uint32_t room = std::exchange(info.name_len, 0);
+  if ((info.name != 0) != (room != 0)) return -EINVAL;
+  if (room != 0 && !copy_out(request, info.name, '\0')) return -EFAULT;
+  return -user.write(info);
+}
+
+}  // namespace
+
+long obj_get_info_by_fd(Request& request) {
+  const auto fd = static_cast<int>(request.attr.info.bpf_fd);
+  const Found<MapObject> map = find_map(request.hive, request.caller, fd);
+  if (map.object) return map_info(request, *map.object);
+  if (map.error == EBADF) return -EBADF;
+  if (const Found<ProgObject> prog = find_prog(request.hive, request.caller, fd); prog.object)
+    return prog_info(request, *prog.object);
+  if (const Found<BtfObject> btf = find_btf(request.hive, request.caller, fd); btf.object)
+    return btf_info(request, *btf.object);
+  return -EINVAL;
+}
+
+}  // namespace skep::hive

@@ -1,0 +1,147 @@
+// BPF_MAP_CREATE and BPF_MAP_FREEZE.
+#include <sys/stat.h>
+
+#include <cstdio>
+
+#include "hive/btf_use.h"
+#include "hive/request.h"
+#include "maps/kinds.h"
+
+namespace skep::hive {
+namespace {
+
+using spec::MapType;
+
+spec::MapSpec spec_of(const spec::AttrMapCreate& attr) {
+  return {.type = static_cast<MapType>(attr.map_type),
+          .key_size = attr.key_size,
+          .value_size = attr.value_size,
+          .max_entries = attr.max_entries,
+          .flags = attr.map_flags & ~std::uint32_t{spec::kTokenFd},
+          .extra = attr.map_extra,
+          .numa_node = attr.numa_node,
+          .name = {},
+          .ifindex = attr.map_ifindex,
+          .btf_key_type = attr.btf_key_type_id,
+          .btf_value_type = attr.btf_value_type_id};
+}
+
+// BTF type ids that make no sense together, whatever the BTF.
+bool consistent_btf(const spec::AttrMapCreate& attr) noexcept {
+  if (attr.btf_vmlinux_value_type_id != 0)
+    return attr.map_type == std::to_underlying(MapType::StructOps) && attr.btf_key_type_id == 0 &&
+           attr.btf_value_type_id == 0;
+  return attr.btf_key_type_id == 0 || attr.btf_value_type_id != 0;
+}
+
+bool permitted(MapType type, const Privilege& privilege) noexcept {
+  if (!privilege.bpf) return false;
+  switch (type) {
+    case MapType::Sockmap:
+    case MapType::Sockhash:
+    case MapType::Devmap:
+    case MapType::DevmapHash:
+    case MapType::Xskmap: return privilege.net_admin;
+    default: return true;
+  }
+}
+
+bool is_outer(MapType type) noexcept {
+  const maps::Kind* kind = maps::find_kind(type);
+  return kind != nullptr && kind->has(maps::kOuter);
+}
+
+Access access_of(std::uint32_t flags) noexcept {
+  if ((flags & spec::kRdonly) != 0) return Access::ReadOnly;
+  return (flags & spec::kWronly) != 0 ? Access::WriteOnly : Access::ReadWrite;
+}
+
+// A token gives rights that are not one's own. There are none to be had: as good as any other descriptor.
+int token_error(Request& request, int fd) noexcept { return request.caller.descriptor(fd) ? EINVAL : EBADF; }
+
+// The BTF that a map's types are in, and those types checked against the map's sizes.
+Result<Ref<BtfObject>> types_of(Request& request, const spec::MapSpec& spec) {
+  const spec::AttrMapCreate& attr = request.attr.map_create;
+  if (attr.btf_key_type_id == 0 && attr.btf_value_type_id == 0) return Ref<BtfObject>();
+  Found<BtfObject> btf = find_btf(request.hive, request.caller, static_cast<int>(attr.btf_fd));
+  if (!btf.object) return fail(btf.error, "btf_fd " + std::to_string(attr.btf_fd) + " is no BTF");
+  if (attr.btf_value_type_id != 0)
+    TRY_VOID(check_map_types(*btf.object, spec, attr.btf_key_type_id, attr.btf_value_type_id));
+  return std::move(btf.object);
+}
+
+Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const spec::MapSpec* inner) {
+  State& hive = request.hive;
+  TRY(spec.name, object_name(request.attr.map_create.map_name));
+  TRY(Ref<BtfObject> btf, types_of(request, spec));
+  if (btf) spec.btf = spec::BtfId{btf->id()};
+  const std::uint32_t id = hive.objects.take_id(Kind::Map);
+  auto object = std::make_shared<MapObject>();
+  TRY(object->map, maps::Map::create(*hive.domain, spec, spec::MapId{id}, inner));
+  if (inner != nullptr) object->inner = *inner;
+  object->btf = btf.get();
+  struct stat status{};
+  if (::fstat(object->map->memfd(), &status) == 0) object->inode = status.st_ino;
+  Ref<MapObject> ref = hive.objects.insert(std::move(object), id);
+  if (btf) hive.objects.hold(*ref, *btf);
+  const std::scoped_lock lock(hive.inode_mutex);
+  hive.map_inodes.insert_or_assign(ref->inode, id);
+  return ref;
+}
+
+// Whether somebody in this process has the map's file mapped writable, but for the hive itself, whose mapping begins at
+// `own`. Other processes' mappings are not seen.
+bool mapped_writable(const MapObject& map, const std::byte* own) {
+  std::FILE* file = std::fopen("/proc/self/maps", "re");
+  if (file == nullptr) return false;
+  bool found = false;
+  char line[512];
+  while (!found && std::fgets(line, sizeof line, file) != nullptr) {
+    unsigned long long start = 0;
+    unsigned long long inode = 0;
+    char access[5] = {};
+    if (std::sscanf(line, "%llx-%*x %4s %*x %*x:%*x %llu", &start, access, &inode) != 3) continue;
+    found = inode == map.inode && access[1] == 'w' && start != reinterpret_cast<std::uintptr_t>(own);
+  }
+  std::fclose(file);
+  return found;
+}
+
+}  // namespace
+
+long map_create(Request& request) {
+  const spec::AttrMapCreate& attr = request.attr.map_create;
+  const spec::MapSpec spec = spec_of(attr);
+  if (!consistent_btf(attr)) return refuse(EINVAL, "map_create: these BTF type ids do not go together");
+  Found<MapObject> inner;
+  if (is_outer(spec.type)) inner = find_map(request.hive, request.caller, static_cast<int>(attr.inner_map_fd));
+  const spec::MapSpec* inner_spec = inner.object ? &inner.object->map->spec() : nullptr;
+  if (Result<> valid = maps::validate(spec, inner_spec); !valid) {
+    const bool of_inner = is_outer(spec.type) && !inner.object && valid.error().code == EBADF;
+    return refuse(of_inner ? inner.error : valid.error().code, std::move(valid.error().message));
+  }
+  if (spec.ifindex != 0) return refuse(EINVAL, "map_create: there are no devices to offload maps to");
+  if ((attr.map_flags & spec::kTokenFd) != 0) return -token_error(request, attr.map_token_fd);
+  if (!permitted(spec.type, request.caller.privilege())) return refuse(EPERM, "map_create: not permitted");
+  Result<Ref<MapObject>> map = make(request, spec, inner_spec);
+  if (!map) return refuse(std::move(map.error()));
+  return install_map(request, **map, access_of(spec.flags));
+}
+
+// Refused while the map is mapped writable (as far as that can be seen), like the kernel. Descriptors given out later
+// can only be mapped for reading; those that exist are refused by us, but not a new mapping through them.
+long map_freeze(Request& request) {
+  Found<MapObject> found = find_map(request.hive, request.caller, static_cast<int>(request.attr.elem.map_fd));
+  if (!found.object) return -found.error;
+  MapObject& map = *found.object;
+  if (map.map->spec().type == MapType::StructOps || has_special_fields(map)) return -maps::kNotSupported;
+  if (found.access == Access::ReadOnly) return -EPERM;
+  const std::scoped_lock lock(map.mutex);
+  std::uint32_t first = 0;
+  if (map.map->mmap_bytes() != 0 &&
+      mapped_writable(map, map.map->lookup(reinterpret_cast<const std::byte*>(&first), 0)))
+    return refuse(EBUSY, "map_freeze: the map is mapped writable");
+  return map.map->freeze();
+}
+
+}  // namespace skep::hive

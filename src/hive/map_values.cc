@@ -1,0 +1,163 @@
+#include "hive/map_values.h"
+
+#include <net/if.h>
+
+#include "hive/btf_use.h"
+#include "maps/kinds.h"
+
+namespace skep::hive {
+namespace {
+
+using maps::Reference;
+using spec::MapType;
+using Replaced = Objects::Replaced;
+
+const maps::Kind& kind_of(const MapObject& map) noexcept { return *maps::find_kind(map.map->spec().type); }
+bool is_device(const maps::Kind& kind) noexcept {
+  return kind.family == maps::Family::Device || kind.family == maps::Family::Cpu;
+}
+int errno_of(long code) noexcept { return static_cast<int>(code); }
+
+// Whether `map` may stand where the template of a map of maps stands.
+bool fits_template(const spec::MapSpec& wanted, const spec::MapSpec& map) noexcept {
+  const bool same_count =
+      map.type != MapType::Array || (wanted.flags & spec::kInnerMap) != 0 || wanted.max_entries == map.max_entries;
+  return same_count && wanted.type == map.type && wanted.key_size == map.key_size &&
+         wanted.value_size == map.value_size && wanted.flags == map.flags;
+}
+
+// What the slots of arrays of objects ask before they look at the value.
+int check_slot(const MapObject& map, const std::byte* key, std::uint64_t flags) noexcept {
+  if (kind_of(map).key != maps::KeyRule::Index) return 0;
+  if (flags != spec::kAny) return -EINVAL;
+  return load<std::uint32_t>(key) < map.map->spec().max_entries ? 0 : -E2BIG;
+}
+
+int set_slot(State& hive, MapObject& map, const std::byte* key, Object& value, std::uint64_t flags) noexcept {
+  return hive.objects.exchange(map, &value, value.kind(), [&] {
+    Replaced replaced;
+    replaced.error = map.map->set_reference(key, value.reference(), flags, &replaced.old);
+    return replaced;
+  });
+}
+
+int write_map(Request& request, MapObject& map, const std::byte* key, int fd, std::uint64_t flags) noexcept {
+  const Found<MapObject> inner = find_map(request.hive, request.caller, fd);
+  if (!inner.object) return -inner.error;
+  if (!fits_template(*map.inner, inner.object->map->spec()))
+    return errno_of(refuse(EINVAL, "the map differs from the template of the map of maps"));
+  return set_slot(request.hive, map, key, *inner.object, flags);
+}
+
+int write_prog(Request& request, MapObject& map, const std::byte* key, int fd, std::uint64_t flags) noexcept {
+  const Found<ProgObject> prog = find_prog(request.hive, request.caller, fd);
+  if (!prog.object) return -prog.error;
+  if (!compatible(map, *prog.object))
+    return errno_of(refuse(EINVAL, "the program's type or attach type differs from that of the prog array's others"));
+  return set_slot(request.hive, map, key, *prog.object, flags);
+}
+
+// Any descriptor may listen: what it means is the host's business.
+int write_listener(Request& request, MapObject& map, const std::byte* key, int fd) noexcept {
+  Fd listener = request.caller.descriptor(fd);
+  if (!listener) return -EBADF;
+  const std::scoped_lock lock(map.mutex);
+  const std::uint32_t id = ++map.last_listener;
+  Reference old;
+  if (const int error = map.map->set_reference(key, {id, 1}, spec::kAny, &old); error != 0) return error;
+  map.listeners.insert_or_assign(id, std::move(listener));
+  map.listeners.erase(old.id);
+  return 0;
+}
+
+bool interface_exists(std::uint32_t index) noexcept {
+  char name[IF_NAMESIZE];
+  return ::if_indextoname(index, name) != nullptr;
+}
+
+// The program a dev or cpu map is to run per packet; null with 0 when the value names none.
+Found<ProgObject> device_program(Request& request, MapObject& map, int fd) noexcept {
+  const bool cpu = kind_of(map).family == maps::Family::Cpu;
+  if (fd <= 0) return {};
+  Found<ProgObject> prog = find_prog(request.hive, request.caller, fd);
+  const auto wanted = cpu ? spec::AttachType::XdpCpumap : spec::AttachType::XdpDevmap;
+  if (prog.object && prog.object->type == spec::ProgType::Xdp &&
+      prog.object->attach_type == std::to_underlying(wanted) && compatible(map, *prog.object))
+    return prog;
+  return {.object = {}, .error = cpu ? ENOMEM : EINVAL};
+}
+
+int write_device(Request& request, MapObject& map, const std::byte* key, const std::byte* value,
+                 std::uint64_t flags) noexcept {
+  const maps::Kind& kind = kind_of(map);
+  const bool with_program = map.map->spec().value_size >= 8;
+  std::uint32_t words[2] = {load<std::uint32_t>(value), with_program ? load<std::uint32_t>(value + 4) : 0};
+  const auto fd = static_cast<int>(words[1]);
+  if (flags > spec::kExist) return -EINVAL;
+  if (kind.key == maps::KeyRule::Index && map.map->spec().type != MapType::DevmapHash) {
+    if (const int error = check_slot(map, key, spec::kAny); error != 0) return error;
+    if (flags == spec::kNoExist) return -EEXIST;
+  }
+  if (kind.family == maps::Family::Device && words[0] == 0 && fd > 0) return -EINVAL;
+  if (kind.family == maps::Family::Device && words[0] != 0 && !interface_exists(words[0]))
+    return errno_of(refuse(EINVAL, "there is no interface " + std::to_string(words[0])));
+  const Found<ProgObject> prog = words[0] == 0 ? Found<ProgObject>{} : device_program(request, map, fd);
+  if (prog.error != 0) return -prog.error;
+  words[1] = prog.object ? prog.object->id() : 0;
+  return request.hive.objects.exchange(map, prog.object.get(), Kind::Prog, [&] {
+    Replaced replaced{.error = 0, .old = map.map->reference(key)};
+    replaced.error = map.map->update_all(key, reinterpret_cast<const std::byte*>(words), flags);
+    if (replaced.error == 0 && prog.object)
+      replaced.error = map.map->set_reference(key, prog.object->reference(), spec::kAny, nullptr);
+    return replaced;
+  });
+}
+
+int forget_listener(MapObject& map, const std::byte* key) noexcept {
+  const std::scoped_lock lock(map.mutex);
+  Reference old;
+  const int error = map.map->set_reference(key, {}, spec::kAny, &old);
+  map.listeners.erase(old.id);
+  return error;
+}
+
+}  // namespace
+
+bool compatible(MapObject& map, const ProgObject& program) noexcept {
+  const std::scoped_lock lock(map.mutex);
+  if (!map.owner) map.owner = program.owner();
+  return *map.owner == program.owner();
+}
+
+int read_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
+  if (kind_of(map).has(maps::kKeyless)) return map.map->peek(value);
+  return map.map->copy_value(key, value, flags);
+}
+
+int write_value(Request& request, MapObject& map, const std::byte* key, const std::byte* value,
+                std::uint64_t flags) noexcept {
+  const maps::Kind& kind = kind_of(map);
+  if (kind.has(maps::kReferences)) {
+    if (const int error = check_slot(map, key, flags); error != 0) return error;
+    const auto fd = load<int>(value);
+    if (kind.has(maps::kOuter)) return write_map(request, map, key, fd, flags);
+    return map.map->spec().type == MapType::ProgArray ? write_prog(request, map, key, fd, flags)
+                                                      : write_listener(request, map, key, fd);
+  }
+  if (is_device(kind)) return write_device(request, map, key, value, flags);
+  if (kind.has(maps::kKeyless)) return map.map->push(value, flags);
+  return map.map->update_all(key, value, flags);
+}
+
+int delete_value(State& hive, MapObject& map, const std::byte* key) noexcept {
+  const maps::Kind& kind = kind_of(map);
+  if (map.map->spec().type == MapType::PerfEventArray) return forget_listener(map, key);
+  if (!kind.has(maps::kReferences) && !is_device(kind)) return map.map->erase(key);
+  return hive.objects.exchange(map, nullptr, kind.has(maps::kOuter) ? Kind::Map : Kind::Prog, [&] {
+    Replaced replaced{.error = 0, .old = map.map->reference(key)};
+    replaced.error = map.map->erase(key);
+    return replaced;
+  });
+}
+
+}  // namespace skep::hive

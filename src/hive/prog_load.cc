@@ -1,0 +1,189 @@
+#include "hive/prog_load.h"
+
+#include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "hive/map_values.h"
+#include "hive/prog_types.h"
+#include "hive/tag.h"
+#include "interp/interp.h"
+#include "runtime/bindings.h"
+
+namespace skep::hive {
+namespace {
+
+using spec::AttrProgLoad;
+using spec::ProgType;
+
+constexpr std::uint32_t kKnownFlags = spec::kStrictAlignment | spec::kAnyAlignment | spec::kTestStateFreq |
+                                      spec::kSleepable | spec::kTestRndHi32 | spec::kXdpHasFrags |
+                                      spec::kXdpDevBoundOnly | spec::kTestRegInvariants | spec::kProgTokenFd;
+
+constexpr std::array kGplCompatible = {
+    std::string_view("GPL"),          std::string_view("GPL v2"),       std::string_view("GPL and additional rights"),
+    std::string_view("Dual BSD/GPL"), std::string_view("Dual MIT/GPL"), std::string_view("Dual MPL/GPL"),
+};
+
+std::uint64_t since_boot() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// Up to 127 characters of a string whose end is unknown.
+Result<std::string> read_string(Caller& caller, std::uint64_t address) {
+  std::array<char, 127> text;
+  const MutableBytes bytes = std::as_writable_bytes(std::span(text));
+  std::size_t read = 0;
+  if (caller.copy_in(address, bytes)) read = text.size();
+  while (read < text.size()) {  // it may end before its page does
+    if (!caller.copy_in(address + read, bytes.subspan(read, 1))) return fail(EFAULT, "bad address of the license");
+    if (text[read++] == '\0') break;
+  }
+  return std::string(text.begin(), std::find(text.begin(), text.begin() + read, '\0'));
+}
+
+// attach_btf_id and attach_prog_fd. This hive has no kernel functions to attach to.
+Result<> check_target(Request& request, ProgType type) {
+  const AttrProgLoad& attr = request.attr.prog_load;
+  if (attr.attach_prog_fd != 0) {
+    const Found<ProgObject> target = find_prog(request.hive, request.caller, static_cast<int>(attr.attach_prog_fd));
+    if (!target.object) {
+      const bool btf = bool(find_btf(request.hive, request.caller, static_cast<int>(attr.attach_btf_obj_fd)).object);
+      return fail(btf ? maps::kNotSupported : EINVAL, "attach_prog_fd is neither a program nor a kernel's BTF");
+    }
+    if (type != ProgType::Tracing && type != ProgType::Ext)
+      return fail(EINVAL, "programs of this type do not attach to programs");
+    return fail(EINVAL, "programs cannot be attached to programs in this hive");
+  }
+  if (attr.attach_btf_id != 0) return fail(EINVAL, "this hive has no kernel functions to attach to");
+  return {};
+}
+
+Result<> check_attr(Request& request) {
+  const AttrProgLoad& attr = request.attr.prog_load;
+  const auto type = ProgType{attr.prog_type};
+  const Privilege privilege = request.caller.privilege();
+  if ((attr.prog_flags & ~kKnownFlags) != 0) return fail(EINVAL, "unknown prog_flags");
+  if ((attr.prog_flags & spec::kProgTokenFd) != 0)
+    return fail(request.caller.descriptor(attr.prog_token_fd) ? EINVAL : EBADF, "prog_token_fd is no token");
+  if (!privilege.bpf) return fail(EPERM, "loading programs is not permitted");
+  if (attr.insn_cnt == 0 || attr.insn_cnt > isa::kMaxInsns)
+    return fail(E2BIG, fmt::format("{} instructions: a program has 1 to {}", attr.insn_cnt, isa::kMaxInsns));
+  if (!permitted(type, privilege)) return fail(EPERM, "loading programs of this type is not permitted");
+  TRY_VOID(check_target(request, type));
+  if (!takes_attach_type(type, default_attach_type(type, attr.expected_attach_type)))
+    return fail(EINVAL,
+                fmt::format("expected_attach_type {} is not for programs of this type", attr.expected_attach_type));
+  return {};
+}
+
+// What is copied from the caller, in the kernel's order.
+Result<> read_program(Loading& loading, ProgObject& program) {
+  Request& request = loading.request;
+  const AttrProgLoad& attr = request.attr.prog_load;
+  loading.insns.resize(attr.insn_cnt);
+  if (!request.caller.copy_in(attr.insns, std::as_writable_bytes(std::span(loading.insns))))
+    return fail(EFAULT, "bad address of the instructions");
+  TRY(const std::string license, read_string(request.caller, attr.license));
+  program.gpl = std::ranges::find(kGplCompatible, license) != kGplCompatible.end();
+  if (attr.prog_ifindex != 0 || (attr.prog_flags & spec::kXdpDevBoundOnly) != 0)
+    return fail(EINVAL, "there are no devices to offload programs to");
+  if (!spec::prog_type(attr.prog_type) || attr.prog_type == 0)
+    return fail(EINVAL, fmt::format("unknown program type {}", attr.prog_type));
+  TRY(program.name, object_name(attr.prog_name));
+  program.type = ProgType{attr.prog_type};
+  program.attach_type = default_attach_type(program.type, attr.expected_attach_type);
+  program.flags = attr.prog_flags;
+  program.load_time = since_boot();
+  program.uid = ::getuid();
+  program.tag_bytes = tag_of(loading.insns);
+  loading.source.type = program.type;
+  loading.source.attach_type = program.attach_type;
+  loading.source.name = program.name;
+  return {};
+}
+
+// Debug records by the lowered instructions, whose order and number lowering keeps.
+Result<> place_debug_info(Loading& loading, ProgObject& program, const exec::Image& image) {
+  if (!loading.funcs.empty() && loading.funcs.size() != image.subprograms.size())
+    return fail(EINVAL, "number of funcs in func_info doesn't match number of subprogs");
+  for (std::size_t i = 0; i < loading.funcs.size(); ++i) loading.funcs[i].insn_off = image.subprograms[i].start;
+  for (std::size_t i = 0; i < loading.lines.size() && i < image.lines.size(); ++i)
+    loading.lines[i].insn_off = image.lines[i].insn;
+  program.funcs = std::move(loading.funcs);
+  program.lines = std::move(loading.lines);
+  return {};
+}
+
+Result<> check_tail_calls(const Loading& loading, const ProgObject& program) {
+  for (const Ref<MapObject>& map : loading.maps)
+    if (map->map->spec().type == spec::MapType::ProgArray && !compatible(*map, program))
+      return fail(EINVAL, "the program differs in type from those of the prog array it uses");
+  return {};
+}
+
+// What the kernel's verifier does first, and then the door and the engine.
+Result<> accept(Loading& loading, ProgObject& program) {
+  TRY_VOID(read_debug_info(loading));
+  TRY_VOID(resolve_maps(loading));
+  TRY(exec::Image image, exec::assume_verified(loading.source, "bound with the checked policy unless asked otherwise"));
+  TRY_VOID(place_debug_info(loading, program, image));
+  TRY_VOID(check_tail_calls(loading, program));
+  std::vector<maps::Map*> used;
+  for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
+  const bool checked = loading.request.hive.options.engine == Engine::Checked;
+  TRY(program.code, interp::bind(std::make_shared<const exec::Image>(std::move(image)), runtime::MapBindings(used),
+                                 checked ? interp::Policy::Checked : interp::Policy::Plain));
+  return {};
+}
+
+// The verifier's part: everything from here on is told in the log.
+Result<> accept_logged(Loading& loading, ProgObject& program) {
+  Request& request = loading.request;
+  if (!loading.log.valid()) return fail(EINVAL, "log level, buffer and size do not go together");
+  Result<> accepted = accept(loading, program);
+  if (!accepted) loading.log.add(accepted.error().message);
+  if (accepted) loading.log.add(fmt::format("{} instructions accepted unverified", loading.insns.size()));
+  int error = loading.log.write(request.caller);
+  constexpr std::size_t kTrueSize = offsetof(AttrProgLoad, log_true_size);
+  if (request.attr_bytes >= kTrueSize + sizeof(std::uint32_t) && !answer(request, kTrueSize, loading.log.true_size()))
+    error = EFAULT;
+  if (error != 0) return fail(error, "the log does not fit its buffer");
+  return accepted;
+}
+
+Ref<ProgObject> enter(Loading& loading, std::shared_ptr<ProgObject> program) {
+  Objects& objects = loading.request.hive.objects;
+  program->btf = loading.btf.get();
+  for (const Ref<MapObject>& map : loading.maps) program->maps.push_back(map.get());
+  Ref<ProgObject> ref = objects.insert(std::move(program), objects.take_id(Kind::Prog));
+  if (loading.btf) objects.hold(*ref, *loading.btf);
+  for (const Ref<MapObject>& map : loading.maps) objects.hold(*ref, *map);
+  return ref;
+}
+
+}  // namespace
+
+long prog_load(Request& request) {
+  if (Result<> good = check_attr(request); !good) return refuse(std::move(good.error()));
+  const AttrProgLoad& attr = request.attr.prog_load;
+  Loading loading{.request = request,
+                  .log = {.level = attr.log_level, .address = attr.log_buf, .size = attr.log_size, .text = {}},
+                  .source = {},
+                  .insns = {},
+                  .btf = {},
+                  .funcs = {},
+                  .lines = {},
+                  .maps = {}};
+  auto program = std::make_shared<ProgObject>();
+  if (Result<> read = read_program(loading, *program); !read) return refuse(std::move(read.error()));
+  if (Result<> accepted = accept_logged(loading, *program); !accepted) return refuse(std::move(accepted.error()));
+  return install(request, *enter(loading, std::move(program)));
+}
+
+}  // namespace skep::hive

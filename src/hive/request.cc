@@ -1,0 +1,112 @@
+#include "hive/request.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <new>
+
+namespace skep::hive {
+namespace {
+
+thread_local std::string last_error;
+
+// A map's descriptor whose position somebody moved: the memory file itself tells which map it is.
+std::optional<Identity> from_file(State& hive, int fd) noexcept {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  const std::scoped_lock lock(hive.inode_mutex);
+  const auto found = hive.map_inodes.find(status.st_ino);
+  if (found == hive.map_inodes.end()) return std::nullopt;
+  const Ref<Object> object = hive.objects.find(Kind::Map, found->second);
+  struct stat ours{};
+  if (!object || ::fstat(static_cast<MapObject&>(*object).map->memfd(), &ours) != 0 || ours.st_dev != status.st_dev ||
+      ours.st_ino != status.st_ino)
+    return std::nullopt;
+  const int mode = ::fcntl(fd, F_GETFL) & O_ACCMODE;
+  return Identity{.kind = Kind::Map,
+                  .tag = object->tag(),
+                  .id = object->id(),
+                  .access = mode == O_RDONLY   ? Access::ReadOnly
+                            : mode == O_WRONLY ? Access::WriteOnly
+                                               : Access::ReadWrite};
+}
+
+template <class T>
+Found<T> found(Ref<Object> object, Access access = Access::ReadWrite) noexcept {
+  if (!object) return {.object = {}, .error = EINVAL};
+  return {.object = Ref<T>(static_cast<T*>(object.get())), .error = 0, .access = access};
+}
+
+template <class T>
+Found<T> find_end(State& hive, Caller& caller, int fd, Kind kind) noexcept {
+  const Fd copy = caller.descriptor(fd);
+  if (!copy) return {.object = {}, .error = EBADF};
+  const std::optional<Identity> identity = from_socket(copy.get());
+  if (!identity || identity->kind != kind) return {.object = {}, .error = EINVAL};
+  return found<T>(hive.objects.find(*identity));
+}
+
+}  // namespace
+
+const std::string& Hive::last_error() noexcept { return hive::last_error; }
+
+long refuse(int code, std::string message) {
+  last_error = std::move(message);
+  return -code;
+}
+long refuse(Error error) { return refuse(error.code, std::move(error.message)); }
+
+Buffer::Buffer(std::size_t size) noexcept : size_(size), data_(inline_) {
+  if (size <= kInline) return;
+  heap_.reset(new (std::nothrow) std::byte[size]);
+  data_ = heap_.get();
+  if (data_ == nullptr) size_ = 0;
+}
+
+Found<MapObject> find_map(State& hive, Caller& caller, int fd) noexcept {
+  const std::int64_t position = caller.position(fd);
+  if (position == -EBADF) return {.object = {}, .error = EBADF};
+  std::optional<Identity> identity = from_position(position);
+  if (!identity && position >= 0) {
+    const Fd copy = caller.descriptor(fd);
+    if (!copy) return {.object = {}, .error = EBADF};
+    identity = from_file(hive, copy.get());
+  }
+  if (!identity) return {.object = {}, .error = EINVAL};
+  return found<MapObject>(hive.objects.find(*identity), identity->access);
+}
+
+Found<ProgObject> find_prog(State& hive, Caller& caller, int fd) noexcept {
+  return find_end<ProgObject>(hive, caller, fd, Kind::Prog);
+}
+Found<BtfObject> find_btf(State& hive, Caller& caller, int fd) noexcept {
+  return find_end<BtfObject>(hive, caller, fd, Kind::Btf);
+}
+
+long install(Request& request, Object& object) {
+  Result<Fd> fd = request.hive.objects.open(object);
+  if (!fd) return refuse(std::move(fd.error()));
+  return request.caller.install(std::move(*fd));
+}
+
+long install_map(Request& request, MapObject& map, Access access) {
+  Result<Fd> fd = reopen_map(map.map->memfd(), {.tag = map.tag(), .id = map.id(), .access = access});
+  if (!fd) return refuse(std::move(fd.error()));
+  return request.caller.install(std::move(*fd));
+}
+
+Result<std::string> object_name(const char (&text)[spec::kObjNameBytes]) {
+  const char* end = std::find(std::begin(text), std::end(text), '\0');
+  const auto legal = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '.';
+  };
+  if (end == std::end(text)) return fail(EINVAL, "an object's name has more than 15 characters");
+  if (!std::all_of(std::begin(text), end, legal))
+    return fail(EINVAL, "an object's name has characters other than letters, digits, '_' and '.'");
+  if (std::any_of(end, std::end(text), [](char c) { return c != '\0'; }))
+    return fail(EINVAL, "an object's name is followed by other bytes");
+  return std::string(text, end);
+}
+
+}  // namespace skep::hive

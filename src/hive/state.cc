@@ -1,0 +1,60 @@
+#include "hive/state.h"
+
+#include "exec/failure.h"
+
+namespace skep::hive {
+
+void MapObject::let_go() noexcept {
+  std::uint32_t key = 0;
+  for (; key < map->spec().max_entries; ++key)
+    map->set_reference(reinterpret_cast<const std::byte*>(&key), {}, 0, nullptr);
+}
+
+ProgOwner ProgObject::owner() const {
+  return {.type = type, .jited = false, .xdp_has_frags = (flags & spec::kXdpHasFrags) != 0};
+}
+
+State::State(Options chosen, std::unique_ptr<maps::Domain> its_domain)
+    : options(chosen),
+      domain(std::move(its_domain)),
+      objects(epochs, [this](const Object& object) { forget(object); }),
+      host(*this, chosen.host != nullptr ? *chosen.host : system) {}
+
+void State::forget(const Object& object) noexcept {
+  if (object.kind() == Kind::Prog) prog_cache.forget(object.reference());
+  if (object.kind() != Kind::Map) return;
+  map_cache.forget(object.reference());
+  const std::scoped_lock lock(inode_mutex);
+  map_inodes.erase(static_cast<const MapObject&>(object).inode);
+}
+
+void State::count_statistics() noexcept {
+  const std::scoped_lock lock(statistics_mutex);
+  std::erase_if(statistics_ends, [](const Fd& end) { return hung_up(end.get()); });
+  surroundings.statistics.store(static_cast<int>(statistics_ends.size()), std::memory_order_relaxed);
+}
+
+// The table keeps an object until it was forgotten, and then its runs have a section's time: nothing to hold on to.
+std::shared_ptr<maps::Map> State::MapSource::find(maps::Reference reference) noexcept {
+  const Ref<Object> object = objects.find(Kind::Map, reference);
+  return {std::shared_ptr<void>(), object ? static_cast<MapObject&>(*object).map.get() : nullptr};
+}
+
+std::shared_ptr<const exec::Executable> State::ProgSource::find(maps::Reference reference) noexcept {
+  const Ref<Object> object = objects.find(Kind::Prog, reference);
+  return {std::shared_ptr<void>(), object ? static_cast<ProgObject&>(*object).code.get() : nullptr};
+}
+
+const exec::Executable* State::Host::program(maps::Reference reference) noexcept {
+  return hive_.prog_cache.find(reference);
+}
+maps::Map* State::Host::map(maps::Reference reference) noexcept { return hive_.map_cache.find(reference); }
+
+int State::Host::perf_event(maps::Map& map, std::uint64_t index, Bytes record) noexcept {
+  const auto key = static_cast<std::uint32_t>(index);
+  if (index >= map.spec().max_entries) return -E2BIG;
+  if (map.reference(reinterpret_cast<const std::byte*>(&key)) == maps::Reference{}) return -ENOENT;
+  return outer_.perf_event(map, index, record);
+}
+
+}  // namespace skep::hive

@@ -1,0 +1,147 @@
+// What a hive consists of, and its objects. Internal to this folder.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "btf/btf.h"
+#include "exec/executable.h"
+#include "hive/hive.h"
+#include "hive/objects.h"
+#include "isa/insn.h"
+#include "maps/domain.h"
+#include "maps/map.h"
+#include "runtime/object_cache.h"
+#include "runtime/run.h"
+#include "runtime/system_host.h"
+#include "spec/info.h"
+#include "spec/uapi.h"
+
+namespace skep::hive {
+
+class BtfObject final : public Object {
+ public:
+  explicit BtfObject(btf::Btf parsed) : Object(Kind::Btf), types(std::move(parsed)) {}
+  const btf::Btf types;
+};
+
+// Which programs a prog array, or a dev or cpu map, takes: those like the first one that came near it.
+struct ProgOwner {
+  spec::ProgType type = spec::ProgType::Unspec;
+  bool jited = false;
+  bool xdp_has_frags = false;
+  friend bool operator==(const ProgOwner&, const ProgOwner&) = default;
+};
+
+class MapObject final : public Object {
+ public:
+  MapObject() : Object(Kind::Map) {}
+  bool open() noexcept override { return has_users(map->memfd()); }
+  bool lets_go() const noexcept override { return map->spec().type == spec::MapType::ProgArray; }
+  void let_go() noexcept override;
+
+  std::unique_ptr<maps::Map> map;
+  std::optional<spec::MapSpec> inner;  // template of a map of maps
+  BtfObject* btf = nullptr;            // held
+  std::uint64_t inode = 0;             // of the memory file
+  std::mutex mutex;                    // guards what follows
+  std::optional<ProgOwner> owner;
+  std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot
+  std::uint32_t last_listener = 0;
+  struct Cursor {  // of a batch lookup in a hash: where it goes on
+    std::uint32_t number;
+    std::vector<std::byte> key;
+  };
+  std::vector<Cursor> cursors;  // the latest
+  std::uint32_t last_cursor = 0;
+};
+
+class ProgObject final : public Object {
+ public:
+  ProgObject() : Object(Kind::Prog) {}
+
+  spec::ProgType type = spec::ProgType::Unspec;
+  std::uint32_t attach_type = 0;
+  std::uint32_t flags = 0;
+  std::string name;
+  bool gpl = false;
+  std::array<std::uint8_t, 8> tag_bytes{};
+  std::uint64_t load_time = 0;  // nanoseconds since boot
+  std::uint32_t uid = 0;
+  std::uint32_t verified_insns = 0;
+  std::shared_ptr<const exec::Executable> code;
+  BtfObject* btf = nullptr;           // held
+  std::vector<spec::FuncInfo> funcs;  // by lowered instruction
+  std::vector<spec::LineInfo> lines;  // by lowered instruction
+  std::mutex mutex;                   // guards maps
+  std::vector<MapObject*> maps;       // held; those the instructions name first
+  mutable runtime::Counters counters;
+
+  ProgOwner owner() const;
+};
+
+struct State {
+  State(Options chosen, std::unique_ptr<maps::Domain> its_domain);
+
+  // What programs reach through slots: the surroundings the hive was given, with its own objects.
+  class Host final : public exec::Host {
+   public:
+    Host(State& hive, exec::Host& outer) : hive_(hive), outer_(outer) {}
+    std::uint64_t now(exec::Clock clock) noexcept override { return outer_.now(clock); }
+    std::uint32_t random() noexcept override { return outer_.random(); }
+    std::uint64_t pid_tgid() noexcept override { return outer_.pid_tgid(); }
+    std::uint64_t uid_gid() noexcept override { return outer_.uid_gid(); }
+    void comm(char (&name)[16]) noexcept override { outer_.comm(name); }
+    void trace(std::string_view line) noexcept override { outer_.trace(line); }
+    int perf_event(maps::Map& map, std::uint64_t index, Bytes record) noexcept override;
+    int clone_to(std::uint32_t ifindex, bool ingress, Bytes packet) noexcept override {
+      return outer_.clone_to(ifindex, ingress, packet);
+    }
+    const exec::Executable* program(maps::Reference reference) noexcept override;
+    maps::Map* map(maps::Reference reference) noexcept override;
+
+   private:
+    State& hive_;
+    exec::Host& outer_;
+  };
+
+  // Answers the cache's misses from the object table.
+  struct MapSource final : runtime::ObjectCache<maps::Map>::Source {
+    explicit MapSource(Objects& table) : objects(table) {}
+    std::shared_ptr<maps::Map> find(maps::Reference reference) noexcept override;
+    Objects& objects;
+  };
+  struct ProgSource final : runtime::ObjectCache<const exec::Executable>::Source {
+    explicit ProgSource(Objects& table) : objects(table) {}
+    std::shared_ptr<const exec::Executable> find(maps::Reference reference) noexcept override;
+    Objects& objects;
+  };
+
+  void forget(const Object& object) noexcept;
+  // Looks how many of the descriptors that ask for statistics are still open. Commands that show or make runs do.
+  void count_statistics() noexcept;
+
+  Options options;
+  std::unique_ptr<maps::Domain> domain;
+  runtime::Epochs epochs;
+  runtime::Surroundings surroundings{*domain, epochs};
+  runtime::SystemHost system;
+  Objects objects;
+  MapSource map_source{objects};
+  ProgSource prog_source{objects};
+  runtime::ObjectCache<maps::Map> map_cache{epochs, map_source};
+  runtime::ObjectCache<const exec::Executable> prog_cache{epochs, prog_source};
+  Host host;
+  std::mutex statistics_mutex;
+  std::vector<Fd> statistics_ends;  // the hive's, of the descriptors that BPF_ENABLE_STATS gave out
+  std::mutex inode_mutex;
+  std::unordered_map<std::uint64_t, std::uint32_t> map_inodes;  // memory file to map id
+};
+
+}  // namespace skep::hive

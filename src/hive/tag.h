@@ -1,0 +1,17 @@
+// The tag of a program: the first 8 bytes of the SHA-1 of its instructions, with the descriptors of maps left out, so
+// that the same program has the same tag wherever it is loaded. Linux 6.12. Tested by: hive/tag_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/bytes.h"
+#include "isa/insn.h"
+
+namespace skep::hive {
+
+std::array<std::uint8_t, 20> sha1(Bytes data);
+std::array<std::uint8_t, 8> tag_of(std::span<const isa::Insn> insns);
+
+}  // namespace skep::hive

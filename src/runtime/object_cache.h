@@ -1,0 +1,81 @@
+// What a reference in a map's slot means in this process: a table from (id, generation) to the object.
+//
+// Slots in shared memory hold an id and a generation, never an address. A process looks the object up here, one load
+// and one comparison; on a miss it asks its Source at once (the hive's object table; later, a hive in another process)
+// and remembers the answer. That an object is gone is not remembered. The table is direct mapped: two objects whose ids
+// collide push each other out, which costs time and nothing else.
+//
+// Pointers that find() returns are valid within the caller's Epochs::Section. Whoever owns the objects calls forget()
+// after its Source has stopped giving the object and before it retires it. Threads: any.
+// Tested by: runtime/object_cache_test.cc.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "maps/map.h"
+#include "runtime/epochs.h"
+
+namespace skep::runtime {
+
+template <class T>
+class ObjectCache {
+ public:
+  // Where a miss is filled from: the object, and what keeps it usable here (may be empty); null: it is gone.
+  class Source {
+   public:
+    virtual ~Source() = default;
+    virtual std::shared_ptr<T> find(maps::Reference reference) noexcept = 0;
+  };
+
+  ObjectCache(Epochs& epochs, Source& source) : epochs_(epochs), source_(source) {}
+  ~ObjectCache() {
+    for (auto& slot : slots_) delete slot.load();
+  }
+  ObjectCache(const ObjectCache&) = delete;
+  ObjectCache& operator=(const ObjectCache&) = delete;
+
+  T* find(maps::Reference reference) noexcept {
+    const Entry* entry = slot(reference).load(std::memory_order_acquire);
+    if (entry != nullptr && entry->reference == reference) return entry->object.get();
+    return reference == maps::Reference{} ? nullptr : fill(reference);
+  }
+
+  void forget(maps::Reference reference) noexcept {
+    const std::scoped_lock lock(mutex_);
+    const Entry* entry = slot(reference).load();
+    if (entry != nullptr && entry->reference == reference) replace(reference, nullptr);
+  }
+
+ private:
+  struct Entry {
+    maps::Reference reference;
+    std::shared_ptr<T> object;
+  };
+  static constexpr std::size_t kSlots = 4096;
+
+  std::atomic<const Entry*>& slot(maps::Reference reference) noexcept { return slots_[reference.id % kSlots]; }
+
+  T* fill(maps::Reference reference) noexcept {
+    const std::scoped_lock lock(mutex_);  // so that forget() cannot fall between the answer and its entry
+    std::shared_ptr<T> object = source_.find(reference);
+    T* found = object.get();
+    if (found != nullptr) replace(reference, std::make_unique<Entry>(Entry{reference, std::move(object)}));
+    return found;
+  }
+
+  void replace(maps::Reference reference, std::unique_ptr<Entry> entry) noexcept {
+    if (const Entry* old = slot(reference).exchange(entry.release()); old != nullptr)
+      epochs_.retire(std::shared_ptr<const Entry>(old));
+  }
+
+  Epochs& epochs_;
+  Source& source_;
+  std::mutex mutex_;
+  std::array<std::atomic<const Entry*>, kSlots> slots_{};
+};
+
+}  // namespace skep::runtime
