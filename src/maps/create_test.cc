@@ -183,7 +183,71 @@ TEST_F(CreateTest, InnerMaps) {
   }
 }
 
+// Which maps may be put into a map of maps with a given template.
+TEST_F(CreateTest, WhatFitsIntoAMapOfMaps) {
+  const struct {
+    MapSpec inner;
+    MapSpec candidate;
+    bool fits;
+  } rows[] = {
+      {of(Array, 4, 4, 1), of(Array, 4, 4, 1), true},
+      {of(Array, 4, 4, 1), of(Array, 4, 4, 2), false},
+      {of(Array, 4, 4, 1, spec::kInnerMap), of(Array, 4, 4, 2, spec::kInnerMap), true},
+      {of(Array, 4, 4, 1, spec::kInnerMap), of(Array, 4, 4, 1), false},
+      {of(Array, 4, 4, 1), of(Array, 4, 4, 1, spec::kInnerMap), false},
+      {of(Array, 4, 4, 1), of(Array, 4, 4, 1, spec::kMmapable), false},
+      {of(PercpuArray, 4, 4, 1), of(PercpuArray, 4, 4, 2), true},
+      {of(Hash, 4, 4, 1), of(Hash, 4, 4, 9), true},
+      {of(Hash, 4, 4, 1), of(Hash, 4, 4, 1, spec::kNoPrealloc), false},
+      {of(Hash, 4, 4, 1), of(Hash, 4, 4, 1, spec::kRdonly), true},
+      {of(Hash, 4, 4, 1), of(Hash, 4, 4, 1, spec::kRdonlyProg), false},
+      {of(Hash, 4, 4, 1), of(Hash, 4, 8, 1), false},
+      {of(Hash, 4, 4, 1), of(Hash, 8, 4, 1), false},
+      {of(Hash, 4, 4, 1), of(Array, 4, 4, 1), false},
+      {of(LpmTrie, 8, 4, 1, spec::kNoPrealloc), of(LpmTrie, 8, 4, 9, spec::kNoPrealloc), true},
+      {of(Ringbuf, 0, 0, kPage), of(Ringbuf, 0, 0, 2 * kPage), true},
+      {of(Queue, 0, 4, 1), of(Queue, 0, 4, 2), true},
+  };
+  for (const auto& row : rows) {
+    const auto inner = Map::create(*domain_, row.inner, spec::MapId{1});
+    const auto candidate = Map::create(*domain_, row.candidate, spec::MapId{2});
+    ASSERT_TRUE(inner && candidate);
+    EXPECT_EQ(fits((*inner)->spec(), (*candidate)->spec()), row.fits) << name(row.inner.type);
+    if (!kernel_) continue;
+    std::unique_ptr<Subject> a;
+    std::unique_ptr<Subject> b;
+    std::unique_ptr<Subject> outer;
+    ASSERT_EQ(Kernels::create(row.inner, a), 0);
+    ASSERT_EQ(Kernels::create(row.candidate, b), 0);
+    ASSERT_EQ(Kernels::create(of(ArrayOfMaps, 4, 4, 1), outer, static_cast<Kernels&>(*a).fd()), 0);
+    const std::uint32_t key = 0;
+    const int fd = static_cast<Kernels&>(*b).fd();
+    EXPECT_EQ(outer->update(reinterpret_cast<const std::byte*>(&key), reinterpret_cast<const std::byte*>(&fd), 0),
+              row.fits ? 0 : -EINVAL)
+        << name(row.inner.type);
+  }
+}
+
+// Which batch commands a kind has: asked with a count of 0, which does nothing.
+TEST_F(CreateTest, BatchCommandsAsTheKernel) {
+  if (!kernel_) GTEST_SKIP() << "no bpf(2) here";
+  for (const MapSpec& spec : kLegal) {
+    std::unique_ptr<Subject> map;
+    ASSERT_EQ(Kernels::create(spec, map), 0);
+    const Kind& kind = *find_kind(spec.type);
+    const auto answer = [&](bpf_cmd command) { return static_cast<Kernels&>(*map).empty_batch(command); };
+    const auto expected = [&](Feature feature) { return kind.has(feature) ? 0 : -kNotSupported; };
+    EXPECT_EQ(answer(BPF_MAP_LOOKUP_BATCH), expected(kBatch)) << name(spec.type);
+    EXPECT_EQ(answer(BPF_MAP_UPDATE_BATCH), expected(kBatch)) << name(spec.type);
+    EXPECT_EQ(answer(BPF_MAP_DELETE_BATCH), expected(kBatchDelete)) << name(spec.type);
+    EXPECT_EQ(answer(BPF_MAP_LOOKUP_AND_DELETE_BATCH), expected(kBatchTake)) << name(spec.type);
+  }
+}
+
 TEST_F(CreateTest, TheKernelsAdjustmentsShow) {
+  const auto read_only = Map::create(*domain_, of(Hash, 4, 4, 2, spec::kRdonly | spec::kRdonlyProg), spec::MapId{1});
+  ASSERT_TRUE(read_only);
+  EXPECT_EQ((*read_only)->spec().flags, spec::kRdonlyProg) << "read-only access is the descriptor's";
   const auto devmap = Map::create(*domain_, of(Devmap, 4, 4, 2), spec::MapId{1});
   ASSERT_TRUE(devmap);
   EXPECT_EQ((*devmap)->spec().flags, spec::kRdonlyProg);

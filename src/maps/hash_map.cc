@@ -137,6 +137,19 @@ int HashMapOf<kSlots, kFull>::next_key(const std::byte* key, std::byte* next) no
 }
 
 template <Slots kSlots, Full kFull>
+int HashMapOf<kSlots, kFull>::read_batch(Batch& batch, Then then) noexcept {
+  batch.count = batch.room;
+  std::byte* key_to = batch.keys;
+  std::byte* value_to = batch.values;
+  return table_.read_buckets(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
+    copy_out(key_to, key, spec_.key_size);
+    copy_out(value_to, value, syscall_value_size());
+    key_to += spec_.key_size;
+    value_to += syscall_value_size();
+  });
+}
+
+template <Slots kSlots, Full kFull>
 std::optional<MutableBytes> HashMapOf<kSlots, kFull>::value_at(const std::byte* address) noexcept {
   std::byte* value = table_.value_around(address);
   if (value == nullptr) return std::nullopt;

@@ -28,6 +28,7 @@ class HashMapOf final : public Map {
   int update_all(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept override;
   int take(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept override;
   int next_key(const std::byte* key, std::byte* next) noexcept override;
+  int read_batch(Batch& batch, Then then) noexcept override;
   std::optional<MutableBytes> value_at(const std::byte* address) noexcept override;
   std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept override;
 

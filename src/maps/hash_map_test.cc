@@ -145,6 +145,49 @@ TEST_F(HashTest, SystemCallsReadLruMapsWithoutMarking) {
   EXPECT_EQ(map->copy_value(bytes(1), reinterpret_cast<std::byte*>(&value), 0), 0) << "the next, but used by a program";
 }
 
+// Reads the whole map in batches of at most `room`; every element must come exactly once.
+std::vector<std::uint64_t> read_all(Map& map, std::uint32_t room, Then then) {
+  std::vector<std::uint64_t> all;
+  std::vector<std::uint64_t> keys(room);
+  std::vector<std::uint64_t> values(room);
+  Batch batch{.room = room,
+              .keys = reinterpret_cast<std::byte*>(keys.data()),
+              .values = reinterpret_cast<std::byte*>(values.data())};
+  int result = 0;
+  while (result == 0) {
+    result = map.read_batch(batch, then);
+    for (std::uint32_t i = 0; i < batch.count; ++i) {
+      EXPECT_EQ(values[i], keys[i] + 1);
+      all.push_back(keys[i]);
+    }
+  }
+  EXPECT_EQ(result, -ENOENT);
+  std::ranges::sort(all);
+  return all;
+}
+
+TEST_F(HashTest, BatchesHoldEveryElementOnce) {
+  for (const auto type : {Hash, LruHash}) {
+    const auto map = make(type, 1000);
+    std::vector<std::uint64_t> expected;
+    for (std::uint64_t key = 0; key < 700; ++key) {
+      ASSERT_EQ(put(*map, key, key + 1), 0);
+      expected.push_back(key);
+    }
+    EXPECT_EQ(read_all(*map, 30, Then::Keep), expected);
+    EXPECT_EQ(read_all(*map, 1000, Then::Keep), expected);
+    EXPECT_EQ(read_all(*map, 30, Then::Remove), expected);
+    EXPECT_TRUE(read_all(*map, 30, Then::Keep).empty());
+    EXPECT_TRUE(keys_of(*map).empty());
+    Batch no_room{};
+    ASSERT_EQ(put(*map, 1, 2), 0);
+    EXPECT_EQ(map->read_batch(no_room, Then::Keep), -ENOSPC);
+    EXPECT_EQ(no_room.count, 0U);
+    Batch beyond{.cursor = 1U << 30};
+    EXPECT_EQ(map->read_batch(beyond, Then::Keep), -ENOENT);
+  }
+}
+
 TEST_F(HashTest, AChildAndItsParentShareTheMap) {
   for (const auto type : {Hash, LruHash}) {
     const auto map = make(type, 100);

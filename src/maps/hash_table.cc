@@ -229,6 +229,13 @@ std::byte* HashTable::value_around(const std::byte* address) const noexcept {
   return value_of(static_cast<std::uint32_t>(element) + 1);
 }
 
+std::uint32_t HashTable::length(const Bucket& bucket) const noexcept {
+  std::uint32_t count = 0;
+  std::uint32_t link = get(const_cast<Bucket&>(bucket).head);
+  for (; valid(link) && count < layout_.capacity; link = get(next_of(link))) ++count;
+  return count;
+}
+
 std::uint32_t HashTable::allocate() noexcept {
   const std::atomic_ref<std::uint64_t> free(state_->free);
   std::uint64_t top = free.load(std::memory_order_acquire);

@@ -19,6 +19,8 @@
 
 #include <cstdint>
 
+#include "maps/lock.h"
+#include "maps/map.h"
 #include "maps/region.h"
 #include "maps/words.h"
 
@@ -67,6 +69,10 @@ class HashTable {
   // Removes the element, after copying `size` bytes of its value to `to`.
   int remove(const std::byte* key, std::byte* to, std::size_t size) noexcept;
   int next_key(const std::byte* key, std::byte* next) noexcept;
+  // Visits the elements of whole buckets from `bucket` on, at most `room`, and removes them if told so. 0, -ENOENT,
+  // -ENOSPC as Map::read_batch; `bucket` and `room` become where to go on and how many were visited.
+  template <class Visitor>
+  int read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then then, Visitor visit) noexcept;
   // The values of all elements, each with its key, until `visit` returns non-zero; the number visited.
   template <class Visitor>
   std::int64_t for_each(Visitor visit) noexcept;
@@ -113,6 +119,7 @@ class HashTable {
   void unlink(Bucket& bucket, const Place& place) noexcept;
   bool first_from(std::uint64_t bucket, std::byte* next) noexcept;
 
+  std::uint32_t length(const Bucket& bucket) const noexcept;
   std::uint32_t allocate() noexcept;  // a link; 0: none left
   void release(std::uint32_t link) noexcept;
   bool reserve() noexcept;  // counts one more, unless full
@@ -126,6 +133,35 @@ class HashTable {
   State* state_;
   std::uint64_t seed_;
 };
+
+template <class Visitor>
+int HashTable::read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then then, Visitor visit) noexcept {
+  std::uint32_t visited = 0;
+  int result = -ENOENT;
+  for (; bucket <= layout_.bucket_mask; ++bucket) {
+    Bucket& at = buckets_[bucket];
+    if (get(at.head) == 0) continue;
+    const Guard guard(at.lock);
+    const std::uint32_t wanted = length(at);
+    if (!guard || wanted > room - visited) {
+      result = !guard ? -EBUSY : visited == 0 ? -ENOSPC : 0;
+      break;
+    }
+    Place place{&at.head, get(at.head)};
+    for (std::uint32_t i = 0; i < wanted && valid(place.element); ++i) {
+      visit(key_of(place.element), value_of(place.element));
+      ++visited;
+      if (then == Then::Remove)
+        unlink(at, place);
+      else
+        place.link = &next_of(place.element);
+      place.element = get(*place.link);
+    }
+    if (bucket == layout_.bucket_mask) break;
+  }
+  room = visited;
+  return result;
+}
 
 template <class Visitor>
 std::int64_t HashTable::for_each(Visitor visit) noexcept {

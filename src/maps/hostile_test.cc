@@ -90,10 +90,11 @@ class Attack {
             nullptr, cpu);
         break;
       case 14: ring(); break;
+      case 15: batch(); break;
       default: (void)map_.freeze(); break;
     }
   }
-  void operate() { operate(random_() % 16); }
+  void operate() { operate(random_() % 17); }
 
  private:
   std::uint32_t scribbled_word() {
@@ -108,6 +109,17 @@ class Attack {
     std::vector<std::byte> next(key_.size());
     for (int steps = 0; steps < 100 && map_.next_key(steps == 0 ? nullptr : key_.data(), next.data()) == 0; ++steps)
       key_ = next;
+  }
+  void batch() {
+    constexpr std::uint32_t kRoom = 64;
+    std::vector<std::byte> keys(kRoom * key_.size());
+    std::vector<std::byte> values(kRoom * value_.size());
+    Batch part{.cursor = static_cast<std::uint32_t>(random_() % 600),
+               .room = kRoom,
+               .keys = keys.data(),
+               .values = values.data()};
+    for (int i = 0; i < 4 && map_.read_batch(part, random_() % 2 == 0 ? Then::Keep : Then::Remove) == 0; ++i)
+      part.room = kRoom;
   }
   void ring() {
     if (map_.spec().type != Ringbuf) return;
@@ -183,7 +195,7 @@ TEST(Hostile, CirclesEnd) {
       word = 1 + word % 3;
       ASSERT_EQ(::pwrite(map->memfd(), &word, 4, static_cast<off_t>(at)), 4);
     }
-    for (std::size_t i = 0; i < 64; ++i) attack.operate(i % 16);
+    for (std::size_t i = 0; i < 64; ++i) attack.operate(i % 17);
   }
 }
 

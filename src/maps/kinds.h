@@ -32,7 +32,7 @@ enum class EntriesRule : std::uint8_t {
 };
 
 enum Feature : std::uint32_t {
-  kBatch = 1U << 0,       // has the batch commands
+  kBatch = 1U << 0,       // BPF_MAP_LOOKUP_BATCH and BPF_MAP_UPDATE_BATCH
   kForEach = 1U << 1,     // bpf_for_each_map_elem
   kInner = 1U << 2,       // may be inside a map of maps
   kTake = 1U << 3,        // BPF_MAP_LOOKUP_AND_DELETE_ELEM
@@ -43,6 +43,8 @@ enum Feature : std::uint32_t {
   kDirect = 1U << 8,      // BPF_PSEUDO_MAP_VALUE when it has one element
   kLru = 1U << 9,         // evicts instead of being full
   kKeyless = 1U << 10,    // push, pop, peek
+  kBatchDelete = 1U << 11,
+  kBatchTake = 1U << 12,
 };
 
 struct Kind {

@@ -54,6 +54,7 @@ namespace {
 // The spec as the map then shows it: the kernel adjusts a few values.
 MapSpec adjusted(const MapSpec& spec, unsigned cpus) {
   MapSpec result = spec;
+  result.flags &= ~std::uint32_t{spec::kRdonly | spec::kWronly};
   const Kind& kind = *find_kind(spec.type);
   if (kind.family == Family::Device) result.flags |= spec::kRdonlyProg;  // a lookup gives a program the device itself
   if (kind.has(kLru) && (spec.flags & spec::kNoCommonLru) != 0) {        // every CPU has the same share
@@ -64,6 +65,14 @@ MapSpec adjusted(const MapSpec& spec, unsigned cpus) {
 }
 
 }  // namespace
+
+bool fits(const MapSpec& inner, const MapSpec& candidate) noexcept {
+  const bool same = inner.type == candidate.type && inner.key_size == candidate.key_size &&
+                    inner.value_size == candidate.value_size && inner.flags == candidate.flags;
+  // Programs' lookups in an inner array are compiled with its size, unless it says that sizes differ.
+  const bool any_size = inner.type != MapType::Array || (inner.flags & spec::kInnerMap) != 0;
+  return same && (any_size || inner.max_entries == candidate.max_entries);
+}
 
 Result<std::unique_ptr<Map>> Map::create(Domain& domain, const MapSpec& spec, spec::MapId id, const MapSpec* inner) {
   TRY_VOID(validate(spec, inner));
@@ -102,6 +111,7 @@ int Map::update_all(const std::byte* key, const std::byte* value, std::uint64_t 
   return update(key, value, flags, 0);
 }
 int Map::take(const std::byte*, std::byte*, std::uint64_t) noexcept { return -kNotSupported; }
+int Map::read_batch(Batch&, Then) noexcept { return -EOPNOTSUPP; }
 int Map::next_key(const std::byte*, std::byte*) noexcept { return -EINVAL; }
 Reference Map::reference(const std::byte*) noexcept { return {}; }
 int Map::set_reference(const std::byte*, Reference, std::uint64_t, Reference*) noexcept { return -EINVAL; }

@@ -38,10 +38,28 @@ struct Reference {
 // `inner` is the template of a map of maps, else null.
 Result<> validate(const spec::MapSpec& spec, const spec::MapSpec* inner);
 
+// Whether a map may be put into a map of maps made with the template `inner` (BTF records are compared by the caller);
+// the kernel answers -EINVAL if not.
+bool fits(const spec::MapSpec& inner, const spec::MapSpec& candidate) noexcept;
+
+// A part of a batch read. In: the cursor (0 at the start), how many elements there is room for, and where keys
+// (key_size apart) and values (syscall_value_size() apart) go. Out: the cursor to go on from, and how many elements
+// were stored.
+struct Batch {
+  std::uint32_t cursor = 0;
+  std::uint32_t room = 0;
+  std::byte* keys = nullptr;
+  std::byte* values = nullptr;
+  std::uint32_t count = 0;
+};
+enum class Then : std::uint8_t { Keep, Remove };
+
 class Map {
  public:
-  // A new map in a memfd named "bpf-map", maximal and sealed (ARCHITECTURE, decision 2). `id` is stored
-  // in the region and as the file position of the descriptor. `inner` as in validate().
+  // spec() is then as the kernel shows it: without BPF_F_RDONLY and BPF_F_WRONLY, which belong to descriptors, device
+  // maps with BPF_F_RDONLY_PROG, max_entries of LRU maps with lists per CPU rounded up to the CPUs. A new map in a
+  // memfd named "bpf-map", maximal and sealed (ARCHITECTURE, decision 2). `id` is stored in the region and as the file
+  // position of the descriptor. `inner` as in validate().
   static Result<std::unique_ptr<Map>> create(Domain& domain, const spec::MapSpec& spec, spec::MapId id,
                                              const spec::MapSpec* inner = nullptr);
   // A handle on a region made by create(), here or in another process. Refuses regions that are not
@@ -79,6 +97,10 @@ class Map {
   // The key after `key` (null: the first; absent: the first) into `next`, which must not overlap it; -ENOENT at the
   // end.
   virtual int next_key(const std::byte* key, std::byte* next) noexcept;
+  // Batches of hashes (BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_AND_DELETE_BATCH): whole buckets, so that nothing that
+  // stays is missed or seen twice. 0: go on; -ENOENT: that was all; -ENOSPC: no room for even the next bucket.
+  // -EOPNOTSUPP where a batch is a walk with next_key() whose cursor is a key.
+  virtual int read_batch(Batch& batch, Then then) noexcept;
 
   // ---- references (prog array, perf event array, maps of maps, dev and cpu maps), written by the hive only.
   virtual Reference reference(const std::byte* key) noexcept;

@@ -52,6 +52,19 @@ int MapHash::copy_value(const std::byte* key, std::byte* value, std::uint64_t fl
   return error;
 }
 
+int MapHash::read_batch(Batch& batch, Then then) noexcept {
+  if (then == Then::Remove) return -EOPNOTSUPP;
+  batch.count = batch.room;
+  std::byte* key_to = batch.keys;
+  std::byte* value_to = batch.values;
+  return table_.read_buckets(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
+    copy_out(key_to, key, spec_.key_size);
+    copy_out(value_to, value, sizeof(std::uint32_t));  // the id
+    key_to += spec_.key_size;
+    value_to += sizeof(std::uint32_t);
+  });
+}
+
 Reference MapHash::reference(const std::byte* key) noexcept {
   Reference found;
   return table_.read(key, reinterpret_cast<std::byte*>(&found), sizeof found) == 0 ? found : Reference{};

@@ -26,7 +26,6 @@ class QueueMap final : public Map {
     std::uint32_t first;  // slot of the oldest value
     std::uint32_t count;
   };
-  enum class Then : std::uint8_t { Keep, Remove };
 
   State& state() const noexcept { return *reinterpret_cast<State*>(region_.header().kind); }
   std::byte* slot(std::uint64_t number) const noexcept;

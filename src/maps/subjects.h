@@ -88,6 +88,11 @@ class Kernels final : public Subject {
   }
 
   int fd() const { return fd_.get(); }
+  int empty_batch(bpf_cmd command) const {
+    bpf_attr attr{};
+    attr.batch.map_fd = static_cast<__u32>(fd_.get());
+    return call(command, attr);
+  }
   std::size_t value_size() const override { return value_size_; }
   int lookup(const std::byte* key, std::byte* value, std::uint64_t flags) override {
     return element(BPF_MAP_LOOKUP_ELEM, key, value, flags);
