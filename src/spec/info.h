@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "btf/ext.h"
 #include "spec/attr.h"
 
 namespace skep::spec {
@@ -211,22 +212,7 @@ struct LinkInfo {
 };
 static_assert(sizeof(LinkInfo) == 64);
 
-// Which type a subprogram has: struct bpf_func_info.
-struct FuncInfo {
-  std::uint32_t insn_off;  // of its first instruction
-  std::uint32_t type_id;   // a BTF_KIND_FUNC
-};
-static_assert(sizeof(FuncInfo) == 8);
-
-// Which source line an instruction comes from: struct bpf_line_info.
-struct LineInfo {
-  std::uint32_t insn_off;
-  std::uint32_t file_name_off;  // into the BTF's strings
-  std::uint32_t line_off;       // the line's text, into the BTF's strings
-  std::uint32_t line_col;       // line << 10 | column
-  constexpr std::uint32_t line() const noexcept { return line_col >> 10; }
-  constexpr std::uint32_t column() const noexcept { return line_col & 0x3ff; }
-};
-static_assert(sizeof(LineInfo) == 16);
+using FuncInfo = btf::FuncInfo;  // struct bpf_func_info
+using LineInfo = btf::LineInfo;  // struct bpf_line_info
 
 }  // namespace skep::spec
