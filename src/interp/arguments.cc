@@ -128,10 +128,9 @@ bool Objects::check_memory(ArgUse use, std::uint64_t address, std::uint64_t byte
 
 bool Objects::check_string(std::uint64_t address) noexcept {
   Object object;
-  if (!find(address, 1, object)) return refuse(FailureKind::OutOfBounds, address, 1);
-  const std::uint64_t room = object.bytes - (address - object.base);
-  if (object.what != What::Value || object.writable)
+  if (!find(address, 1, object) || object.what != What::Value || object.writable)
     return refuse(FailureKind::BadCall, address, 0, "a constant string is not in read-only memory");
+  const std::uint64_t room = object.bytes - (address - object.base);
   return std::memchr(reinterpret_cast<const void*>(address), 0, room) ||
          refuse(FailureKind::OutOfBounds, address, room + 1);
 }

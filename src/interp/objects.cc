@@ -16,7 +16,7 @@ using exec::ContextKind;
 using packet::SkBuff;
 
 constexpr std::uint64_t kNullPage = 4096;                // an access below is one through a null pointer
-constexpr std::uint64_t kNear = std::uint64_t{1} << 24;  // bytes; farther away it is not that object that was meant
+constexpr std::uint64_t kNear = std::uint64_t{1} << 16;  // bytes; farther away it is not that object that was meant
 
 std::uint64_t address_of(const void* pointer) { return reinterpret_cast<std::uint64_t>(pointer); }
 
@@ -157,8 +157,9 @@ namespace {
 std::int64_t distance(std::uint64_t address, std::uint64_t bytes, std::uint64_t base, std::uint64_t size) {
   if (address < base) return -static_cast<std::int64_t>(std::min(base - address, kNear));
   const std::uint64_t end = base + size;
-  const std::uint64_t behind = address >= end ? address - end + bytes : bytes - (end - address);
-  return static_cast<std::int64_t>(std::min(behind, kNear));
+  if (address >= end) return static_cast<std::int64_t>(std::min(address - end, kNear) + bytes);
+  const std::uint64_t behind = bytes > end - address ? bytes - (end - address) : 0;
+  return static_cast<std::int64_t>(behind);
 }
 
 std::uint64_t magnitude(std::int64_t outside) { return static_cast<std::uint64_t>(outside < 0 ? -outside : outside); }
@@ -188,11 +189,10 @@ void Objects::describe(exec::Failure& failure) const {
   }
   std::uint64_t nearest = kNear;
   const auto consider = [&](std::uint64_t base, std::uint64_t bytes, auto name) {
-    const bool inside_it =
-        fault_.address >= base && fault_.address - base < bytes && bytes - (fault_.address - base) >= fault_.bytes;
-    const std::int64_t outside = inside_it ? 0 : distance(fault_.address, fault_.bytes, base, bytes);
-    if (magnitude(outside) >= nearest) return;
-    nearest = magnitude(outside);
+    const std::int64_t outside = distance(fault_.address, fault_.bytes, base, bytes);
+    const std::uint64_t away = fault_.address - base < bytes ? 0 : magnitude(outside);  // one it starts in is nearest
+    if (away >= nearest) return;
+    nearest = away;
     failure.outside = outside;
     failure.object = name();
   };
@@ -219,6 +219,9 @@ void Objects::describe(exec::Failure& failure) const {
   consider_object(context());
   for (const Object& object : std::span(records_).first(record_count_)) consider_object(object);
   for (const Object& object : std::span(lent_).first(std::min(lent_count_, kLent))) consider_object(object);
+  for (maps::Map* map : program_->maps())
+    consider(address_of(map), sizeof(maps::Map),
+             [&] { return map_name(*map) + " itself, which is no memory of the program"; });
   for (maps::Map* map : program_->maps())
     if (const std::byte* base = map->direct_value()) consider_object(value(*map, address_of(base)));
   if (failure.object.empty()) failure.object = "no object is near";
