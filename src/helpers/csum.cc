@@ -1,4 +1,5 @@
-// Checksums. csum_diff gives 16 bits, as Linux 6.13 and later do: the sum that earlier kernels left unfolded.
+// Checksums. csum_diff gives 16 bits of memory of any size, as Linux 6.18 does; 6.12 leaves the sum unfolded and
+// refuses sizes that are no multiple of 4, or above 512 bytes.
 #include "packet/csum.h"
 
 #include "helpers/subjects.h"

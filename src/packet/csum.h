@@ -42,7 +42,7 @@ constexpr std::uint16_t csum_changed(std::uint16_t check, std::uint32_t from, st
 // The same with 16-bit values, in 16-bit arithmetic.
 std::uint16_t csum_changed16(std::uint16_t check, std::uint16_t from, std::uint16_t to) noexcept;
 
-// bpf_csum_diff: seed - from + to as 16 bits, or -EINVAL when a size is no multiple of 4.
-std::int64_t csum_diff(Bytes from, Bytes to, std::uint32_t seed) noexcept;
+// bpf_csum_diff: seed - from + to as 16 bits.
+std::uint16_t csum_diff(Bytes from, Bytes to, std::uint32_t seed) noexcept;
 
 }  // namespace skep::packet

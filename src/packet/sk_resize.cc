@@ -41,7 +41,7 @@ std::int64_t least_length(const SkBuff& skb) noexcept {
 }
 
 void cut_tail(SkBuff& skb, std::uint32_t size) noexcept {
-  csum_without(skb, {skb.data + size, skb.len - size}, size);
+  if (skb.ip_summed == kChecksumComplete) skb.ip_summed = kChecksumNone;
   skb.data_end = skb.data + size;
   skb.len = size;
 }
@@ -139,7 +139,6 @@ int change_proto(SkBuff& skb, std::uint16_t protocol, std::uint64_t flags) noexc
     return -kNotSupported;
   }
   skb.protocol = protocol;
-  if (skb.gso_size != 0) skb.gso_segs = 0;
   clear_hash(skb);
   return 0;
 }

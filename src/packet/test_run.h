@@ -21,7 +21,8 @@ inline constexpr std::size_t kTestRunMin = kEthernetHeader;     // bytes of a pa
 inline constexpr std::size_t kTestRunMaxSkb = 3712;             // and, for programs on SkBuff, at most
 inline constexpr std::uint32_t kSkbChecksumComplete = 1U << 2;  // flags: BPF_F_TEST_SKB_CHECKSUM_COMPLETE
 
-// 0, -EINVAL (packet too short or too long, a context that is not allowed), -ENODEV (no such interface), -ENOMEM.
+// 0, -EINVAL (packet too short, for its IP header too, or too long; a context that is not allowed), -ENODEV (no such
+// interface), -ENOMEM.
 int begin(XdpBuff& xdp, Frame& frame, Bytes packet, const spec::XdpMd* context) noexcept;
 int begin(SkBuff& skb, Frame& frame, Bytes packet, const spec::SkBuffMd* context, spec::ProgType type,
           std::uint32_t flags = 0) noexcept;

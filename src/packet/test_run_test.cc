@@ -73,6 +73,11 @@ TEST(TestRun, SizeLimits) {
   EXPECT_EQ(begin(skb, frame, Buffer(13), nullptr, ProgType::SchedCls), -EINVAL);
   EXPECT_EQ(begin(skb, frame, Buffer(14), nullptr, ProgType::SocketFilter), 0);
   EXPECT_EQ(skb.len, 0U);
+  const Buffer ipv4 = testing::ipv4_tcp(), ipv6 = testing::ipv6_udp();
+  EXPECT_EQ(begin(skb, frame, Bytes(ipv4).first(33), nullptr, ProgType::SchedCls), -EINVAL);
+  EXPECT_EQ(begin(skb, frame, Bytes(ipv4).first(34), nullptr, ProgType::SchedCls), 0);
+  EXPECT_EQ(begin(skb, frame, Bytes(ipv6).first(53), nullptr, ProgType::SocketFilter), -EINVAL);
+  EXPECT_EQ(begin(skb, frame, Bytes(ipv6).first(54), nullptr, ProgType::SocketFilter), 0);
   EXPECT_EQ(begin(skb, frame, Buffer(3712), nullptr, ProgType::SchedCls), 0);
   EXPECT_EQ(begin(skb, frame, Buffer(3713), nullptr, ProgType::SchedCls), -EINVAL);
   EXPECT_EQ(prepare(skb, frame, Buffer(65536), ProgType::SchedCls), 0);
