@@ -84,6 +84,7 @@ const Row kSizes[] = {
     {"devmap of no entries", of(Devmap, 4, 4, 0), -EINVAL},
     {"devmap hash with programs", of(DevmapHash, 4, 8, 2), 0},
     {"devmap hash, key of 8", of(DevmapHash, 8, 4, 2), -EINVAL},
+    {"devmap hash, more than 2^31 entries", of(DevmapHash, 4, 4, (1U << 31) + 1), -EINVAL},
     {"cpumap with programs", of(Cpumap, 4, 8, 2), 0},
     {"cpumap, value of 16", of(Cpumap, 4, 16, 2), -EINVAL},
     {"cpumap of no entries", of(Cpumap, 4, 4, 0), -EINVAL},

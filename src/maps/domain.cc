@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -14,7 +16,7 @@
 
 namespace skep::maps {
 
-// The whole region. All zero but for the first three words when new.
+// The whole region. All zero but for its head when new.
 struct Domain::Region {
   static constexpr std::uint64_t kMagic = 0x6e69616d6f647361;  // names the layout below
   static constexpr unsigned kMostCpus = 8192;
@@ -26,6 +28,7 @@ struct Domain::Region {
   };
 
   std::uint64_t magic;
+  std::uint64_t identity;  // random: two handles on one region know that they are
   std::uint32_t cpus;
   std::uint32_t reserved;
   Slot slots[kMostCpus];
@@ -33,8 +36,38 @@ struct Domain::Region {
 
 namespace {
 
-// Which slot this thread held last: a hint only, the slot's owner word decides.
-thread_local unsigned last_slot = 0;
+// The leases this thread holds: where to look for them, not whether they are its own, which the slots' owner words say.
+// A thread rarely holds one, and hardly ever more; beyond the table all slots are searched.
+struct Leases {
+  struct Lease {
+    std::uint64_t domain;
+    unsigned slot;
+  };
+  static constexpr unsigned kMost = 8;
+
+  // Those of a fork's parent are forgotten.
+  void become(std::uint32_t self) noexcept {
+    if (owner != self) *this = {.owner = self, .count = 0, .elsewhere = 0, .held = {}};
+  }
+  void add(std::uint64_t domain, unsigned slot) noexcept {
+    if (count < kMost)
+      held[count++] = {domain, slot};
+    else
+      ++elsewhere;
+  }
+  void remove(std::uint64_t domain) noexcept {
+    for (unsigned i = 0; i < count; ++i)
+      if (held[i].domain == domain) return void(held[i] = held[--count]);
+    if (elsewhere > 0) --elsewhere;
+  }
+
+  std::uint32_t owner;
+  unsigned count;
+  unsigned elsewhere;
+  Lease held[kMost];
+};
+
+thread_local constinit Leases leases{};
 
 }  // namespace
 
@@ -44,10 +77,15 @@ Result<std::unique_ptr<Domain>> Domain::create() {
     return fail(errno, std::string("domain: no memory file: ") + std::strerror(errno));
   if (::fcntl(fd.get(), F_ADD_SEALS, Region::kSeals) != 0)
     return fail(errno, std::string("domain: cannot seal its memory file: ") + std::strerror(errno));
-  const std::uint64_t magic = Region::kMagic;
-  const std::uint32_t cpus = std::min(possible_cpus(), Region::kMostCpus);
-  if (::pwrite(fd.get(), &magic, sizeof magic, offsetof(Region, magic)) != sizeof magic ||
-      ::pwrite(fd.get(), &cpus, sizeof cpus, offsetof(Region, cpus)) != sizeof cpus)
+  struct {
+    std::uint64_t magic = Region::kMagic;
+    std::uint64_t identity = 0;
+    std::uint32_t cpus = std::min(possible_cpus(), Region::kMostCpus);
+    std::uint32_t reserved = 0;
+  } head;
+  static_assert(sizeof head == offsetof(Region, reserved) + sizeof(Region::reserved));
+  (void)::getrandom(&head.identity, sizeof head.identity, GRND_NONBLOCK);
+  if (::pwrite(fd.get(), &head, sizeof head, 0) != sizeof head)
     return fail(errno, std::string("domain: cannot write its memory file: ") + std::strerror(errno));
   return open(std::move(fd));
 }
@@ -69,6 +107,7 @@ Result<std::unique_ptr<Domain>> Domain::open(Fd memfd) {
   domain->mapping_ = std::move(mapping);
   domain->fd_ = std::move(memfd);
   domain->cpus_ = cpus;
+  domain->identity_ = std::atomic_ref(region->identity).load();
   return domain;
 }
 
@@ -76,13 +115,15 @@ Domain::~Domain() = default;
 
 int Domain::memfd() const noexcept { return fd_.get(); }
 
-// The slot that the thread holds, or null.
+// The slot that the thread holds, or cpus_.
 unsigned Domain::held_slot(std::uint32_t self) const noexcept {
   const auto owned = [&](unsigned slot) {
     return std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed) == self;
   };
-  if (last_slot < cpus_ && owned(last_slot)) return last_slot;
-  for (unsigned slot = 0; slot < cpus_; ++slot)
+  leases.become(self);
+  for (unsigned i = 0; i < leases.count; ++i)
+    if (leases.held[i].domain == identity_ && owned(leases.held[i].slot)) return leases.held[i].slot;
+  for (unsigned slot = 0; leases.elsewhere > 0 && slot < cpus_; ++slot)
     if (owned(slot)) return slot;
   return cpus_;
 }
@@ -93,7 +134,7 @@ bool Domain::try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noe
                                                          std::memory_order_relaxed))
     return false;
   std::atomic_ref(at.depth).store(1, std::memory_order_relaxed);
-  last_slot = slot;
+  leases.add(identity_, slot);
   return true;
 }
 
@@ -101,7 +142,6 @@ unsigned Domain::take_cpu() noexcept {
   const std::uint32_t self = thread_id();
   if (const unsigned slot = held_slot(self); slot < cpus_) {
     std::atomic_ref(region_->slots[slot].depth).fetch_add(1, std::memory_order_relaxed);
-    last_slot = slot;
     return slot;
   }
   Patience patience;
@@ -122,10 +162,11 @@ unsigned Domain::take_cpu() noexcept {
 
 void Domain::give_cpu() noexcept {
   const unsigned slot = held_slot(thread_id());
-  if (slot >= cpus_) return;  // succeeded by another thread while this one was stopped
+  if (slot >= cpus_) return leases.remove(identity_);  // succeeded by another thread while this one was stopped
   Region::Slot& at = region_->slots[slot];
   const std::uint32_t depth = std::atomic_ref(at.depth).load(std::memory_order_relaxed);
   if (depth > 1) return std::atomic_ref(at.depth).store(depth - 1, std::memory_order_relaxed);
+  leases.remove(identity_);
   std::atomic_ref(at.owner).store(0, std::memory_order_release);
 }
 

@@ -2,10 +2,9 @@
 //
 // "CPU" is a lease (ARCHITECTURE, decision 4): user threads are preempted, so per-CPU state is handed to
 // one thread at a time. An invocation that needs it holds a Cpu for its duration; nested runs on the same thread share
-// it. A slot holds its owner's thread id and the depth of nesting, so a lease needs no per-thread table and does not
-// survive a fork. Holders that died are succeeded by contenders; a living one that keeps the last free slot for a
-// second (stopped in a debugger) is too, so that nobody waits forever. Cost: one compare-and-exchange and one store.
-// Tested by: maps/domain_test.cc.
+// it. A slot holds its owner's thread id and the depth of nesting, so a lease does not survive a fork. Holders that
+// died are succeeded by contenders; a living one that keeps the last free slot for a second (stopped in a debugger) is
+// too, so that nobody waits forever. Cost: one compare-and-exchange and one store. Tested by: maps/domain_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +41,7 @@ class Domain {
   Mapping mapping_;
   Fd fd_;
   unsigned cpus_ = 0;
+  std::uint64_t identity_ = 0;
 };
 
 // The lease of a virtual CPU, for one invocation.

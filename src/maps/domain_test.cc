@@ -47,6 +47,22 @@ TEST(Domain, DomainsDoNotDisturbEachOther) {
   EXPECT_LT(second.number(), other->cpus());
 }
 
+TEST(Domain, AThreadMayHoldLeasesOfManyDomains) {
+  std::vector<std::unique_ptr<Domain>> domains;
+  std::vector<unsigned> slots;
+  for (int i = 0; i < 12; ++i) {
+    domains.push_back(new_domain());
+    slots.push_back(domains.back()->take_cpu());
+  }
+  for (std::size_t i = 0; i < domains.size(); ++i) EXPECT_EQ(Cpu(*domains[i]).number(), slots[i]) << "nested";
+  for (const auto& domain : domains) domain->give_cpu();
+  std::thread([&] {  // all slots are free again: nobody waits
+    for (const auto& domain : domains)
+      for (unsigned slot = 0; slot < domain->cpus(); ++slot) EXPECT_LT(Cpu(*domain).number(), domain->cpus());
+  })
+      .join();
+}
+
 // More threads than CPUs: a slot's plain counter is exact only if one thread at a time has it.
 TEST(Domain, NobodyElseHasTheSlot) {
   const auto domain = new_domain();

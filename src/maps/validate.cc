@@ -135,6 +135,9 @@ Result<> check_limits(const MapSpec& spec, const Kind& kind) {
       if (value > kMostAllocation) return refuse(spec, E2BIG, "value_size exceeds 4 MiB");
       break;
     case Family::Device:
+      if (kind.type == MapType::DevmapHash && spec.max_entries > 1U << 31)
+        return refuse(spec, EINVAL, "max_entries exceeds 2^31");
+      break;
     case Family::Cpu:
     case Family::Ring:
     case Family::Bloom: break;
