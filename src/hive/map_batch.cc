@@ -180,6 +180,7 @@ long map_update_batch(Request& request) {
 long map_delete_batch(Request& request) {
   Found<MapObject> found;
   if (const int error = open_batch(request, Asks::Write, found); error != 0) return -error;
+  if (maps::find_kind(found.object->map->spec().type)->family == maps::Family::Array) return -maps::kNotSupported;
   MapObject& map = *found.object;
   return change_all(request, *map.map,
                     [&](const std::byte* key, std::uint32_t) -> long { return delete_value(request.hive, map, key); });

@@ -1,4 +1,5 @@
 // BPF_MAP_CREATE and BPF_MAP_FREEZE.
+#include <net/if.h>
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -49,6 +50,13 @@ bool permitted(MapType type, const Privilege& privilege) noexcept {
 bool is_outer(MapType type) noexcept {
   const maps::Kind* kind = maps::find_kind(type);
   return kind != nullptr && kind->has(maps::kOuter);
+}
+
+// No interface of the machine takes maps of a hive.
+int device_error(const spec::MapSpec& spec) noexcept {
+  char name[IF_NAMESIZE];
+  const bool for_devices = spec.type == MapType::Array || spec.type == MapType::Hash;
+  return for_devices && ::if_indextoname(spec.ifindex, name) != nullptr ? EOPNOTSUPP : EINVAL;
 }
 
 Access access_of(std::uint32_t flags) noexcept {
@@ -120,7 +128,7 @@ long map_create(Request& request) {
     const bool of_inner = is_outer(spec.type) && !inner.object && valid.error().code == EBADF;
     return refuse(of_inner ? inner.error : valid.error().code, std::move(valid.error().message));
   }
-  if (spec.ifindex != 0) return refuse(EINVAL, "map_create: there are no devices to offload maps to");
+  if (spec.ifindex != 0) return refuse(device_error(spec), "map_create: there are no devices to offload maps to");
   if ((attr.map_flags & spec::kTokenFd) != 0) return -token_error(request, attr.map_token_fd);
   if (!permitted(spec.type, request.caller.privilege())) return refuse(EPERM, "map_create: not permitted");
   Result<Ref<MapObject>> map = make(request, spec, inner_spec);
@@ -135,7 +143,7 @@ long map_freeze(Request& request) {
   if (!found.object) return -found.error;
   MapObject& map = *found.object;
   if (map.map->spec().type == MapType::StructOps || has_special_fields(map)) return -maps::kNotSupported;
-  if (found.access == Access::ReadOnly) return -EPERM;
+  if (found.access == Access::ReadOnly || map.map->frozen()) return -EPERM;
   const std::scoped_lock lock(map.mutex);
   std::uint32_t first = 0;
   if (map.map->mmap_bytes() != 0 &&

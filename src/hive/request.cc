@@ -104,8 +104,6 @@ Result<std::string> object_name(const char (&text)[spec::kObjNameBytes]) {
   if (end == std::end(text)) return fail(EINVAL, "an object's name has more than 15 characters");
   if (!std::all_of(std::begin(text), end, legal))
     return fail(EINVAL, "an object's name has characters other than letters, digits, '_' and '.'");
-  if (std::any_of(end, std::end(text), [](char c) { return c != '\0'; }))
-    return fail(EINVAL, "an object's name is followed by other bytes");
   return std::string(text, end);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@
 #include "spec/attr.h"
 #include "spec/commands.h"
 #include "spec/uapi.h"
+
+#include <sys/mman.h>  // after the tables, whose MAP_TYPE it would take
 
 namespace skep::hive::testing {
 
@@ -104,7 +107,7 @@ inline spec::Attr map_attr(const MapShape& shape) {
   attr.map_create.max_entries = shape.entries;
   attr.map_create.map_flags = shape.flags;
   attr.map_create.inner_map_fd = static_cast<std::uint32_t>(shape.inner);
-  std::strncpy(attr.map_create.map_name, shape.name, sizeof attr.map_create.map_name);
+  std::memcpy(attr.map_create.map_name, shape.name, std::strlen(shape.name));
   return attr;
 }
 inline long create_map(Bpf& bpf, const MapShape& shape) {
@@ -227,6 +230,31 @@ class Fds {
  private:
   std::vector<int> fds_;
 };
+
+// One call, or a few, and what must come out: 0 or more where `expected` is 0, else exactly this negative errno.
+struct Case {
+  const char* name;
+  long expected;
+  std::function<long(Bpf&, Fds&)> call;
+  bool kernel = true;  // false: the running kernel legitimately says something else
+};
+
+// Every case against a hive, and against the running kernel where it is there.
+inline void judge(const std::vector<Case>& cases) {
+  const auto check = [](Bpf& bpf, const Case& test, const char* who) {
+    Fds fds;
+    const long result = test.call(bpf, fds);
+    const long seen = result > 0 && test.expected == 0 ? 0 : result;
+    EXPECT_EQ(seen, test.expected) << test.name << ", asked of " << who << ": " << Hive::last_error();
+  };
+  const bool kernel_here = KernelBpf::here();
+  KernelBpf kernel;
+  HiveBpf hive;
+  for (const Case& test : cases) {
+    check(hive, test, "the hive");
+    if (kernel_here && test.kernel) check(kernel, test, "the running kernel");
+  }
+}
 
 // A descriptor number that is not open.
 inline constexpr int kNoFd = 9999;
