@@ -103,17 +103,18 @@ struct Variant {
   Helper helper;
 };
 
-constexpr Helper variant(HelperId id, ResultKind result, std::array<ArgKind, kMaxHelperArgs> args) noexcept {
-  return Helper{id, helper(id).name, result, helper(id).traits, args};
-}
-
 constexpr std::array kVariants{
 #define HELPER_ATTACH(...)
-#define HELPER_VARIANT(Type, name, result, ...)                            \
-  Variant{ProgType::Type, variant(HelperId::name, ResultKind::result, [] { \
-            using enum ArgKind;                                            \
-            return detail::args_of(__VA_ARGS__);                           \
-          }())},
+#define HELPER_VARIANT(Type, name_, result_, traits_, ...)                     \
+  Variant{ProgType::Type, Helper{HelperId::name_, #name_, ResultKind::result_, \
+                                 [] {                                          \
+                                   using enum HelperTrait;                     \
+                                   return traits_;                             \
+                                 }(),                                          \
+                                 [] {                                          \
+                                   using enum ArgKind;                         \
+                                   return detail::args_of(__VA_ARGS__);        \
+                                 }()}},
 #include "spec/helper_sets.def"
 #undef HELPER_VARIANT
 #undef HELPER_ATTACH

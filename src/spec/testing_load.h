@@ -18,6 +18,7 @@ struct Program {
   AttachType attach = AttachType::CgroupInetIngress;
   std::vector<isa::Insn> insns;
   std::uint32_t flags = 0;
+  const char* license = "GPL";
 };
 
 struct Verdict {
@@ -31,7 +32,7 @@ inline Verdict load_into_kernel(const Program& program) {
   attr.prog_load.prog_type = static_cast<std::uint32_t>(program.type);
   attr.prog_load.insn_cnt = static_cast<std::uint32_t>(program.insns.size());
   attr.prog_load.insns = reinterpret_cast<std::uint64_t>(program.insns.data());
-  attr.prog_load.license = reinterpret_cast<std::uint64_t>("GPL");
+  attr.prog_load.license = reinterpret_cast<std::uint64_t>(program.license);
   attr.prog_load.log_level = kLogBranches;
   attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
   attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
