@@ -5,7 +5,7 @@
 // front of the packet is given up when the packet's start moves. A failing operation may have moved the packet, never
 // changed it. Source: bpf-helpers(7); rules, limits and errors as tried on Linux 6.18 (a packet without generic
 // segmentation has no type of it, as in test runs: such packets refuse what changes header lengths). Tested by:
-// packet/sk_ops_test.cc, and against the running kernel by helpers/packet_skb_test.cc.
+// packet/sk_ops_test.cc, and against the running kernel by helpers/packet_kernel_test.cc.
 #pragma once
 
 #include <cstdint>

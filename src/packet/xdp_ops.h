@@ -2,7 +2,7 @@
 //
 // Offsets are signed 32-bit numbers of a program and may be anything. A failing operation changes nothing.
 // Source: bpf-helpers(7); limits and errors as tried on Linux 6.18. Tested by: packet/xdp_ops_test.cc,
-// helpers/packet_test.cc.
+// helpers/packet_kernel_test.cc.
 #pragma once
 
 #include <cstdint>
