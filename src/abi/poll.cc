@@ -1,0 +1,25 @@
+#include "abi/poll.h"
+
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include <cstdint>
+
+#include "abi/route.h"
+#include "base/raw_syscall.h"
+
+namespace skep::abi {
+
+long epoll_ctl(int epoll, int op, int fd, epoll_event* event) noexcept {
+  const auto pass_on = [&](int to, const epoll_event* with) {
+    return raw_syscall(SYS_epoll_ctl, epoll, op, to, static_cast<long>(reinterpret_cast<std::uintptr_t>(with)));
+  };
+  const int wakeup = ring_buffer_wakeup(fd);
+  if (wakeup < 0) return pass_on(fd, event);
+  if (!event) return pass_on(wakeup, nullptr);
+  epoll_event edge = *event;
+  edge.events |= EPOLLET;
+  return pass_on(wakeup, &edge);
+}
+
+}  // namespace skep::abi

@@ -1,0 +1,52 @@
+// libskep-preload.so: a dynamically linked program's bpf(2) goes to a hive inside that process.
+//
+// `skep exec -- PROGRAM` puts this library before libc. It takes over what libbpf reaches the kernel through:
+// `syscall` for bpf(2), and epoll_ctl for ring buffers. Maps need nothing more: their descriptors are memfds, so
+// mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call, which makes the
+// hive. A forked child goes on with what it inherited; what either makes afterwards is its own.
+//
+// SKEP_ENGINE=interp|checked chooses the policy programs run with (checked unless told otherwise).
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "abi/libc_syscall.h"
+#include "abi/poll.h"
+#include "abi/route.h"
+
+namespace skep::abi {
+namespace {
+
+hive::Hive* make_hive() noexcept {
+  hive::Options options;
+  const char* engine = std::getenv("SKEP_ENGINE");
+  if (engine && std::string_view(engine) == "interp") options.engine = hive::Engine::Interp;
+  auto made = hive::Hive::create(options);
+  if (made) return made->release();  // lives as long as the process
+  std::fprintf(stderr, "skep: no hive in this process: %s\n", made.error().message.c_str());
+  return nullptr;
+}
+
+long preloaded_bpf(int command, void* attr, unsigned size) noexcept {
+  static hive::Hive* const hive = make_hive();
+  if (!hive) return -ENOMEM;
+  set_process_hive(hive);
+  return bpf(command, attr, size);
+}
+
+}  // namespace
+}  // namespace skep::abi
+
+#define SKEP_EXPORT extern "C" __attribute__((visibility("default")))
+
+SKEP_EXPORT long syscall(long number, ...) noexcept {
+  std::va_list list;
+  va_start(list, number);
+  const long result = skep::abi::libc_syscall(number, list, skep::abi::preloaded_bpf);
+  va_end(list);
+  return result;
+}
+
+SKEP_EXPORT int epoll_ctl(int epoll, int op, int fd, epoll_event* event) noexcept {
+  return static_cast<int>(skep::abi::libc_result(skep::abi::epoll_ctl(epoll, op, fd, event)));
+}
