@@ -268,5 +268,26 @@ TEST(Signature, TheKernelAgreesOnWhatMovesThePacket) {
   EXPECT_GT(stays, 20U);
 }
 
+TEST(Signature, TheKernelAgreesOnWhatReturnsNothing) {
+  SKEP_NEEDS_KERNEL_BPF();
+  const Kernel kernel;
+  unsigned checked = 0;
+  for (const Helper* row : kHelperRows) {
+    const Loadable* home = home_of(row->id);
+    std::vector<isa::Insn> insns;
+    bool complete = home != nullptr;
+    for (std::uint8_t i = 0; i < row->arg_count() && complete; ++i)
+      complete = kernel.right(insns, static_cast<std::uint8_t>(i + 1), signature(home->type, row->id).args[i]);
+    if (!complete) continue;
+    const isa::Insn look{.code = 0xbf, .dst = 8};  // r8 = r0
+    const testing::Verdict verdict = kernel.call(*home, row->id, insns, "GPL", &look);
+    const bool nothing = contains(verdict.log, "R0 !read_ok");
+    if (verdict.error != 0 && !nothing) continue;
+    ++checked;
+    EXPECT_EQ(nothing, row->result == ResultKind::Void) << row->name << "\n" << verdict.log;
+  }
+  EXPECT_GT(checked, 60U);
+}
+
 }  // namespace
 }  // namespace skep::spec

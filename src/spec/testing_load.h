@@ -26,22 +26,31 @@ struct Verdict {
   std::string log;
 };
 
-inline Verdict load_into_kernel(const Program& program) {
-  std::string log(1U << 16, '\0');
+// The program's descriptor; the log, if wanted, is written to `log`, which has room for it, and the errno stays in
+// `error`.
+inline Fd load_fd(const Program& program, std::string* log = nullptr, int* error = nullptr) {
   Attr attr{};
   attr.prog_load.prog_type = static_cast<std::uint32_t>(program.type);
   attr.prog_load.insn_cnt = static_cast<std::uint32_t>(program.insns.size());
   attr.prog_load.insns = reinterpret_cast<std::uint64_t>(program.insns.data());
   attr.prog_load.license = reinterpret_cast<std::uint64_t>(program.license);
-  attr.prog_load.log_level = kLogBranches;
-  attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
-  attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
+  if (log != nullptr) {
+    attr.prog_load.log_level = kLogBranches;
+    attr.prog_load.log_size = static_cast<std::uint32_t>(log->size());
+    attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log->data());
+  }
   attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(program.attach);
   attr.prog_load.prog_flags = program.flags;
   const long fd = btf::testing::kernel_bpf(static_cast<std::uint32_t>(Command::ProgLoad), &attr, sizeof attr);
-  const Fd closed(fd < 0 ? -1 : static_cast<int>(fd));
-  log.resize(log.find('\0'));
-  return {fd < 0 ? static_cast<int>(-fd) : 0, std::move(log)};
+  if (error != nullptr) *error = fd < 0 ? static_cast<int>(-fd) : 0;
+  return Fd(fd < 0 ? -1 : static_cast<int>(fd));
+}
+
+inline Verdict load_into_kernel(const Program& program) {
+  Verdict verdict{.error = 0, .log = std::string(1U << 16, '\0')};
+  const Fd closed = load_fd(program, &verdict.log, &verdict.error);
+  verdict.log.resize(verdict.log.find('\0'));
+  return verdict;
 }
 
 }  // namespace skep::spec::testing
