@@ -32,13 +32,14 @@ struct ipv6_prefix {
 
 struct rule {
   __u32 id;   // the administrator's number for it
-  __u32 log;  // nonzero: report each hit
+  __u32 log;  // report every so many hits; 0: none
   __u64 hits;
 };
 
 struct bucket {
-  __u64 tokens;  // in thousandths of a packet
-  __u64 filled;  // when, ns
+  __u64 tokens;   // in thousandths of a packet
+  __u64 filled;   // when, ns
+  __u64 refused;  // packets in a row
 };
 
 struct counter {
@@ -105,14 +106,15 @@ static __always_inline struct rule* blocking_rule(const struct packet* p) {
 }
 
 // Takes one packet's worth out of the source's bucket. A subprogram of its own: it is called, not inlined.
-static __noinline bool within_rate(const struct address* source) {
+// Gives how many packets of the source have been refused in a row, this one included: 0 if it is within its rate.
+static __noinline __u64 over_rate(const struct address* source) {
   const __u64 full = burst * 1000, per_packet = 1000;
   __u64 now = clock_now();
   struct bucket* bucket = bpf_map_lookup_elem(&buckets, source);
   if (!bucket) {
-    struct bucket first = {full - per_packet, now};
+    struct bucket first = {full - per_packet, now, 0};
     bpf_map_update_elem(&buckets, source, &first, BPF_NOEXIST);
-    return true;
+    return 0;
   }
   // Tokens since the last packet: elapsed ns * rate / 10^9, in thousandths; an hour is more than any bucket holds.
   __u64 elapsed = now - bucket->filled;
@@ -122,10 +124,11 @@ static __noinline bool within_rate(const struct address* source) {
   bucket->filled = now;
   if (tokens < per_packet) {
     bucket->tokens = tokens;
-    return false;
+    return ++bucket->refused;
   }
   bucket->tokens = tokens - per_packet;
-  return true;
+  bucket->refused = 0;
+  return 0;
 }
 
 static __always_inline void report(const struct packet* p, enum reason reason, __u32 rule, __u32 bytes) {
@@ -149,16 +152,14 @@ static __always_inline void report(const struct packet* p, enum reason reason, _
 static __always_inline enum reason decide(const struct packet* p, __u32 bytes) {
   struct rule* rule = blocking_rule(p);
   if (rule) {
-    __sync_fetch_and_add(&rule->hits, 1);
-    if (rule->log) report(p, DROP_BLOCKED, rule->id, bytes);
+    __u64 hits = __sync_fetch_and_add(&rule->hits, 1);
+    if (rule->log && hits % rule->log == 0) report(p, DROP_BLOCKED, rule->id, bytes);
     return DROP_BLOCKED;
   }
   if (drop_fragments && p->fragment != WHOLE) return DROP_FRAGMENT;
-  if (rate_per_second && !within_rate(&p->source)) {
-    report(p, DROP_RATE, 0, bytes);
-    return DROP_RATE;
-  }
-  return PASS_ALLOWED;
+  __u64 refused = rate_per_second ? over_rate(&p->source) : 0;
+  if (refused == 1) report(p, DROP_RATE, 0, bytes);
+  return refused ? DROP_RATE : PASS_ALLOWED;
 }
 
 SEC("xdp")
