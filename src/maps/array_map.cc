@@ -38,7 +38,7 @@ int IndexedMap::check_update(std::uint32_t index, std::uint64_t flags) const noe
   if ((flags & ~std::uint64_t{spec::kLock}) > spec::kExist) return -EINVAL;
   if (!has(index)) return -E2BIG;
   if ((flags & spec::kNoExist) != 0) return -EEXIST;
-  return (flags & spec::kLock) != 0 ? -EINVAL : 0;  // values with a bpf_spin_lock are locked by the caller
+  return (flags & spec::kLock) != 0 && !value_lock_ ? -EINVAL : 0;
 }
 
 Result<Plan> ArrayMap::plan(const spec::MapSpec& spec, unsigned) {
@@ -58,15 +58,18 @@ std::byte* ArrayMap::lookup(const std::byte* key, unsigned) noexcept {
 int ArrayMap::update(const std::byte* key, const std::byte* from, std::uint64_t flags, unsigned) noexcept {
   const std::uint32_t at = index(key);
   if (const int error = check_update(at, flags); error != 0) return error;
-  copy_in(value(at), from, spec_.value_size);
+  if ((flags & spec::kLock) != 0) return value_lock_.write_locked(value(at), from, spec_.value_size);
+  value_lock_.write(value(at), from, spec_.value_size);
   return 0;
 }
 
 int ArrayMap::copy_value(const std::byte* key, std::byte* to, std::uint64_t flags) noexcept {
-  if (flags != 0) return -EINVAL;
+  const bool locked = flags == spec::kLock && value_lock_;
+  if (flags != 0 && !locked) return -EINVAL;
   std::byte* from = lookup(key, 0);
   if (from == nullptr) return -ENOENT;
-  copy_out(to, from, spec_.value_size);
+  if (locked) return value_lock_.read_locked(to, from, spec_.value_size);
+  value_lock_.read(to, from, spec_.value_size);
   return 0;
 }
 

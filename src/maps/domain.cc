@@ -141,7 +141,8 @@ bool Domain::try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noe
 unsigned Domain::take_cpu() noexcept {
   const std::uint32_t self = thread_id();
   if (const unsigned slot = held_slot(self); slot < cpus_) {
-    std::atomic_ref(region_->slots[slot].depth).fetch_add(1, std::memory_order_relaxed);
+    const std::atomic_ref depth(region_->slots[slot].depth);
+    depth.store(depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return slot;
   }
   Patience patience;

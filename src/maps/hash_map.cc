@@ -14,16 +14,20 @@ HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus, Slots slots,
           .lru = full == Full::Evict};
 }
 
-// A whole value.
+// A whole value. It is only written over another with BPF_F_LOCK.
 class Whole final : public HashTable::Writer {
  public:
-  Whole(const std::byte* from, std::size_t size) noexcept : from_(from), size_(size) {}
-  void fill(std::byte* value) noexcept override { copy_in(value, from_, size_); }
-  void overwrite(std::byte* value) noexcept override { fill(value); }
+  Whole(const std::byte* from, std::size_t size, const ValueLock& lock) noexcept
+      : from_(from), size_(size), lock_(lock) {}
+  void fill(std::byte* value) noexcept override { lock_.write_new(value, from_, size_); }
+  void overwrite(std::byte* value) noexcept override { error_ = lock_.write_locked(value, from_, size_); }
+  int error() const noexcept { return error_; }
 
  private:
   const std::byte* from_;
   std::size_t size_;
+  const ValueLock& lock_;
+  int error_ = 0;
 };
 
 // One CPU's value.
@@ -100,8 +104,11 @@ int HashMapOf<kSlots, kFull>::update(const std::byte* key, const std::byte* valu
     OneCpu writer(value, spec_.value_size, cpu, cpus_);
     return table_.put(key, flags, HashTable::Replace::InPlace, writer);
   }
-  Whole writer(value, spec_.value_size);
-  return table_.put(key, flags, HashTable::Replace::NewElement, writer);
+  const bool locked = may_lock(flags);
+  Whole writer(value, spec_.value_size, value_lock_);
+  const auto replace = locked ? HashTable::Replace::InPlace : HashTable::Replace::NewElement;
+  const int error = table_.put(key, locked ? flags & ~std::uint64_t{spec::kLock} : flags, replace, writer);
+  return error != 0 ? error : writer.error();
 }
 
 template <Slots kSlots, Full kFull>
@@ -116,7 +123,14 @@ std::size_t HashMapOf<kSlots, kFull>::syscall_value_size() const noexcept {
 
 template <Slots kSlots, Full kFull>
 int HashMapOf<kSlots, kFull>::copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
-  return flags != 0 ? -EINVAL : table_.read(key, value, syscall_value_size());
+  if (flags != 0 && (flags != spec::kLock || !may_lock(flags))) return -EINVAL;
+  if (flags == 0) {
+    const int error = table_.read(key, value, syscall_value_size());
+    if (error == 0) value_lock_.hide(value);
+    return error;
+  }
+  std::byte* found = table_.find(key);
+  return found == nullptr ? -ENOENT : value_lock_.read_locked(value, found, spec_.value_size);
 }
 
 template <Slots kSlots, Full kFull>
@@ -128,7 +142,10 @@ int HashMapOf<kSlots, kFull>::update_all(const std::byte* key, const std::byte* 
 
 template <Slots kSlots, Full kFull>
 int HashMapOf<kSlots, kFull>::take(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
-  return flags != 0 ? -EINVAL : table_.remove(key, value, syscall_value_size());
+  if (flags != 0 && (flags != spec::kLock || !may_lock(flags))) return -EINVAL;
+  const int error = table_.remove(key, value, syscall_value_size(), flags == 0 ? ValueLock() : value_lock_);
+  if (error == 0) value_lock_.hide(value);
+  return error;
 }
 
 template <Slots kSlots, Full kFull>
@@ -144,6 +161,7 @@ int HashMapOf<kSlots, kFull>::read_batch(Batch& batch, Then then) noexcept {
   return table_.read_buckets(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
     copy_out(key_to, key, spec_.key_size);
     copy_out(value_to, value, syscall_value_size());
+    value_lock_.hide(value_to);
     key_to += spec_.key_size;
     value_to += syscall_value_size();
   });

@@ -33,6 +33,11 @@ class HashMapOf final : public Map {
   std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept override;
 
  private:
+  // Whether the flags ask for the value's lock, and there is one. LRU and per-CPU maps have none.
+  bool may_lock(std::uint64_t flags) const noexcept {
+    return kSlots == Slots::One && kFull == Full::Refuse && (flags & spec::kLock) != 0 && value_lock_;
+  }
+
   unsigned cpus_;
   std::size_t stride_;  // bytes from one CPU's value to the next
   HashTable table_;

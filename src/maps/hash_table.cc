@@ -177,14 +177,18 @@ void HashTable::unlink(Bucket& bucket, const Place& place) noexcept {
   std::atomic_ref(state_->count).fetch_sub(1);
 }
 
-int HashTable::remove(const std::byte* key, std::byte* to, std::size_t size) noexcept {
+int HashTable::remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock) noexcept {
   const std::uint32_t hash = hash_of(key);
   Bucket& bucket = bucket_of(hash);
   const Guard guard(bucket.lock);
   if (!guard) return -EBUSY;
   const Place place = locate(bucket, hash, key);
   if (place.element == 0) return -ENOENT;
-  if (to != nullptr) copy_out(to, value_of(place.element), size);
+  if (to != nullptr && value_lock) {
+    if (const int error = value_lock.read_locked(to, value_of(place.element), size); error != 0) return error;
+  } else if (to != nullptr) {
+    copy_out(to, value_of(place.element), size);
+  }
   unlink(bucket, place);
   return 0;
 }

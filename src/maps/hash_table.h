@@ -66,8 +66,8 @@ class HashTable {
   // Copies `size` bytes of the value, all of them of one element that had this key. 0 or -ENOENT.
   int read(const std::byte* key, std::byte* to, std::size_t size) noexcept;
   int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
-  // Removes the element, after copying `size` bytes of its value to `to`.
-  int remove(const std::byte* key, std::byte* to, std::size_t size) noexcept;
+  // Removes the element, after copying `size` bytes of its value to `to`, under the value's lock if there is one.
+  int remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock = {}) noexcept;
   int next_key(const std::byte* key, std::byte* next) noexcept;
   // Visits the elements of whole buckets from `bucket` on, at most `room`, and removes them if told so. 0, -ENOENT,
   // -ENOSPC as Map::read_batch; `bucket` and `room` become where to go on and how many were visited.

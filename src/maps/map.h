@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "maps/region.h"
+#include "maps/value_lock.h"
 #include "spec/map_spec.h"
 
 namespace skep::maps {
@@ -116,6 +117,10 @@ class Map {
   // Bytes of the memfd that a user may mmap, starting at offset 0 (0: not mmapable), as the kernel counts pages.
   virtual std::size_t mmap_bytes() const noexcept;
 
+  // ---- BPF_F_LOCK. Where the value's bpf_spin_lock is, as its BTF says: every handle of such a map must be told,
+  // before use. Until then BPF_F_LOCK is -EINVAL. Reads then show 0 in its place, writes leave it alone.
+  void set_value_lock(std::uint32_t offset) noexcept { value_lock_ = ValueLock(offset, spec_.value_size); }
+
   // ---- freezing (BPF_MAP_FREEZE): no more writes from the system call side. Kept in the region.
   bool frozen() const noexcept;
   int freeze() noexcept;  // 0, -EBUSY (already frozen, or mapped writable by users), -ENOTSUPP
@@ -149,6 +154,7 @@ class Map {
   spec::MapId id_;
   Region region_;
   Fd fd_;
+  ValueLock value_lock_;
 
  private:
   friend struct Maker;

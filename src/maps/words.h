@@ -7,6 +7,7 @@
 // Shared blocks start 8-byte aligned and extend to a multiple of 8 bytes; the other side may lie anywhere.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -40,6 +41,18 @@ inline void copy_in(std::byte* shared, const std::byte* from, std::size_t size) 
     word_at<std::uint64_t>(shared + at).store(load<std::uint64_t>(from + at), std::memory_order_release);
   if (at < size)
     word_at<std::uint64_t>(shared + at).store(partial_word(from + at, size - at), std::memory_order_release);
+}
+
+// copy_in, but for the 4 bytes at `hole`, a multiple of 4.
+inline void copy_in_around(std::byte* shared, const std::byte* from, std::size_t size, std::size_t hole) noexcept {
+  const std::size_t word = hole / 8 * 8;
+  copy_in(shared, from, word);
+  const std::size_t half = hole == word ? word + 4 : word;
+  if (half < size) {
+    const auto rest = static_cast<std::uint32_t>(partial_word(from + half, std::min<std::size_t>(4, size - half)));
+    word_at<std::uint32_t>(shared + half).store(rest, std::memory_order_release);
+  }
+  if (word + 8 < size) copy_in(shared + word + 8, from + word + 8, size - word - 8);
 }
 
 inline void copy_out(std::byte* to, std::byte* shared, std::size_t size) noexcept {
