@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "isa/op.h"
 
@@ -28,8 +29,17 @@ static_assert(sizeof(Code) == 16);
 enum class Mode : std::uint8_t { Plain, Counted, Checked };
 
 // What the loop can do beyond the instructions: handlers behind those of isa::Op.
-enum class Extra : std::uint16_t { MissingHelper = isa::kOps, TailCall, End };
+enum class Extra : std::uint16_t {
+  MissingHelper = isa::kOps,
+  TailCall,
+#define FUSION(name, ...) name,
+#include "interp/fusions.def"
+  End
+};
 inline constexpr std::size_t kHandlers = static_cast<std::size_t>(Extra::End);
+
+// The handler that runs both instructions when `first` comes before `second`, if there is one (fusions.def).
+std::optional<Extra> fused(const isa::Insn& first, const isa::Insn& second) noexcept;
 
 // Addresses of the handlers of `mode`, by isa::Op and Extra.
 const void* const* handlers(Mode mode) noexcept;

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/bytes.h"
+#include "interp/code.h"
 #include "interp/testing.h"
 #include "isa/disasm.h"
 #include "isa/op.h"
@@ -98,15 +99,45 @@ class Naive {
   std::array<std::uint8_t, 512> stack_{};
 };
 
+// Whether there are operands with which `second` behind `first` is run together with it.
+bool fusible(Op first, Op second) {
+  Insn a = isa::encode(first), b = isa::encode(second);
+  a.dst = b.dst = 1;
+  if (isa::form(second) == Form::Load) b.dst = 2;
+  for (const unsigned src : {0U, 1U, 3U}) {
+    if (isa::info(second).select != isa::Select::Src) b.src = src & 0xf;
+    if (fused(a, b)) return true;
+  }
+  return false;
+}
+
 // ---- The generator
 class Generator {
  public:
   explicit Generator(unsigned seed) : random_(seed) {}
 
+  // A program around one pair of instructions that are run as one, with operands such that they are; empty if none
+  // were found. Its result depends on all registers and the stack, and on whether a jump was taken.
+  std::vector<Insn> pair(Op first, Op second) {
+    std::vector<Insn> insns = start();
+    for (std::uint8_t reg = 0; reg < 10; ++reg) {
+      insns.push_back(made(Op::LdImm64, reg, 0, 0, pick_imm()));
+      insns.push_back({.imm = pick_imm()});
+    }
+    const Insn a = operands(first), b = operands(second);
+    if (!fused(a, b)) return {};
+    insns.insert(insns.end(), {a, b, made(Op::Xor64Imm, 9, 0, 0, 0x1234)});
+    for (std::uint8_t reg = 1; reg < 10; ++reg) mix(insns, reg);
+    for (int slot = 1; slot <= static_cast<int>(kSlots); ++slot) {
+      insns.push_back(made(Op::Load64, 1, 10, static_cast<std::int16_t>(-8 * slot), 0));
+      mix(insns, 1);
+    }
+    insns.push_back(isa::encode(Op::Exit));
+    return insns;
+  }
+
   std::vector<Insn> program() {
-    std::vector<Insn> insns;
-    for (std::size_t slot = 1; slot <= kSlots; ++slot)
-      insns.push_back(made(Op::StoreImm64, 10, 0, static_cast<std::int16_t>(-8 * static_cast<int>(slot)), pick_imm()));
+    std::vector<Insn> insns = start();
     for (std::uint8_t reg = 0; reg < 10; ++reg) insns.push_back(made(Op::Mov64Imm, reg, 0, 0, pick_imm()));
     const std::size_t first = insns.size();
     const std::size_t length = 10 + random_() % 60;
@@ -123,6 +154,30 @@ class Generator {
     insn.src = src & 0xf;
     insn.off = off;
     insn.imm = imm;
+    return insn;
+  }
+  std::vector<Insn> start() {
+    std::vector<Insn> insns;
+    for (int slot = 1; slot <= static_cast<int>(kSlots); ++slot)
+      insns.push_back(made(Op::StoreImm64, 10, 0, static_cast<std::int16_t>(-8 * slot), pick_imm()));
+    return insns;
+  }
+  static void mix(std::vector<Insn>& insns, std::uint8_t reg) {
+    insns.push_back(made(Op::Mul64Imm, 0, 0, 0, 31));
+    insns.push_back(made(Op::Add64Reg, 0, reg, 0, 0));
+  }
+  // Few registers, so that the conditions of fusions hold often; memory is the stack, jumps go over one instruction.
+  Insn operands(Op op) {
+    const auto reg = [&] { return static_cast<std::uint8_t>(1 + random_() % 3); };
+    const Form form = isa::form(op);
+    const bool loads = form == Form::Load, stores = form == Form::StoreReg;
+    Insn insn = made(op, stores ? std::uint8_t{10} : reg(), loads ? std::uint8_t{10} : reg(), 0, pick_imm());
+    if (loads || stores) insn.off = static_cast<std::int16_t>(-8 * static_cast<int>(1 + random_() % 3));
+    if (isa::is_jump(op)) insn.off = 1;
+    const std::uint8_t stray = isa::stray_fields(op, insn);
+    if (stray & isa::kDst) insn.dst = 0;
+    if (stray & isa::kSrc) insn.src = 0;
+    if (stray & isa::kImm) insn.imm = 0;
     return insn;
   }
   std::uint8_t pick_reg() { return static_cast<std::uint8_t>(random_() % 10); }
@@ -226,6 +281,49 @@ TEST(Differential, AllModesAgreeWithTheOracle) {
     }
   }
   EXPECT_GT(ended, kPrograms / 2) << "most random programs should end";
+}
+
+TEST(Differential, PairsRunAsOne) {
+  testing::World world;
+  Generator generator(1);
+  std::size_t pairs = 0, programs = 0;
+  for (std::size_t i = 1; i < isa::kOps; ++i)
+    for (std::size_t j = 1; j < isa::kOps; ++j) {
+      const std::size_t before = programs;
+      for (int variant = 0; variant < (fusible(static_cast<Op>(i), static_cast<Op>(j)) ? 100 : 0); ++variant) {
+        exec::Source source;
+        source.insns = generator.pair(static_cast<Op>(i), static_cast<Op>(j));
+        if (source.insns.empty()) continue;
+        const auto expected = Naive().run(source.insns);
+        const auto program = world.load(source, exec::ContextKind::Memory, Policy::Plain);
+        ASSERT_TRUE(program && expected);
+        ASSERT_EQ(world.run(*program).r0, *expected) << isa::disassemble(source.insns);
+        ++programs;
+      }
+      pairs += programs != before;
+    }
+  // all but the loads through what was just computed, which are below
+  EXPECT_EQ(pairs + 4, static_cast<std::size_t>(Extra::End) - static_cast<std::size_t>(Extra::TailCall) - 1);
+}
+
+TEST(Differential, LoadsThroughWhatWasJustComputed) {
+  testing::World world;
+  for (const std::string_view bits : {"u8", "u16", "u32", "u64"})
+    for (const std::string_view to : {"r1", "r2", "r0"}) {
+      const std::string load =
+          std::string(to) + " = *(" + std::string(bits) + " *)(r1 -4)\nr0 = " + std::string(to) + "\nexit";
+      const std::string start = "*(u64 *)(r10 -8) = 0x11223344\n*(u64 *)(r10 -16) = 0x55667788\nr1 = -8\nr2 = r10\n";
+      const auto together = world.run(start + "r1 += r2\n" + load, Policy::Plain);
+      const auto apart = world.run(start + "r1 += r2\nr3 = 0\n" + load, Policy::Checked);
+      EXPECT_FALSE(apart.stopped) << apart.failure.text();
+      EXPECT_EQ(together.r0, apart.r0) << load;
+    }
+}
+
+// A jump to the second instruction of a pair runs that one alone.
+TEST(Differential, TheSecondOfAPairStaysReachable) {
+  testing::World world;
+  EXPECT_EQ(world.run("r1 = 5\nr0 = 1\ngoto second\nr0 = r1\nsecond: r0 += 10\nexit", Policy::Plain).r0, 11U);
 }
 
 }  // namespace

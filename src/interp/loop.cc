@@ -166,6 +166,17 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define IMM extended(pc->is.imm)
 #define OFF extended(pc->is.off)
 
+// Operands of the two instructions of a pair.
+#define A_DST DST
+#define A_SRC SRC
+#define A_IMM IMM
+#define A_OFF OFF
+#define B_DST r[pc[1].is.dst]
+#define B_SRC r[pc[1].is.src]
+#define B_IMM extended(pc[1].is.imm)
+#define B_OFF extended(pc[1].is.off)
+#define B_JUMP NEXT(2 + pc[1].is.off)
+
 // ---- One macro for each form of isa/forms.def: `b` is bits, `op` the AluOp, JumpOp or AtomicOp.
 #define FORM_AluImm(b, op)          \
   DST = isa::eval<b>(op, DST, IMM); \
@@ -262,6 +273,8 @@ std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint
 #include "isa/opcodes.def"
       &&L_MissingHelper,
       &&L_TailCall,
+#define FUSION(name, ...) &&L_##name,
+#include "interp/fusions.def"
   };
   if (!machine) return reinterpret_cast<std::uint64_t>(&kTable);
 
@@ -275,6 +288,15 @@ std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint
 
 #define OP(name, code, select, key, form, bits, sub, group, dialect, text) L_##name : FORM_##form(bits, sub)
 #include "isa/opcodes.def"
+
+// Only the plain policy fuses: in the others these labels are all one.
+#define FUSION(name, first, second, condition, ...) \
+  L_##name : if constexpr (mode == Mode::Plain) {   \
+    __VA_ARGS__;                                    \
+    NEXT(2);                                        \
+  }
+#include "interp/fusions.def"
+  goto L_Invalid;
 
 call_helper:
   if (!body) [[unlikely]]

@@ -89,6 +89,15 @@ void Program::translate(Mode mode) {
     codes[i + 1] = {.handler = nullptr, .value = values_[i]};
     ++i;
   }
+  if (mode == Mode::Plain) fuse(codes);
+}
+
+// Pairs run by one handler. Counting needs each instruction apart, checking an instruction to blame.
+void Program::fuse(std::vector<Code>& codes) const noexcept {
+  const auto& insns = image().insns;
+  for (std::size_t i = 0; i + 1 < insns.size(); i += isa::slots(isa::decode(insns[i])))
+    if (const auto both = fused(insns[i], insns[i + 1]))
+      codes[i].handler = handlers(Mode::Plain)[static_cast<std::size_t>(*both)];
 }
 
 Code Program::translate(Mode mode, std::size_t index) const noexcept {

@@ -36,6 +36,7 @@ class Program final : public exec::Executable {
   Result<> relocate(const exec::Bindings& bindings);
   void translate(Mode mode);
   Code translate(Mode mode, std::size_t index) const noexcept;
+  void fuse(std::vector<Code>& codes) const noexcept;
 
   Policy policy_;
   bool makes_tail_calls_ = false;
