@@ -39,7 +39,7 @@ struct rule {
 struct bucket {
   __u64 tokens;   // in thousandths of a packet
   __u64 filled;   // when, ns
-  __u64 refused;  // packets in a row
+  __u64 refused;  // packets since it was last half full
 };
 
 struct counter {
@@ -106,7 +106,7 @@ static __always_inline struct rule* blocking_rule(const struct packet* p) {
 }
 
 // Takes one packet's worth out of the source's bucket. A subprogram of its own: it is called, not inlined.
-// Gives how many packets of the source have been refused in a row, this one included: 0 if it is within its rate.
+// Gives 0 if there is one, else how many packets were refused, this one included, since the bucket was last half full.
 static __noinline __u64 over_rate(const struct address* source) {
   const __u64 full = burst * 1000, per_packet = 1000;
   __u64 now = clock_now();
@@ -127,7 +127,7 @@ static __noinline __u64 over_rate(const struct address* source) {
     return ++bucket->refused;
   }
   bucket->tokens = tokens - per_packet;
-  bucket->refused = 0;
+  if (tokens >= full / 2) bucket->refused = 0;
   return 0;
 }
 
