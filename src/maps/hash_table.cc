@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint32_t kSpare = 16;          // elements that replacements hold for a moment, beside one per CPU
 constexpr unsigned kMostRetries = 1000;       // of a walk that removals disturb
 constexpr unsigned kMostAllocations = 10000;  // until a replacement gives up waiting for a spare
+constexpr std::uint64_t kMostPassedOver =
+    4096;  // used elements in one eviction: in a large map that is in use throughout
 constexpr std::uint32_t kUnused = 0;
 constexpr std::uint32_t kIdle = 1;
 constexpr std::uint32_t kTouched = 2;
@@ -282,7 +284,7 @@ bool HashTable::evict() noexcept {
     const std::atomic_ref<std::uint32_t> mark(mark_of(link));
     std::uint32_t seen = mark.load(std::memory_order_acquire);
     if (seen == kUnused) continue;
-    if (seen == kTouched && mark.compare_exchange_strong(seen, kIdle)) continue;
+    if (seen == kTouched && steps < kMostPassedOver && mark.compare_exchange_strong(seen, kIdle)) continue;
     if (evict(link)) return true;
   }
   return false;

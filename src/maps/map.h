@@ -7,6 +7,12 @@
 //
 // The bytes hold no pointers: a region may be mapped anywhere, by several processes, and may be
 // hostile: open() checks it, and sizes and masks are then taken from this handle, never from the region.
+//
+// Threads: every function at any time, from any number of threads and processes, but for drain() (one consumer) and
+// set_value_lock() (before use). Lookups take no lock. Writers take short ones that are words with the owner's thread
+// id; one that its own thread holds already (a signal handler), or that a living one keeps for a second, makes the
+// operation -EBUSY. Which types there are: maps/kinds.def. How each stores its elements: its header, and docs/maps.md.
+// Tested by: maps/*_test.cc; most cases are put to the running kernel as well. Fuzzed by: fuzz/maps_region_fuzz.cc.
 #pragma once
 
 #include <cstdint>
@@ -57,10 +63,10 @@ enum class Then : std::uint8_t { Keep, Remove };
 
 class Map {
  public:
-  // spec() is then as the kernel shows it: without BPF_F_RDONLY and BPF_F_WRONLY, which belong to descriptors, device
-  // maps with BPF_F_RDONLY_PROG, max_entries of LRU maps with lists per CPU rounded up to the CPUs. A new map in a
-  // memfd named "bpf-map", maximal and sealed (ARCHITECTURE, decision 2). `id` is stored in the region and as the file
-  // position of the descriptor. `inner` as in validate().
+  // A new map in a memfd named "bpf-map", maximal and sealed (ARCHITECTURE, decision 2). `id` is stored
+  // in the region and as the file position of the descriptor. `inner` as in validate(). Its spec() is the one the
+  // kernel shows: without BPF_F_RDONLY and BPF_F_WRONLY, which belong to descriptors; device maps with
+  // BPF_F_RDONLY_PROG; max_entries of LRU maps with lists per CPU rounded up to the CPUs. open() wants that one.
   static Result<std::unique_ptr<Map>> create(Domain& domain, const spec::MapSpec& spec, spec::MapId id,
                                              const spec::MapSpec* inner = nullptr);
   // A handle on a region made by create(), here or in another process. Refuses regions that are not
