@@ -5,6 +5,9 @@
 // waits (it was stopped in a debugger) is passed: a program cannot be told that it failed.
 #include "maps/lock.h"
 
+#include <atomic>
+
+#include "base/thread.h"
 #include "helpers/subjects.h"
 
 namespace skep::helpers {
@@ -12,7 +15,9 @@ namespace skep::helpers {
 namespace {
 
 void spin_lock(Call&, std::uint32_t& word) noexcept { maps::lock(word); }
-void spin_unlock(Call&, std::uint32_t& word) noexcept { maps::unlock(word); }
+void spin_unlock(Call&, std::uint32_t& word) noexcept {
+  if (std::atomic_ref(word).load(std::memory_order_relaxed) == thread_id()) maps::unlock(word);
+}
 
 }  // namespace
 

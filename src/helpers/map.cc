@@ -1,7 +1,4 @@
 // Elements of maps, from the program side.
-#include <memory>
-#include <new>
-
 #include "helpers/subjects.h"
 #include "maps/domain.h"
 
@@ -38,62 +35,29 @@ std::byte* map_lookup_percpu_elem(Call&, Map& map, const std::byte* key, std::ui
   return cpu < map.domain().cpus() ? map.lookup_percpu(key, cpu) : nullptr;
 }
 
-bool can_be_walked(MapType type) noexcept {
-  switch (type) {
-    case MapType::Array:
-    case MapType::PercpuArray:
-    case MapType::Hash:
-    case MapType::PercpuHash:
-    case MapType::LruHash:
-    case MapType::LruPercpuHash: return true;
-    default: return false;
-  }
-}
-
-// Room for a key and the one after it. Long keys are the exception that allocates.
-class KeyPair {
- public:
-  explicit KeyPair(std::size_t size) noexcept {
-    if (2 * size <= sizeof small_) {
-      first = small_;
-    } else {
-      large_.reset(new (std::nothrow) std::byte[2 * size]);
-      first = large_.get();
-    }
-    second = first == nullptr ? nullptr : first + size;
-  }
-  std::byte* first = nullptr;
-  std::byte* second = nullptr;
-
- private:
-  alignas(8) std::byte small_[512];
-  std::unique_ptr<std::byte[]> large_;
+// What a walk over a map needs to call the program back.
+struct Walk {
+  Call& call;
+  Map& map;
+  Function function;
+  std::byte* context;
 };
 
-// Calls back with (map, key, value, context) for each element until a callback returns 1. The element after is found
-// before the callback runs, which may delete the current one. Elements that appear meanwhile may be missed, those that
-// move may be seen twice, but there are never more calls than the map may have elements.
+std::uint64_t visit(void* walk, std::byte* key, std::byte* value) noexcept {
+  const Walk& self = *static_cast<const Walk*>(walk);
+  const std::uint64_t stop =
+      self.call.callback(self.call, static_cast<std::uint64_t>(self.function),
+                         reinterpret_cast<std::uint64_t>(&self.map), reinterpret_cast<std::uint64_t>(key),
+                         reinterpret_cast<std::uint64_t>(value), reinterpret_cast<std::uint64_t>(self.context), 0);
+  return stop != 0 || self.call.stopped ? 1 : 0;
+}
+
+// Calls back with (map, key, value, context) for each element until a callback returns 1: the number of calls.
 std::int64_t for_each_map_elem(Call& call, Map& map, Function function, std::byte* context,
                                std::uint64_t flags) noexcept {
-  if (flags != 0 || !can_be_walked(map.spec().type) || call.callback == nullptr) return -EINVAL;
-  KeyPair keys(map.spec().key_size);
-  if (keys.first == nullptr) return -ENOMEM;
-  std::int64_t count = 0;
-  bool more = map.next_key(nullptr, keys.first) == 0;
-  while (more && count < map.spec().max_entries) {
-    std::byte* const value = map.lookup(keys.first, call.cpu);
-    more = map.next_key(keys.first, keys.second) == 0;
-    if (value != nullptr) {
-      ++count;
-      const std::uint64_t stop =
-          call.callback(call, static_cast<std::uint64_t>(function), reinterpret_cast<std::uint64_t>(&map),
-                        reinterpret_cast<std::uint64_t>(keys.first), reinterpret_cast<std::uint64_t>(value),
-                        reinterpret_cast<std::uint64_t>(context), 0);
-      if (stop != 0 || call.stopped) break;
-    }
-    std::swap(keys.first, keys.second);
-  }
-  return count;
+  if (flags != 0 || call.callback == nullptr) return -EINVAL;
+  Walk walk{call, map, function, context};
+  return map.for_each(visit, &walk, call.cpu);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "exec/executable.h"
 #include "helpers/bodies.h"
+#include "packet/test_run.h"
 #include "packet/testing.h"
 #include "spec/helpers.h"
 
@@ -66,7 +67,9 @@ class NoProgram final : public exec::Executable {
 
 template <class T>
 std::uint64_t reg(T value) {
-  if constexpr (std::is_pointer_v<T>)
+  if constexpr (std::is_null_pointer_v<T>)
+    return 0;
+  else if constexpr (std::is_pointer_v<T>)
     return reinterpret_cast<std::uint64_t>(value);
   else
     return static_cast<std::uint64_t>(value);

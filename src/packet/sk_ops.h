@@ -3,9 +3,10 @@
 // Offsets and sizes are a program's numbers and may be anything. The packet stays in its frame: when headroom or
 // tailroom is short it is moved within the allocation, and -ENOMEM is returned when that does not help. XDP metadata in
 // front of the packet is given up when the packet's start moves. A failing operation may have moved the packet, never
-// changed it. Source: bpf-helpers(7); rules, limits and errors as tried on Linux 6.18 (a packet without generic
-// segmentation has no type of it, as in test runs: such packets refuse what changes header lengths). Tested by:
-// packet/sk_ops_test.cc, and against the running kernel by helpers/packet_kernel_test.cc.
+// changed it.
+// Packets that say they are segmented but not how, as test runs make them, refuse what changes header lengths.
+// Source: bpf-helpers(7); rules, limits and errors as tried on Linux 6.18.
+// Tested by: packet/sk_ops_test.cc, and against the running kernel by helpers/packet_kernel_test.cc.
 #pragma once
 
 #include <cstdint>
