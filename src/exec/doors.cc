@@ -26,7 +26,16 @@ ContextKind lowered_context(ProgType type) {
     case spec::ContextKind::Record:
     case spec::ContextKind::PerfEvent:
     case spec::ContextKind::RawArgs:
-    case spec::ContextKind::Syscall: return ContextKind::Memory;
+    case spec::ContextKind::Syscall:
+    case spec::ContextKind::CgroupSock:
+    case spec::ContextKind::SockAddr:
+    case spec::ContextKind::SockOps:
+    case spec::ContextKind::SkMsg:
+    case spec::ContextKind::SkReuseport:
+    case spec::ContextKind::Sysctl:
+    case spec::ContextKind::Sockopt:
+    case spec::ContextKind::SkLookup:
+    case spec::ContextKind::Device: return ContextKind::Memory;
   }
   return ContextKind::Memory;
 }

@@ -21,6 +21,15 @@ constexpr ProgTypes Tracepoint = prog_types(ProgType::Tracepoint);
 constexpr ProgTypes PerfEvent = prog_types(ProgType::PerfEvent);
 constexpr ProgTypes RawTracepoint = prog_types(ProgType::RawTracepoint, ProgType::RawTracepointWritable);
 constexpr ProgTypes Syscall = prog_types(ProgType::Syscall);
+constexpr ProgTypes CgroupSock = prog_types(ProgType::CgroupSock);
+constexpr ProgTypes SockAddr = prog_types(ProgType::CgroupSockAddr);
+constexpr ProgTypes SockOps = prog_types(ProgType::SockOps);
+constexpr ProgTypes SkMsg = prog_types(ProgType::SkMsg);
+constexpr ProgTypes SkReuseport = prog_types(ProgType::SkReuseport);
+constexpr ProgTypes Sysctl = prog_types(ProgType::CgroupSysctl);
+constexpr ProgTypes Sockopt = prog_types(ProgType::CgroupSockopt);
+constexpr ProgTypes SkLookup = prog_types(ProgType::SkLookup);
+constexpr ProgTypes Device = prog_types(ProgType::CgroupDevice);
 }  // namespace group
 
 // In the order of contexts and offsets.
@@ -31,10 +40,37 @@ constexpr std::array kFields = [] {
   ContextField{                                                                                                \
       ContextKind::Context,           #name, offset, bytes, FieldKind::kind, Widths::widths, readers, writers, \
       ContextSource::Context##_##name},
+#define CONTEXT_ONLY(...)
 #include "spec/context_fields.def"
 #undef CONTEXT_FIELD
+#undef CONTEXT_ONLY
   };
 }();
+
+// Fields that programs of some attach types only have.
+enum class Concerns : std::uint8_t { Write, ReadOrWrite };
+struct Only {
+  ContextSource source;
+  Concerns concerns;
+  std::uint64_t attach_types;  // one bit each
+};
+
+template <class... Types>
+constexpr std::uint64_t mask(Types... types) noexcept {
+  return (... | (std::uint64_t{1} << static_cast<unsigned>(types)));
+}
+
+constexpr std::array kOnly{
+#define CONTEXT_FIELD(...)
+#define CONTEXT_ONLY(Context, name, concerns, ...)               \
+  Only{ContextSource::Context##_##name, Concerns::concerns, [] { \
+         using enum AttachType;                                  \
+         return mask(__VA_ARGS__);                               \
+       }()},
+#include "spec/context_fields.def"
+#undef CONTEXT_FIELD
+#undef CONTEXT_ONLY
+};
 
 constexpr bool contains(ProgTypes set, ProgType type) noexcept { return (set & prog_types(type)) != 0; }
 
@@ -42,11 +78,17 @@ bool fits(const ContextField& field, const ContextAccess& access) noexcept {
   const std::uint32_t at = static_cast<std::uint32_t>(access.offset) - field.offset;
   if (at + access.size > field.bytes) return false;
   const bool whole = at == 0 && access.size == field.bytes;
+  const bool read = access.direction == Direction::Read;
   switch (field.widths) {
     case Widths::Whole: return whole;
-    case Widths::Narrow: return whole || access.direction == Direction::Read;
+    case Widths::Narrow: return whole || read;
+    case Widths::Head: return whole || (read && at == 0);
+    case Widths::Low16: return whole || (read && at + access.size <= 2);
+    case Widths::Halves: return access.size >= 2;
     case Widths::Words: return access.size == 4;
+    case Widths::NarrowWords: return access.size <= 4;
     case Widths::Quads: return access.size == 8;
+    case Widths::AnyRead: return read || access.size >= 4;
     case Widths::Any: return true;
   }
   return false;
@@ -54,7 +96,10 @@ bool fits(const ContextField& field, const ContextAccess& access) noexcept {
 
 // What depends on more than the program's type.
 bool circumstances_allow(const ContextField& field, const ContextAccess& access, LoaderRights rights) noexcept {
-  if (field.source == ContextSource::Xdp_egress_ifindex) return access.attach == AttachType::XdpDevmap;
+  for (const Only& only : kOnly) {
+    if (only.source != field.source || (only.attach_types & mask(access.attach)) != 0) continue;
+    if (only.concerns == Concerns::ReadOrWrite || access.direction == Direction::Write) return false;
+  }
   const bool packet = field.kind == FieldKind::PacketData || field.kind == FieldKind::PacketEnd;
   if (access.type == ProgType::CgroupSkb && (packet || field.source == ContextSource::SkBuff_tstamp)) return rights.bpf;
   return true;

@@ -18,25 +18,59 @@
 
 namespace skep::spec {
 
-enum class ContextKind : std::uint8_t { None, Xdp, SkBuff, PtRegs, Record, PerfEvent, RawArgs, Syscall };
+enum class ContextKind : std::uint8_t {
+  None,
+  Xdp,
+  SkBuff,
+  PtRegs,
+  Record,
+  PerfEvent,
+  RawArgs,
+  Syscall,
+  CgroupSock,
+  SockAddr,
+  SockOps,
+  SkMsg,
+  SkReuseport,
+  Sysctl,
+  Sockopt,
+  SkLookup,
+  Device,
+};
 
 // What a load of a field gives the program.
-enum class FieldKind : std::uint8_t { Scalar, PacketData, PacketMeta, PacketEnd, SockCommonOrNull, FlowKeys };
+enum class FieldKind : std::uint8_t {
+  Scalar,
+  PacketData,
+  PacketMeta,
+  PacketEnd,
+  SockCommonOrNull,
+  Socket,
+  SocketOrNull,
+  FlowKeys,
+};
 
 // Which sizes of access a field takes. Every access must be aligned to its size.
 enum class Widths : std::uint8_t {
-  Whole,   // the field at once
-  Narrow,  // reads: 1, 2, 4 or 8 bytes inside it; writes: the field at once
-  Words,   // 4 bytes: an array of 32-bit values
-  Quads,   // 8 bytes: an array of 64-bit values
-  Any,     // 1, 2, 4 or 8 bytes, and writes too
+  Whole,        // the field at once
+  Narrow,       // reads: 1, 2, 4 or 8 bytes inside it; writes: the field at once
+  Head,         // as Narrow, but from the start of the field
+  Low16,        // the field at once, or as Narrow in its first 2 bytes
+  Halves,       // 2 or 4 bytes
+  Words,        // 4 bytes: an array of 32-bit values
+  NarrowWords,  // reads: 1, 2 or 4 bytes of such an array
+  Quads,        // 8 bytes: an array of 64-bit values
+  AnyRead,      // reads: 1, 2, 4 or 8 bytes; writes: 4 or 8
+  Any,          // 1, 2, 4 or 8 bytes
 };
 
 // The value behind a field: one enumerator per row, Context_field.
 enum class ContextSource : std::uint8_t {
 #define CONTEXT_FIELD(Context, name, ...) Context##_##name,
+#define CONTEXT_ONLY(...)
 #include "spec/context_fields.def"
 #undef CONTEXT_FIELD
+#undef CONTEXT_ONLY
 };
 
 // A set of program types.

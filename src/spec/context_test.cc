@@ -2,14 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include "spec/prog_rules.h"
 #include "spec/testing_load.h"
 
 namespace skep::spec {
 namespace {
 
 TEST(Context, FieldsLieInOrderWithoutOverlap) {
-  for (const ContextKind kind : {ContextKind::Xdp, ContextKind::SkBuff, ContextKind::PtRegs, ContextKind::Record,
-                                 ContextKind::PerfEvent, ContextKind::RawArgs, ContextKind::Syscall}) {
+  for (auto number = static_cast<int>(ContextKind::Xdp); number <= static_cast<int>(ContextKind::Device); ++number) {
+    const auto kind = static_cast<ContextKind>(number);
     std::uint32_t end = 0;
     EXPECT_FALSE(fields(kind).empty());
     for (const ContextField& field : fields(kind)) {
@@ -64,16 +65,17 @@ std::uint8_t size_bits(std::uint32_t size) {
   }
 }
 
-// One access through r1, then return 0 (a value every one of these types may return, but sk_skb's, which may too).
+// One access through r1, then return a value that the type allows.
 testing::Program program_with(const ContextAccess& access, std::uint32_t flags) {
   const std::uint8_t width = size_bits(access.size);
   const auto off = static_cast<std::int16_t>(access.offset);
   const isa::Insn load{.code = static_cast<std::uint8_t>(0x61 | width), .dst = 6, .src = 1, .off = off};
   const isa::Insn store{.code = static_cast<std::uint8_t>(0x63 | width), .dst = 1, .src = 0, .off = off};
   const isa::Insn zero{.code = 0xb7};
+  const isa::Insn result{.code = 0xb7, .imm = return_range(access.type, access.attach).contains(0) ? 0 : 1};
   const isa::Insn exit{.code = 0x95};
   const isa::Insn touch = access.direction == Direction::Read ? load : store;
-  return {access.type, access.attach, {zero, touch, zero, exit}, flags};
+  return {access.type, access.attach, {zero, touch, result, exit}, flags};
 }
 
 // The number of accesses the kernel accepted.
@@ -107,6 +109,27 @@ TEST(Context, TheKernelAgrees) {
         Case{ProgType::Kprobe}, Case{ProgType::Syscall, {}, kSleepable}}) {
     EXPECT_GT(compare(c), 0U) << name(c.type);
   }
+}
+
+TEST(Context, TheKernelAgreesOnSocketsAndControlGroups) {
+  SKEP_NEEDS_KERNEL_BPF();
+  using enum AttachType;
+  const std::pair<ProgType, std::vector<AttachType>> cases[] = {
+      {ProgType::CgroupSock, {CgroupInetSockCreate, CgroupInetSockRelease, CgroupInet4PostBind, CgroupInet6PostBind}},
+      {ProgType::CgroupSockAddr,
+       {CgroupInet4Bind, CgroupInet6Connect, CgroupUdp4Sendmsg, CgroupUdp6Sendmsg, CgroupUdp4Recvmsg,
+        CgroupInet6Getpeername, CgroupInet4Getsockname, CgroupUnixConnect}},
+      {ProgType::SockOps, {CgroupSockOps}},
+      {ProgType::SkMsg, {SkMsgVerdict}},
+      {ProgType::SkReuseport, {SkReuseportSelect, SkReuseportSelectOrMigrate}},
+      {ProgType::CgroupSysctl, {AttachType::CgroupSysctl}},
+      {ProgType::CgroupSockopt, {CgroupGetsockopt, CgroupSetsockopt}},
+      {ProgType::SkLookup, {AttachType::SkLookup}},
+      {ProgType::CgroupDevice, {AttachType::CgroupDevice}},
+  };
+  for (const auto& [type, attach_types] : cases)
+    for (const AttachType attach : attach_types)
+      EXPECT_GT(compare({.type = type, .attach = attach, .to = 230}), 0U) << name(type) << " " << name(attach);
 }
 
 }  // namespace
