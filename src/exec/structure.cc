@@ -58,7 +58,7 @@ Result<std::vector<Subprogram>> find_subprograms(const Source& source, const std
     found.push_back({static_cast<std::uint32_t>(*target), ""});
   }
   // Of several that start at one place the named one stays.
-  std::ranges::stable_sort(found, [](const Subprogram& a, const Subprogram& b) {
+  std::ranges::sort(found, [](const Subprogram& a, const Subprogram& b) {
     return a.start != b.start ? a.start < b.start : a.name.size() > b.name.size();
   });
   const auto rest = std::ranges::unique(found, {}, &Subprogram::start);

@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "exec/doors.h"
 #include "isa/asm.h"
 #include "isa/disasm.h"
+#include "maps/domain.h"
+#include "maps/map.h"
 #include "spec/helpers.h"
 
 namespace skep::exec::testing {
@@ -43,6 +47,25 @@ inline Source source(std::string_view text, spec::ProgType type = spec::ProgType
   made.insns = assembled(text);
   return made;
 }
+
+// Maps in memory of their own, by id.
+class Maps {
+ public:
+  maps::Map& add(std::uint32_t id, spec::MapSpec spec) {
+    if (spec.name.empty()) spec.name = "m" + std::to_string(id);
+    auto made = maps::Map::create(*domain_, spec, spec::MapId{id});
+    EXPECT_TRUE(made) << (made ? "" : made.error().message);
+    return *(maps_[spec::MapId{id}] = *std::move(made));
+  }
+  maps::Map* find(spec::MapId id) const {
+    const auto found = maps_.find(id);
+    return found == maps_.end() ? nullptr : found->second.get();
+  }
+
+ private:
+  std::unique_ptr<maps::Domain> domain_ = *maps::Domain::create();
+  std::map<spec::MapId, std::unique_ptr<maps::Map>> maps_;
+};
 
 // The message of a refusal, "accepted" if there was none.
 template <class T>

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "interp/objects.h"
-#include "maps/ringbuf.h"
 
 namespace skep::interp {
 namespace {
@@ -161,10 +160,12 @@ void Objects::take_result(const spec::Helper& helper, const std::uint64_t* r, st
     else
       lend(value(*map_, result));
   }
-  if (base != spec::ResultBase::RingbufMem || record_count_ == kRecords) return;
-  for (unsigned reg = 1; reg <= helper.arg_count(); ++reg)
-    if (spec::info(helper.args[reg - 1]).base == ArgBase::AllocSize)
+  for (unsigned reg = 1; reg <= helper.arg_count(); ++reg) {
+    if (spec::info(helper.args[reg - 1]).base != ArgBase::AllocSize) continue;
+    if (base == spec::ResultBase::DynptrMem) lend({result, r[reg], What::Memory, true, true, nullptr});
+    if (base == spec::ResultBase::RingbufMem && record_count_ < kRecords)
       records_[record_count_++] = {result, r[reg], What::Record, true, true, map_};
+  }
 }
 
 }  // namespace skep::interp

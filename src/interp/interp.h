@@ -9,7 +9,7 @@
 // calls and the loops of may_goto themselves, so these are never beyond a program's control.
 //
 // An Executable is immutable and may run in any number of threads, in signal handlers, and within a helper of another
-// run: all state of a run is on the stack of its caller, about 5 KiB plain and 9 KiB checked, 40 KiB if the program
+// run: all state of a run is on the stack of its caller, about 5 KiB plain and 10 KiB checked, 45 KiB if the program
 // makes tail calls. Cost: binding some tens of nanoseconds an instruction; running 1-2 ns an instruction plain. Tested
 // by: interp/conformance_test.cc (the public vectors, both policies), interp/*_test.cc, fuzz/interp_fuzz.cc.
 #pragma once

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "base/bytes.h"
+#include "exec/packet_view.h"
 #include "interp/machine.h"
 #include "interp/objects.h"
 #include "isa/eval.h"
@@ -215,10 +216,12 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define FORM_PacketInd(b, op)                                                   \
   packet_at = static_cast<std::int32_t>(static_cast<std::uint32_t>(SRC + IMM)); \
   LOAD_PACKET(b);
-#define LOAD_PACKET(b)                                               \
-  if (load_packet(machine->call, packet_at, b / 8, r[0])) [[likely]] \
-    NEXT(1);                                                         \
-  r[0] = 0;                                                          \
+#define LOAD_PACKET(b)                                                                            \
+  if (const auto value = exec::load_packet(machine->call.context, packet_at, b / 8)) [[likely]] { \
+    r[0] = *value;                                                                                \
+    NEXT(1);                                                                                      \
+  }                                                                                               \
+  r[0] = 0;                                                                                       \
   goto leave;
 #define FORM_Atomic(b, op)            \
   CHECK_ATOMIC(b, DST + OFF);         \

@@ -5,14 +5,9 @@
 #include <algorithm>
 
 #include "interp/objects.h"
-#include "packet/sk_buff.h"
 
 namespace skep::interp {
 namespace {
-
-// Offsets from which LD_ABS and LD_IND count from the network and the link-layer header (linux/filter.h).
-constexpr std::int64_t kNetworkOffset = -0x100000;
-constexpr std::int64_t kLinkOffset = -0x200000;
 
 // "file:line: text" of the line that instruction `insn` belongs to.
 std::string source_of(const exec::Image& image, std::uint32_t insn) {
@@ -60,23 +55,6 @@ std::uint64_t run_other(Machine& machine, const exec::Executable& target) noexce
   const std::uint64_t result = target.run(call);
   if (call.budget) machine.budget = call.budget;
   return result;
-}
-
-bool load_packet(const exec::Call& call, std::int64_t offset, unsigned bytes, std::uint64_t& value) noexcept {
-  const auto& skb = *static_cast<const packet::SkBuff*>(call.context);
-  const std::int64_t network = skb.network_offset;
-  std::int64_t at = offset;
-  std::int64_t lowest = 0;
-  if (offset < 0) {
-    if (offset < kLinkOffset) return false;
-    at = offset >= kNetworkOffset ? network + offset - kNetworkOffset
-                                  : network - std::int64_t{skb.mac_len} + offset - kLinkOffset;
-    lowest = skb.head - skb.data;
-  }
-  if (at < lowest || at + bytes > skb.data_end - skb.data) return false;
-  value = 0;
-  for (unsigned i = 0; i < bytes; ++i) value = value << 8 | std::to_integer<std::uint64_t>(skb.data[at + i]);
-  return true;
 }
 
 }  // namespace skep::interp

@@ -55,7 +55,4 @@ const exec::Executable* tail_target(exec::Call& call, std::uint64_t map, std::ui
 // A tail call to a program of another engine: its return value, or call.stopped.
 std::uint64_t run_other(Machine& machine, const exec::Executable& target) noexcept;
 
-// LD_ABS and LD_IND: `bytes` of the packet at `offset` in network byte order; false when they are not there.
-bool load_packet(const exec::Call& call, std::int64_t offset, unsigned bytes, std::uint64_t& value) noexcept;
-
 }  // namespace skep::interp

@@ -5,27 +5,18 @@
 #include <algorithm>
 
 #include "exec/context_model.h"
-#include "packet/sk_buff.h"
-#include "packet/xdp_buff.h"
+#include "exec/packet_view.h"
 
 namespace skep::interp {
 namespace {
 
 using FailureKind = exec::Failure::Kind;
 using exec::ContextKind;
-using packet::SkBuff;
 
 constexpr std::uint64_t kNullPage = 4096;                // an access below is one through a null pointer
 constexpr std::uint64_t kNear = std::uint64_t{1} << 16;  // bytes; farther away it is not that object that was meant
 
 std::uint64_t address_of(const void* pointer) { return reinterpret_cast<std::uint64_t>(pointer); }
-
-template <class Context>
-std::pair<std::uint64_t, std::uint64_t> packet_bounds(const void* context) {
-  const auto& buff = *static_cast<const Context*>(context);
-  const std::uint64_t start = address_of(std::min(buff.data_meta, buff.data));  // above data: there is none
-  return {start, address_of(buff.data_end) - start};
-}
 
 }  // namespace
 
@@ -72,23 +63,15 @@ bool Objects::slow(Touch touch, std::uint64_t address, std::uint32_t bytes, cons
 // ---- Objects ----
 
 Objects::Object Objects::context() const noexcept {
-  const std::uint64_t base = address_of(call_.context);
-  switch (program_->image().context) {
-    case ContextKind::Memory: return {base, call_.context_bytes, What::Context, true, true, nullptr};
-    case ContextKind::XdpBuff: return {base, sizeof(packet::XdpBuff), What::Context, true, false, nullptr};
-    case ContextKind::SkBuff: return {base, sizeof(SkBuff), What::Context, true, false, nullptr};
-  }
-  return {};
+  const ContextKind kind = program_->image().context;
+  const bool plain = kind == ContextKind::Memory;
+  const std::size_t bytes = plain ? call_.context_bytes : exec::context_bytes(kind);
+  return {address_of(call_.context), bytes, What::Context, true, plain, nullptr};
 }
 
 Objects::Object Objects::packet() const noexcept {
-  std::pair<std::uint64_t, std::uint64_t> bounds;
-  switch (program_->image().context) {
-    case ContextKind::Memory: return {};
-    case ContextKind::XdpBuff: bounds = packet_bounds<packet::XdpBuff>(call_.context); break;
-    case ContextKind::SkBuff: bounds = packet_bounds<SkBuff>(call_.context); break;
-  }
-  return {bounds.first, bounds.second, What::Packet, true, true, nullptr};
+  const Bytes bytes = exec::packet_of(program_->image().context, call_.context);
+  return {address_of(bytes.data()), bytes.size(), What::Packet, true, true, nullptr};
 }
 
 Objects::Object Objects::value(const maps::Map& map, std::uint64_t base) const noexcept {
@@ -209,6 +192,7 @@ void Objects::describe(exec::Failure& failure) const {
         case What::Value: return value_name(*object.map, object.base);
         case What::Key: return "key of " + map_name(*object.map);
         case What::Record: return "record of " + map_name(*object.map);
+        case What::Memory: return "memory a helper gave";
         case What::Packet: return "packet";
         case What::Context: return "context";
       }

@@ -64,7 +64,7 @@ class Objects {
   void describe(exec::Failure& failure) const;
 
  private:
-  enum class What : std::uint8_t { Value, Key, Record, Packet, Context };
+  enum class What : std::uint8_t { Value, Key, Record, Memory, Packet, Context };
   struct Object {  // no initial values: the tables below cost nothing until they are used
     std::uint64_t base;
     std::uint64_t bytes;

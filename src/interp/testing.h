@@ -11,7 +11,6 @@
 #include "exec/failure.h"
 #include "exec/testing.h"
 #include "interp/interp.h"
-#include "maps/domain.h"
 
 namespace skep::interp::testing {
 
@@ -52,22 +51,14 @@ class World final : public exec::Host, public exec::Bindings {
   }
   maps::Map* map(maps::Reference reference) noexcept override { return map(spec::MapId{reference.id}); }
   // ---- Bindings
-  maps::Map* map(spec::MapId id) const override {
-    const auto found = maps_.find(id);
-    return found == maps_.end() ? nullptr : found->second.get();
-  }
+  maps::Map* map(spec::MapId id) const override { return maps_.find(id); }
   exec::HelperBody helper(std::uint32_t id) const noexcept override {
     const auto found = helpers_.find(id);
     return found == helpers_.end() ? nullptr : found->second;
   }
 
   // ---- What tests put in
-  maps::Map& add_map(std::uint32_t id, spec::MapSpec spec) {
-    if (spec.name.empty()) spec.name = "m" + std::to_string(id);
-    auto made = maps::Map::create(*domain_, spec, spec::MapId{id});
-    EXPECT_TRUE(made) << (made ? "" : made.error().message);
-    return *(maps_[spec::MapId{id}] = *std::move(made));
-  }
+  maps::Map& add_map(std::uint32_t id, spec::MapSpec spec) { return maps_.add(id, std::move(spec)); }
   void add_helper(spec::HelperId id, exec::HelperBody body) { helpers_[std::to_underlying(id)] = body; }
   void add_program(std::uint32_t id, const exec::Executable& program) { programs_[id] = &program; }
 
@@ -105,8 +96,7 @@ class World final : public exec::Host, public exec::Bindings {
   }
 
  private:
-  std::unique_ptr<maps::Domain> domain_ = *maps::Domain::create();
-  std::map<spec::MapId, std::unique_ptr<maps::Map>> maps_;
+  exec::testing::Maps maps_;
   std::map<std::uint32_t, exec::HelperBody> helpers_;
   std::map<std::uint32_t, const exec::Executable*> programs_;
 };
