@@ -3,6 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 get_property(folders GLOBAL PROPERTY SKEP_FOLDERS)
+list(REMOVE_ITEM folders skep_cli)  # the tool, not the library
 set(objects "")
 foreach(folder IN LISTS folders)
   list(APPEND objects $<TARGET_OBJECTS:${folder}>)
