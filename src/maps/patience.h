@@ -22,14 +22,14 @@ class Patience {
     ::sched_yield();
     if (rounds_ % kYieldsPerLook != 0) return Next::Retry;
     const auto now = Clock::now();
-    if (rounds_ == kYieldsPerLook) end_ = now + std::chrono::seconds(1);
+    if (end_ == Clock::time_point{}) end_ = now + std::chrono::seconds(1);
     return now < end_ ? Next::AskWhetherOwnerLives : Next::GiveUp;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr std::uint32_t kSpins = 64;
-  static constexpr std::uint32_t kYieldsPerLook = 128;
+  static constexpr std::uint32_t kYieldsPerLook = 8;  // a yield takes long on a busy machine
 
   static void relax() noexcept {
 #if defined(__x86_64__)
