@@ -15,12 +15,11 @@ int link_error(Request& request, std::uint32_t fd) noexcept {
   return request.caller.descriptor(static_cast<int>(fd)) ? EINVAL : EBADF;
 }
 
-int object_error(Request& request, std::uint32_t number) noexcept {
+// Whether a descriptor is something that can be pinned: a map, a program, a link.
+bool can_be_pinned(Request& request, std::uint32_t number) noexcept {
   const auto fd = static_cast<int>(number);
-  const int as_map = find_map(request.hive, request.caller, fd).error;
-  if (as_map != EINVAL) return as_map;
-  if (find_prog(request.hive, request.caller, fd).error == 0) return 0;
-  return find_btf(request.hive, request.caller, fd).error == 0 ? EINVAL : EINVAL;
+  return find_map(request.hive, request.caller, fd).error == 0 ||
+         find_prog(request.hive, request.caller, fd).error == 0;
 }
 
 // A path of the caller that must end in a readable place: EFAULT when it cannot be read.
@@ -38,7 +37,7 @@ long obj_pin(Request& request) {
   const spec::AttrObj& attr = request.attr.obj;
   if ((attr.file_flags & ~kPathFd) != 0) return -EINVAL;
   if ((attr.file_flags & kPathFd) == 0 && attr.path_fd != 0) return -EINVAL;
-  if (const int error = object_error(request, attr.bpf_fd); error != 0) return -error;
+  if (!can_be_pinned(request, attr.bpf_fd)) return -EINVAL;
   if (!readable(request, attr.pathname)) return -EFAULT;
   return refuse(EPERM, "obj_pin: this hive has no file system of pins");
 }

@@ -192,7 +192,7 @@ long obj_get_info_by_fd(Request& request) {
   const auto fd = static_cast<int>(request.attr.info.bpf_fd);
   const Found<MapObject> map = find_map(request.hive, request.caller, fd);
   if (map.object) return map_info(request, *map.object);
-  if (map.error == EBADF) return -EBADF;
+  if (map.error == EBADF) return -EBADFD;  // this command alone says so
   if (const Found<ProgObject> prog = find_prog(request.hive, request.caller, fd); prog.object)
     return prog_info(request, *prog.object);
   if (const Found<BtfObject> btf = find_btf(request.hive, request.caller, fd); btf.object)

@@ -1,6 +1,7 @@
 #include "hive/prog_load.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +83,13 @@ Result<> check_attr(Request& request) {
   return {};
 }
 
+// No interface of the machine takes programs of a hive.
+int device_error(const AttrProgLoad& attr) noexcept {
+  char name[IF_NAMESIZE];
+  const bool for_devices = ProgType{attr.prog_type} == ProgType::SchedCls || ProgType{attr.prog_type} == ProgType::Xdp;
+  return for_devices && ::if_indextoname(attr.prog_ifindex, name) != nullptr ? EOPNOTSUPP : EINVAL;
+}
+
 // What is copied from the caller, in the kernel's order.
 Result<> read_program(Loading& loading, ProgObject& program) {
   Request& request = loading.request;
@@ -91,8 +99,7 @@ Result<> read_program(Loading& loading, ProgObject& program) {
     return fail(EFAULT, "bad address of the instructions");
   TRY(const std::string license, read_string(request.caller, attr.license));
   program.gpl = std::ranges::find(kGplCompatible, license) != kGplCompatible.end();
-  if (attr.prog_ifindex != 0 || (attr.prog_flags & spec::kXdpDevBoundOnly) != 0)
-    return fail(EINVAL, "there are no devices to offload programs to");
+  if (attr.prog_ifindex != 0) return fail(device_error(attr), "there are no devices to offload programs to");
   if (!spec::prog_type(attr.prog_type) || attr.prog_type == 0)
     return fail(EINVAL, fmt::format("unknown program type {}", attr.prog_type));
   TRY(program.name, object_name(attr.prog_name));
