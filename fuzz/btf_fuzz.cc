@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "btf/btf.h"
+#include "btf/record.h"
 
 namespace {
 
@@ -35,6 +36,8 @@ void walk(const Btf& btf, const Type& type) {
   const std::uint32_t end = btf.resolve(type.id());
   if (skep::btf::is_modifier(btf.type(end).kind())) std::abort();
   btf.find_member(type.id(), "m");
+  if (const auto special = skep::btf::special_fields(btf, type.id()))
+    if (special->size() > skep::btf::kMaxSpecialFields) std::abort();
   volatile std::size_t use = sum;
   (void)use;
 }
