@@ -80,7 +80,8 @@ bool make_tailroom(SkBuff& skb, std::size_t room) noexcept {
 
 bool make_gap_room(SkBuff& skb, std::uint32_t at, std::uint32_t size) noexcept {
   const std::uint32_t behind = at > skb.len ? at - skb.len : 0;  // a header that the packet is too short for
-  return make_tailroom(skb, behind) && make_headroom(skb, size) && skb.end - skb.data_end >= behind;
+  return make_tailroom(skb, behind) && make_headroom(skb, size + static_cast<std::size_t>(in_front(skb))) &&
+         skb.end - skb.data_end >= behind;
 }
 
 void open_gap(SkBuff& skb, std::uint32_t at, std::uint32_t size) noexcept {
