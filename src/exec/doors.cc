@@ -17,27 +17,11 @@ using isa::Op;
 using spec::HelperId;
 using spec::ProgType;
 
+// Contexts without a model are memory: whoever runs such a program lays it out as the program sees it.
 ContextKind lowered_context(ProgType type) {
-  switch (spec::context_of(type)) {
-    case spec::ContextKind::Xdp: return ContextKind::XdpBuff;
-    case spec::ContextKind::SkBuff: return ContextKind::SkBuff;
-    case spec::ContextKind::None:
-    case spec::ContextKind::PtRegs:
-    case spec::ContextKind::Record:
-    case spec::ContextKind::PerfEvent:
-    case spec::ContextKind::RawArgs:
-    case spec::ContextKind::Syscall:
-    case spec::ContextKind::CgroupSock:
-    case spec::ContextKind::SockAddr:
-    case spec::ContextKind::SockOps:
-    case spec::ContextKind::SkMsg:
-    case spec::ContextKind::SkReuseport:
-    case spec::ContextKind::Sysctl:
-    case spec::ContextKind::Sockopt:
-    case spec::ContextKind::SkLookup:
-    case spec::ContextKind::Device: return ContextKind::Memory;
-  }
-  return ContextKind::Memory;
+  const spec::ContextKind context = spec::context_of(type);
+  if (context == spec::ContextKind::Xdp) return ContextKind::XdpBuff;
+  return context == spec::ContextKind::SkBuff ? ContextKind::SkBuff : ContextKind::Memory;
 }
 
 // ---- What the program calls ----
