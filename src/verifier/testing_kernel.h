@@ -1,0 +1,59 @@
+// For tests: loads a program into the running kernel and says what its verifier said.
+#pragma once
+
+#include <sys/utsname.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "btf/testing_kernel.h"
+#include "isa/insn.h"
+#include "spec/attr.h"
+#include "spec/commands.h"
+#include "spec/types.h"
+#include "verifier/domain/rules.h"
+
+namespace skep::verifier::testing {
+
+struct Load {
+  spec::ProgType type = spec::ProgType::SocketFilter;
+  std::vector<isa::Insn> insns;
+  std::uint32_t log_level = 2;
+  std::uint32_t flags = 0;
+  const char* license = "GPL";
+};
+
+struct Said {
+  int error = 0;  // an errno, 0 when the program was accepted
+  std::string log;
+};
+
+inline Said ask_kernel(const Load& load) {
+  std::string log(1U << 20, '\0');
+  spec::Attr attr{};
+  attr.prog_load.prog_type = static_cast<std::uint32_t>(load.type);
+  attr.prog_load.insn_cnt = static_cast<std::uint32_t>(load.insns.size());
+  attr.prog_load.insns = reinterpret_cast<std::uint64_t>(load.insns.data());
+  attr.prog_load.license = reinterpret_cast<std::uint64_t>(load.license);
+  attr.prog_load.log_level = load.log_level;
+  attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
+  attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
+  attr.prog_load.prog_flags = load.flags;
+  const long fd = btf::testing::kernel_bpf(static_cast<std::uint32_t>(spec::Command::ProgLoad), &attr, sizeof attr);
+  const Fd closed(fd < 0 ? -1 : static_cast<int>(fd));
+  log.resize(log.find('\0'));
+  return {fd < 0 ? static_cast<int>(-fd) : 0, std::move(log)};
+}
+
+inline Rules rules_of_running_kernel() {
+  utsname name{};
+  ::uname(&name);
+  int major = 0, minor = 0;
+  std::sscanf(name.release, "%d.%d", &major, &minor);
+  return major > 6 || (major == 6 && minor >= 18) ? Rules::Linux618 : Rules::Linux612;
+}
+
+}  // namespace skep::verifier::testing
