@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace skep::btf {
 namespace {
@@ -33,7 +34,7 @@ class Finder {
   Result<> composite(const Type& type, std::uint32_t offset, unsigned depth);
   Result<> section(const Type& type);
   std::vector<SpecialField> take() {
-    std::ranges::stable_sort(found_, {}, &SpecialField::offset);
+    std::ranges::sort(found_, {}, [](const SpecialField& f) { return std::pair(f.offset, f.kind); });
     return std::move(found_);
   }
 
