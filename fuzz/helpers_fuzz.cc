@@ -1,8 +1,9 @@
 // Helpers with arguments that mean nothing: formats, numbers, packet operations one after the other.
 // links: skep_helpers skep_exec
 //
-// The input's first byte chooses; the rest is a format and its arguments, a number, or a packet and a list of calls of
-// 16 bytes each. Beyond memory safety: a packet stays inside its allocation and its length is that of its bytes.
+// The input's first byte chooses; the rest is a format and its arguments, a number, or a packet and a list of
+// calls of 11 bytes each. Beyond memory safety: a packet stays inside its allocation and its length is that of its
+// bytes.
 #include <algorithm>
 #include <array>
 #include <cstdlib>

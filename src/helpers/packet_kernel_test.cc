@@ -92,15 +92,15 @@ TEST_F(PacketKernel, Room) {
   for (const Buffer& packet : {ipv4_tcp(), ipv6_udp(), vlan_tcp()})
     for (const int mode : {0, 1, 2})
       for (const std::int64_t difference : {0, 1, 8, 20, -1, -8, -20, -26, -40, 4095, 4096, -4096})
-        for (const std::uint64_t flags : {0, 1, 32, 64, 128, 256, 384, 512})
+        for (const std::uint64_t flags : {0U, 1U, 32U, 64U, 128U, 256U, 384U, 512U})
           compare({adjust_room(difference, mode, flags), load(0, 60)}, {.packet = packet});
 }
 
 TEST_F(PacketKernel, Encapsulation) {
   for (const Buffer& packet : {ipv4_tcp(), ipv6_udp()})
-    for (const std::uint64_t l3 : {2, 4, 6})
-      for (const std::uint64_t l4 : {0, 8, 16, 24})
-        for (const std::uint64_t l2 : {0ULL, 14ULL << 56, 64 | 14ULL << 56, 64 | 13ULL << 56, 50ULL << 56})
+    for (const std::uint64_t l3 : {2U, 4U, 6U})
+      for (const std::uint64_t l4 : {0U, 8U, 16U, 24U})
+        for (const std::uint64_t l2 : {0ULL, 14ULL << 56U, 64U | 14ULL << 56U, 64U | 13ULL << 56U, 50ULL << 56U})
           compare({adjust_room(40, 1, l3 | l4 | l2), adjust_room(40, 1, l3), tail(60), adjust_room(-20, 1, 128),
                    tail(13), tail(33), tail(34), tail(40)},
                   {.packet = packet});
