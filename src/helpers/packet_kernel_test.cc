@@ -48,6 +48,38 @@ Step save(std::int64_t offset, Buffer bytes, std::int64_t flags) {
 Step head(std::int64_t room) { return {skb_change_head, {ctx(), num(room), num(0)}}; }
 Step tail(std::int64_t size) { return {skb_change_tail, {ctx(), num(size), num(0)}}; }
 
+// ---- what a program finds
+TEST_F(PacketKernel, Beginnings) {
+  for (const ProgType type : {ProgType::SchedCls, ProgType::SocketFilter, ProgType::CgroupSkb, ProgType::LwtIn})
+    for (const char* packet :
+         {"ffffffffffff 010203040506 05dc ffff 0000", "ffffffffffff 010203040506 05ff aaaa",
+          "000000000000 010203040506 0600", "010203040506 010203040506 0600 0000", "020304050607 ff0203040506 0600",
+          "ffffffffffff 010203040506 05dc ff", "ffffffffffff 010203040506 0800", "ffffffffffff 010203040506 86dd 00",
+          "ffffffffffff 010203040506 06"})
+      compare({}, {.type = type, .packet = hex(packet)});
+}
+
+TEST_F(PacketKernel, SkbContexts) {
+  for (std::size_t at = 0; at < sizeof(spec::SkBuffMd); at += 4)
+    for (const std::uint32_t value : {1U, 2U, 53U, 54U, 65535U, 65536U, 65537U, 0x7fffffffU})
+      for (const ProgType type : {ProgType::SchedCls, ProgType::CgroupSkb}) {
+        spec::SkBuffMd context{};
+        std::memcpy(reinterpret_cast<std::byte*>(&context) + at, &value, sizeof value);
+        compare({}, {.type = type, .packet = ipv4_tcp(), .skb = context});
+        if (HasFailure()) return;
+      }
+}
+
+TEST_F(PacketKernel, XdpContexts) {
+  for (const std::uint32_t data : {0U, 4U, 6U, 8U, 40U, 44U, 54U, 60U})
+    for (std::size_t at = 8; at < sizeof(spec::XdpMd); at += 4)
+      for (const std::uint32_t value : {0U, 1U, 0x7fffffffU}) {
+        spec::XdpMd context{data, 54, 0, 0, 0, 0};
+        std::memcpy(reinterpret_cast<std::byte*>(&context) + at, &value, sizeof value);
+        compare({}, {.type = ProgType::Xdp, .packet = ipv4_tcp(), .xdp = context});
+      }
+}
+
 TEST_F(PacketKernel, Bytes) {
   for (const ProgType type : {ProgType::SchedCls, ProgType::SocketFilter, ProgType::CgroupSkb, ProgType::LwtXmit}) {
     compare({load(0, 4), load(30, 10), load(40, 1), load(54, 1), load(50, 5), load(-1, 1)},
