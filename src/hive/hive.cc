@@ -21,6 +21,12 @@ bool Hive::owns(int fd) noexcept {
   return from_socket(fd).has_value();
 }
 
+bool Hive::holds(int fd) const noexcept {
+  LocalCaller here;
+  return find_map(*state_, here, fd).object || find_prog(*state_, here, fd).object ||
+         find_btf(*state_, here, fd).object;
+}
+
 namespace {
 
 // Keeps an object of the hive, and the hive, for somebody outside of it.

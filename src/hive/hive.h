@@ -91,6 +91,8 @@ class Hive {
 
   // True when `fd` of this process is an object of a hive (a map, program, BTF or link).
   static bool owns(int fd) noexcept;
+  // True when it is an object of this one.
+  bool holds(int fd) const noexcept;
 
   // ---- for hooks and tools in this process, past the descriptors. What these return keeps its object and the hive's
   // insides alive, as a descriptor would.

@@ -2,7 +2,7 @@
 //
 // log_level, log_buf and log_size belong together (EINVAL if not). A text that does not fit leaves its end in the
 // buffer, or its beginning with BPF_LOG_FIXED, and the command fails with ENOSPC; the true size is reported either way.
-// Tested by: hive/log_test.cc.
+// Tested by: hive/prog_load_test.cc, hive/btf_load_test.cc.
 #pragma once
 
 #include <cstdint>

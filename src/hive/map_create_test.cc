@@ -271,6 +271,9 @@ TEST(MapCreate, DescriptorsAreCloseOnExecAndKnown) {
   EXPECT_FALSE(Hive::owns(0));
   EXPECT_FALSE(Hive::owns(kNoFd));
   HiveBpf other;
+  EXPECT_TRUE(bpf.hive->holds(map));
+  EXPECT_FALSE(other.hive->holds(map));
+  EXPECT_FALSE(bpf.hive->holds(0));
   EXPECT_EQ(update(other, map, 0U, std::uint64_t{1}), -EINVAL) << "a map of another hive";
 }
 

@@ -11,7 +11,7 @@
 // their programs.
 //
 // Locks: one shared mutex for the table and what holds what; look-ups share it. What is removed is retired, because a
-// run may still use it (runtime/epochs.h). Tested by: hive/objects_test.cc, hive/lifetime_test.cc.
+// run may still use it (runtime/epochs.h). Tested by: hive/lifetime_test.cc, hive/threads_test.cc.
 #pragma once
 
 #include <atomic>

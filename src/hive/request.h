@@ -74,7 +74,8 @@ Found<BtfObject> find_btf(State& hive, Caller& caller, int fd) noexcept;
 long install(Request& request, Object& object);
 long install_map(Request& request, MapObject& map, Access access);
 
-// An object name of bpf(2): up to 15 characters of [A-Za-z0-9_.] and a NUL; what follows is ignored. EINVAL if it is none.
+// An object name of bpf(2): up to 15 characters of [A-Za-z0-9_.] and a NUL; what follows is ignored. EINVAL if it is
+// none.
 Result<std::string> object_name(const char (&text)[spec::kObjNameBytes]);
 
 // Commands, by file.

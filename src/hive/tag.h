@@ -1,5 +1,5 @@
 // The tag of a program: the first 8 bytes of the SHA-1 of its instructions, with the descriptors of maps left out, so
-// that the same program has the same tag wherever it is loaded. Linux 6.12. Tested by: hive/tag_test.cc.
+// that the same program has the same tag wherever it is loaded. Linux 6.12. Tested by: hive/prog_load_test.cc.
 #pragma once
 
 #include <array>

@@ -2,7 +2,7 @@
 //
 // run() opens a section, so that what the program finds stays alive; takes a virtual CPU when the image needs one; and
 // counts runs and their time while somebody asked for statistics (BPF_ENABLE_STATS). Cost besides the program: about
-// 10 ns; two clock readings more with statistics. Tested by: runtime/run_test.cc.
+// 10 ns; two clock readings more with statistics. Tested by: hive/prog_test_run_test.cc.
 #pragma once
 
 #include <atomic>
