@@ -29,9 +29,9 @@ inline std::unexpected<Error> fail(int code, std::string message) {
 
 // TRY(auto x, expression): declares x from the value of a Result, or returns its error.
 #define TRY(declaration, ...) SKEP_TRY_(SKEP_CONCAT(try_result_, __COUNTER__), declaration, __VA_ARGS__)
-#define SKEP_TRY_(result, declaration, ...)                           \
-  auto result = (__VA_ARGS__);                                        \
-  if (!result) return std::unexpected(std::move(result).error());     \
+#define SKEP_TRY_(result, declaration, ...)                       \
+  auto result = (__VA_ARGS__);                                    \
+  if (!result) return std::unexpected(std::move(result).error()); \
   declaration = *std::move(result)
 
 // TRY_VOID(expression): for a Result<void>.
