@@ -1,0 +1,14 @@
+#include "hive/features.h"
+
+#include "helpers/bodies.h"
+#include "maps/kinds.h"
+
+namespace skep::hive {
+
+bool runs(spec::HelperId helper) noexcept {
+  return helper == spec::HelperId::tail_call || helpers::body(static_cast<std::uint32_t>(helper)) != nullptr;
+}
+
+bool holds(spec::MapType type) noexcept { return maps::find_kind(type) != nullptr; }
+
+}  // namespace skep::hive
