@@ -36,19 +36,6 @@ namespace {
 
 constexpr std::streamoff kMaxFile = 256 << 20;
 
-Result<std::vector<std::byte>> read_file(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return fail(errno, fmt::format("{}: {}", path, std::strerror(errno)));
-  if (!S_ISREG(status.st_mode)) return fail(EINVAL, fmt::format("{}: expected a file, this is not one", path));
-  if (status.st_size > kMaxFile)
-    return fail(EFBIG, fmt::format("{}: {} bytes are too many for an object file", path, status.st_size));
-  std::ifstream file(path, std::ios::binary);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!file) return fail(EIO, fmt::format("{}: could not be read", path));
-  return bytes;
-}
-
 std::string or_empty(const char* text) { return text ? text : ""; }
 
 // "there are: a, b" or "there are none".
@@ -67,13 +54,26 @@ std::string section_of(const bpf_map* map) {
 
 }  // namespace
 
+Result<std::vector<std::byte>> read_object_file(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return fail(errno, fmt::format("{}: {}", path, std::strerror(errno)));
+  if (!S_ISREG(status.st_mode)) return fail(EINVAL, fmt::format("{}: expected a file, this is not one", path));
+  if (status.st_size > kMaxFile)
+    return fail(EFBIG, fmt::format("{}: {} bytes are too many for an object file", path, status.st_size));
+  std::ifstream file(path, std::ios::binary);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!file) return fail(EIO, fmt::format("{}: could not be read", path));
+  return bytes;
+}
+
 Object::Object(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
 Object::~Object() = default;
 Object::Object(Object&&) noexcept = default;
 Object& Object::operator=(Object&&) noexcept = default;
 
 Result<Object> Object::open(const std::string& path, const OpenOptions& options) {
-  TRY(const auto bytes, read_file(path));
+  TRY(const auto bytes, read_object_file(path));
   return open(bytes, path, options);
 }
 

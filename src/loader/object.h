@@ -34,6 +34,9 @@ struct OpenOptions {
   std::string target_btf;  // file to resolve CO-RE relocations against; empty: the running kernel's
 };
 
+// The bytes of an object file. Errors: the file's, EFBIG.
+Result<std::vector<std::byte>> read_object_file(const std::string& path);
+
 class Object {
  public:
   // Errors: ENOENT and the like for the file, ENOEXEC for its contents.
