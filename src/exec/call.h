@@ -55,6 +55,8 @@ class Reservations {
   static constexpr std::size_t kMost = 16;
   Reservations() noexcept {}  // leaves the slots alone
   bool full() const noexcept { return count_ == kMost; }
+  bool empty() const noexcept { return count_ == 0; }
+  std::byte* last() const noexcept { return slots_[count_ - 1].record; }  // not when empty()
   void add(std::byte* record, maps::Map* map) noexcept { slots_[count_++] = {record, map}; }
   // The map of a record that add() was told of, which is then forgotten; null for any other address.
   maps::Map* take(const std::byte* record) noexcept {

@@ -17,4 +17,8 @@ namespace skep::helpers {
 // The body of helper `id`; null when there is none here.
 exec::HelperBody body(std::uint32_t id) noexcept;
 
+// Discards the ring buffer records that a run reserved and never gave back, because its engine stopped it: a record
+// that stays open would hide all that follow. To be called behind every run whose reservations are not empty.
+void abandon(exec::Call& call) noexcept;
+
 }  // namespace skep::helpers

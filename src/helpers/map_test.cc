@@ -198,6 +198,16 @@ TEST_F(MapHelpers, ReservationsOfARunAreBounded) {
   EXPECT_EQ(drained(*map).size(), exec::Reservations::kMost);
 }
 
+TEST_F(MapHelpers, AbandonedRecordsDoNotBlockTheBuffer) {
+  const auto map = make(MapType::Ringbuf, 0, 0, 4096);
+  for (int i = 0; i < 3; ++i) ASSERT_NE(invoke(call, HelperId::ringbuf_reserve, map.get(), 8, 0), 0);
+  abandon(call);
+  EXPECT_TRUE(call.reservations.empty());
+  const Buffer data(4, std::byte{1});
+  EXPECT_EQ(invoke(call, HelperId::ringbuf_output, map.get(), data.data(), 4, 0), 0);
+  EXPECT_EQ(drained(*map), std::vector<Buffer>{data});
+}
+
 TEST_F(MapHelpers, RingBufferHelpersKnowTheirMaps) {
   const auto map = make(MapType::Array, 4, 8, 1);
   const Buffer data(8);

@@ -2,6 +2,7 @@
 // records at a time; further reservations fail as if the buffer were full.
 #include "maps/ringbuf.h"
 
+#include "helpers/bodies.h"
 #include "helpers/subjects.h"
 
 namespace skep::helpers {
@@ -44,6 +45,10 @@ std::uint64_t ringbuf_query(Call&, Map& map, std::uint64_t what) noexcept {
 }
 
 }  // namespace
+
+void abandon(Call& call) noexcept {
+  while (!call.reservations.empty()) ringbuf_discard(call, call.reservations.last(), 0);
+}
 
 std::span<const Binding> ringbuf_bindings() noexcept {
   static constexpr Binding rows[] = {SKEP_BIND(ringbuf_output), SKEP_BIND(ringbuf_reserve), SKEP_BIND(ringbuf_submit),
