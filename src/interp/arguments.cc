@@ -127,7 +127,7 @@ bool Objects::check_memory(ArgUse use, std::uint64_t address, std::uint64_t byte
 
 bool Objects::check_string(std::uint64_t address) noexcept {
   Object object;
-  if (!find(address, 1, object) || object.what != What::Value || object.writable)
+  if (address == 0 || !find(address, 1, object) || object.what != What::Value || object.writable)
     return refuse(FailureKind::BadCall, address, 0, "a constant string is not in read-only memory");
   const std::uint64_t room = object.bytes - (address - object.base);
   return std::memchr(reinterpret_cast<const void*>(address), 0, room) ||

@@ -1,5 +1,6 @@
 // Random programs of arithmetic, jumps, stack accesses and atomics, run plain, counted and checked, against a naive
 // evaluator that reads each instruction from the wire form and computes it with isa::eval.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -310,11 +311,10 @@ TEST(Differential, LoadsThroughWhatWasJustComputed) {
   testing::World world;
   for (const std::string_view bits : {"u8", "u16", "u32", "u64"})
     for (const std::string_view to : {"r1", "r2", "r0"}) {
-      const std::string load =
-          std::string(to) + " = *(" + std::string(bits) + " *)(r1 -4)\nr0 = " + std::string(to) + "\nexit";
+      const std::string load = fmt::format("{} = *({} *)(r1 -4)\nr0 = {}\nexit", to, bits, to);
       const std::string start = "*(u64 *)(r10 -8) = 0x11223344\n*(u64 *)(r10 -16) = 0x55667788\nr1 = -8\nr2 = r10\n";
-      const auto together = world.run(start + "r1 += r2\n" + load, Policy::Plain);
-      const auto apart = world.run(start + "r1 += r2\nr3 = 0\n" + load, Policy::Checked);
+      const auto together = world.run(fmt::format("{}r1 += r2\n{}", start, load), Policy::Plain);
+      const auto apart = world.run(fmt::format("{}r1 += r2\nr3 = 0\n{}", start, load), Policy::Checked);
       EXPECT_FALSE(apart.stopped) << apart.failure.text();
       EXPECT_EQ(together.r0, apart.r0) << load;
     }
