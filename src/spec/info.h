@@ -103,16 +103,18 @@ struct LinkInfo {
     std::uint64_t target_name;
     std::uint32_t target_name_len;
     std::uint32_t map_id;
+    struct CgroupOrder {
+      std::uint64_t cgroup_id;
+      std::uint32_t order;
+      std::uint32_t pad;
+    };
+    struct Task {
+      std::uint32_t tid;
+      std::uint32_t pid;
+    };
     union {
-      struct {
-        std::uint64_t cgroup_id;
-        std::uint32_t order;
-        std::uint32_t pad;
-      } cgroup;
-      struct {
-        std::uint32_t tid;
-        std::uint32_t pid;
-      } task;
+      CgroupOrder cgroup;
+      Task task;
     };
   };
   struct Netns {
@@ -151,33 +153,37 @@ struct LinkInfo {
   struct PerfEvent {
     std::uint32_t type;
     std::uint32_t pad;
+    struct Uprobe {
+      std::uint64_t file_name;
+      std::uint32_t name_len;
+      std::uint32_t offset;
+      std::uint64_t cookie;
+    };
+    struct Kprobe {
+      std::uint64_t func_name;
+      std::uint32_t name_len;
+      std::uint32_t offset;
+      std::uint64_t addr;
+      std::uint64_t missed;
+      std::uint64_t cookie;
+    };
+    struct Tracepoint {
+      std::uint64_t tp_name;
+      std::uint32_t name_len;
+      std::uint32_t pad;
+      std::uint64_t cookie;
+    };
+    struct Event {
+      std::uint64_t config;
+      std::uint32_t type;
+      std::uint32_t pad;
+      std::uint64_t cookie;
+    };
     union {
-      struct {
-        std::uint64_t file_name;
-        std::uint32_t name_len;
-        std::uint32_t offset;
-        std::uint64_t cookie;
-      } uprobe;
-      struct {
-        std::uint64_t func_name;
-        std::uint32_t name_len;
-        std::uint32_t offset;
-        std::uint64_t addr;
-        std::uint64_t missed;
-        std::uint64_t cookie;
-      } kprobe;
-      struct {
-        std::uint64_t tp_name;
-        std::uint32_t name_len;
-        std::uint32_t pad;
-        std::uint64_t cookie;
-      } tracepoint;
-      struct {
-        std::uint64_t config;
-        std::uint32_t type;
-        std::uint32_t pad;
-        std::uint64_t cookie;
-      } event;
+      Uprobe uprobe;
+      Kprobe kprobe;
+      Tracepoint tracepoint;
+      Event event;
     };
   };
   struct Device {  // tcx, netkit
