@@ -67,13 +67,15 @@ long to_kernel(int command, void* attr, unsigned size) noexcept {
 
 }  // namespace
 
-Target::Target(Kind kind, hive::Hive* hive) noexcept : kind_(kind), hive_(hive), outer_(thread_target) {
+Target::Target(Kind kind, hive::Hive* hive, Answerer* answerer) noexcept
+    : kind_(kind), hive_(hive), answerer_(answerer), outer_(thread_target) {
   thread_target = this;
 }
 Target::~Target() { thread_target = outer_; }
 
-Target use(hive::Hive& hive) noexcept { return {Target::Kind::Hive, &hive}; }
-Target use_kernel() noexcept { return {Target::Kind::Kernel, nullptr}; }
+Target use(hive::Hive& hive) noexcept { return {Target::Kind::Hive, &hive, nullptr}; }
+Target use_kernel() noexcept { return {Target::Kind::Kernel, nullptr, nullptr}; }
+Target use(Answerer& answerer) noexcept { return {Target::Kind::Answerer, nullptr, &answerer}; }
 
 Attached::Attached(hive::Hive& hive) : hive_(hive) {
   const std::unique_lock lock(attached().lock);
@@ -88,8 +90,11 @@ long bpf(int command, void* attr, unsigned size) noexcept {
   hive::LocalCaller caller;
   const auto address = reinterpret_cast<std::uintptr_t>(attr);
   if (thread_target) {
-    if (thread_target->kind_ == Target::Kind::Kernel) return to_kernel(command, attr, size);
-    return thread_target->hive_->call(caller, command, address, size);
+    switch (thread_target->kind_) {
+      case Target::Kind::Hive: return thread_target->hive_->call(caller, command, address, size);
+      case Target::Kind::Kernel: return to_kernel(command, attr, size);
+      case Target::Kind::Answerer: return thread_target->answerer_->bpf(command, attr, size);
+    }
   }
   const std::shared_lock lock(attached().lock);
   hive::Hive* hive = process_hive.load(std::memory_order_acquire);

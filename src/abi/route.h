@@ -15,6 +15,13 @@
 
 namespace skep::abi {
 
+// Somebody who answers bpf(2) calls: a value or a negative errno.
+class Answerer {
+ public:
+  virtual ~Answerer() = default;
+  virtual long bpf(int command, void* attr, unsigned size) noexcept = 0;
+};
+
 // While it lives, bpf(2) calls of this thread go to one place. Guards nest.
 class [[nodiscard]] Target {
  public:
@@ -25,17 +32,20 @@ class [[nodiscard]] Target {
  private:
   friend Target use(hive::Hive& hive) noexcept;
   friend Target use_kernel() noexcept;
-  enum class Kind : unsigned char { ByDescriptor, Hive, Kernel };
-  Target(Kind kind, hive::Hive* hive) noexcept;
+  friend Target use(Answerer& answerer) noexcept;
+  enum class Kind : unsigned char { Hive, Kernel, Answerer };
+  Target(Kind kind, hive::Hive* hive, Answerer* answerer) noexcept;
   friend long bpf(int command, void* attr, unsigned size) noexcept;
   friend int ring_buffer_wakeup(int fd) noexcept;
 
   Kind kind_;
   hive::Hive* hive_;
+  Answerer* answerer_;
   const Target* outer_;
 };
 Target use(hive::Hive& hive) noexcept;
 Target use_kernel() noexcept;
+Target use(Answerer& answerer) noexcept;
 
 // While it lives, calls on descriptors of the hive's maps and programs reach it without a Target.
 class [[nodiscard]] Attached {

@@ -1,9 +1,9 @@
-#include <fmt/color.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
+#include <optional>
+#include <system_error>
 
 #include "cli/command.h"
 #include "cli/style.h"
@@ -32,13 +32,29 @@ Exit report(const Failure& failure) {
   return failure.code;
 }
 
+namespace {
+
+// The command line's first word where a command is expected and none has that name; CLI11 would only say that a command
+// is missing.
+std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == argv[1]) return std::nullopt;
+    if (!command->get_group().empty()) names += " " + command->get_name();
+  }
+  return fmt::format("no command \"{}\"; there are:{}\nTry: skep --help", argv[1], names);
+}
+
+}  // namespace
 }  // namespace skep::cli
 
 int main(int argc, char** argv) {
   using namespace skep::cli;
-  std::signal(SIGPIPE, SIG_IGN);
   Program program;
   declare_all(program);
+  if (const auto unknown = unknown_command(program.app, argc, argv))
+    return static_cast<int>(report({Exit::Usage, *unknown}));
   try {
     program.app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -48,5 +64,9 @@ int main(int argc, char** argv) {
     return static_cast<int>(report({Exit::Usage, fmt::format("{}\nTry: skep {}--help", error.what(),
                                                              chosen.empty() ? "" : chosen[0]->get_name() + " ")}));
   }
-  return static_cast<int>(program.chosen());
+  try {
+    return static_cast<int>(program.chosen());
+  } catch (const std::system_error& error) {  // fmt::print throws when its output cannot be written
+    return static_cast<int>(report({Exit::Input, error.what()}));
+  }
 }

@@ -1,0 +1,21 @@
+# bash completion for skep; made by: skep meta completion bash
+_skep() {
+  local word=${COMP_WORDS[COMP_CWORD]} options=""
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W "run exec dump feature version --help" -- "$word"))
+    return
+  fi
+  case ${COMP_WORDS[1]} in
+    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --repeat --map --dump-maps --limit --mcpu --json" ;;
+    exec) options="--help --engine" ;;
+    dump) options="--help --prog --opcodes --dot --mcpu --json" ;;
+    feature) options="--help --json" ;;
+    version) options="--help --json" ;;
+  esac
+  if [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+  else
+    COMPREPLY=($(compgen -f -- "$word"))
+  fi
+}
+complete -o filenames -F _skep skep

@@ -1,0 +1,119 @@
+// skep exec: runs another program with its bpf(2) on a hive inside that process, by preloading libskep-preload.so.
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/fd.h"
+#include "cli/command.h"
+
+namespace skep::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Request {
+  std::string engine = "checked";
+  std::vector<std::string> command;
+};
+
+// Where the library is: SKEP_PRELOAD, the build tree, or where `make install` puts it.
+std::optional<fs::path> preload_library() {
+  if (const char* named = std::getenv("SKEP_PRELOAD")) return fs::path(named);
+  std::error_code error;
+  const fs::path prefix = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path();
+  for (const char* place : {"lib/libskep-preload.so", SKEP_LIBDIR "/skep/libskep-preload.so"})
+    if (fs::exists(prefix / place, error)) return prefix / place;
+  return std::nullopt;
+}
+
+// The file that execvp would run; empty when there is none.
+fs::path find_program(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  const char* path = std::getenv("PATH");
+  const std::string_view places = path ? path : "/usr/local/bin:/usr/bin:/bin";
+  for (std::size_t at = 0; at <= places.size();) {
+    const std::size_t end = std::min(places.find(':', at), places.size());
+    const fs::path file = fs::path(places.substr(at, end - at)) / name;
+    if (::access(file.c_str(), X_OK) == 0) return file;
+    at = end + 1;
+  }
+  return {};
+}
+
+// Whether `file` is a program that starts without the dynamic linker. Scripts are not: their interpreter counts.
+bool statically_linked(const fs::path& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  Elf64_Ehdr header;
+  if (!fd || ::pread(fd.get(), &header, sizeof header, 0) != sizeof header) return false;
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(Elf64_Phdr)) return false;
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    const auto at = static_cast<off_t>(header.e_phoff + i * sizeof segment);
+    if (::pread(fd.get(), &segment, sizeof segment, at) != sizeof segment) return false;
+    if (segment.p_type == PT_INTERP) return false;
+  }
+  return true;
+}
+
+// Why a preloaded library would not reach `file`; empty when it does.
+std::string out_of_reach(const fs::path& file) {
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0) return fmt::format("cannot look at it: {}", std::strerror(errno));
+  if ((status.st_mode & (S_ISUID | S_ISGID)) != 0 && ::geteuid() != 0)
+    return "it is setuid or setgid, and such programs load no libraries of their caller's";
+  if (statically_linked(file)) return "it is statically linked; only dynamically linked programs can be given a hive";
+  return {};
+}
+
+Exit run(const Request& request) {
+  const std::string& name = request.command.front();
+  const fs::path file = find_program(name);
+  if (file.empty()) return report({Exit::Input, fmt::format("{}: there is no such program in PATH", name)});
+  if (const std::string why = out_of_reach(file); !why.empty())
+    return report({Exit::Unavailable, fmt::format("{}: {}", file.string(), why)});
+  const auto library = preload_library();
+  if (!library)
+    return report({Exit::Unavailable,
+                   "libskep-preload.so is neither beside this program (../lib) nor where it is installed; "
+                   "name it with SKEP_PRELOAD=FILE"});
+
+  const char* others = std::getenv("LD_PRELOAD");
+  const std::string preload = others && *others ? fmt::format("{}:{}", library->string(), others) : library->string();
+  ::setenv("LD_PRELOAD", preload.c_str(), 1);
+  ::setenv("SKEP_ENGINE", request.engine.c_str(), 1);
+  std::vector<char*> arguments;
+  for (const std::string& argument : request.command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  ::execv(file.c_str(), arguments.data());
+  return report({Exit::Input, fmt::format("{}: cannot be run: {}", file.string(), std::strerror(errno))});
+}
+
+}  // namespace
+
+void declare_exec(Program& program) {
+  CLI::App* command = program.app.add_subcommand("exec", "Run an unmodified program with its bpf(2) on a hive");
+  auto request = std::make_shared<Request>();
+  command->add_option("--engine", request->engine, "what its programs run on: checked or interp")
+      ->check(CLI::IsMember({"checked", "interp"}))
+      ->envname("SKEP_ENGINE")
+      ->capture_default_str();
+  command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
+  command->positionals_at_end();
+  command->footer(
+      "The program must be dynamically linked; it reaches bpf(2) through libc's syscall(), as libbpf does. Its hive is "
+      "its own:\nwhat it makes is gone when it ends, and a forked child shares only what was made before the fork.\n"
+      "The exit code is the program's.");
+  command->callback([&program, request] { program.chosen = [request] { return run(*request); }; });
+}
+
+}  // namespace skep::cli

@@ -1,0 +1,196 @@
+// skep meta: manual pages and shell completions, made from the command line's own tree, so that each option is declared
+// once. Not shown in help: packagers and the tests call it.
+#include <fmt/format.h>
+#include <skep/version.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/command.h"
+
+namespace skep::cli {
+namespace {
+
+bool is_hidden(const CLI::App& command) { return command.get_group().empty(); }
+
+std::vector<const CLI::App*> commands(const CLI::App& app) {
+  std::vector<const CLI::App*> shown;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App* c) { return !is_hidden(*c); }))
+    shown.push_back(command);
+  return shown;
+}
+
+// ---- roff
+
+std::string roff(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((i == 0 || text[i - 1] == '\n') && (text[i] == '.' || text[i] == '\'')) out += "\\&";
+    out += text[i] == '\\' ? "\\e" : text[i] == '-' ? "\\-" : std::string(1, text[i]);
+  }
+  return out;
+}
+
+std::string option_heading(const CLI::Option& option) {
+  const std::string value =
+      option.get_type_name().empty() ? "" : fmt::format(" \\fI{}\\fR", roff(option.get_type_name()));
+  return option.get_positional() ? fmt::format("\\fI{}\\fR", roff(option.get_name()))
+                                 : fmt::format("\\fB{}\\fR{}", roff(option.get_name()), value);
+}
+
+std::string options_section(const CLI::App& app) {
+  std::string text = ".SH OPTIONS\n";
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string standard = option->get_default_str();
+    text += fmt::format(".TP\n{}\n{}{}\n", option_heading(*option), roff(option->get_description()),
+                        standard.empty() ? "" : fmt::format(" (default: {})", roff(standard)));
+  }
+  return text;
+}
+
+std::string exit_section() {
+  std::string text = ".SH EXIT STATUS\n";
+  for (const ExitCode& code : kExitCodes)
+    text += fmt::format(".TP\n{}\n{}\n", static_cast<int>(code.code), roff(code.meaning));
+  return text;
+}
+
+std::string head(const std::string& page, std::string_view about) {
+  return fmt::format(".TH {} 1 \"\" \"skep {}\"\n.SH NAME\n{} \\- {}\n", page, SKEP_VERSION, page, roff(about));
+}
+
+std::string environment_section() {
+  return ".SH ENVIRONMENT\n.TP\nNO_COLOR\nno colour, also on a terminal\n.TP\nSKEP_CLANG\nthe compiler for C sources "
+         "(clang\\-19)\n"
+         ".TP\nXDG_CACHE_HOME\nwhere vmlinux.h is kept\n";
+}
+
+std::string main_page(const CLI::App& app) {
+  std::string text = head("skep", app.get_description()) + ".SH SYNOPSIS\n.B skep\n\\fICOMMAND\\fR ...\n.SH COMMANDS\n";
+  for (const CLI::App* command : commands(app))
+    text += fmt::format(".TP\n\\fBskep {}\\fR\n{}; see skep\\-{}(1)\n", command->get_name(),
+                        roff(command->get_description()), command->get_name());
+  return text + exit_section() + environment_section();
+}
+
+std::string command_page(const CLI::App& command) {
+  std::string synopsis;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_required()) synopsis += fmt::format(" {}", option_heading(*option));
+  }
+  std::string text = head(fmt::format("skep-{}", command.get_name()), command.get_description());
+  text += fmt::format(".SH SYNOPSIS\n\\fBskep {}\\fR{} [\\fIOPTION\\fR ...]\n", command.get_name(), synopsis);
+  if (!command.get_footer().empty()) text += ".SH DESCRIPTION\n" + roff(command.get_footer()) + "\n";
+  return text + options_section(command) + exit_section() + ".SH SEE ALSO\nskep(1)\n";
+}
+
+// ---- completions
+
+std::string long_options(const CLI::App& app) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) text += fmt::format("{}--{}", text.empty() ? "" : " ", name);
+  }
+  return text;
+}
+
+std::string command_names(const CLI::App& app) {
+  std::string text;
+  for (const CLI::App* command : commands(app))
+    text += fmt::format("{}{}", text.empty() ? "" : " ", command->get_name());
+  return text;
+}
+
+std::string bash(const CLI::App& app) {
+  std::string cases;
+  for (const CLI::App* command : commands(app))
+    cases += fmt::format("    {}) options=\"{}\" ;;\n", command->get_name(), long_options(*command));
+  return fmt::format(
+      "# bash completion for skep; made by: skep meta completion bash\n"
+      "_skep() {{\n"
+      "  local word=${{COMP_WORDS[COMP_CWORD]}} options=\"\"\n"
+      "  if ((COMP_CWORD == 1)); then\n"
+      "    COMPREPLY=($(compgen -W \"{} {}\" -- \"$word\"))\n"
+      "    return\n"
+      "  fi\n"
+      "  case ${{COMP_WORDS[1]}} in\n{}  esac\n"
+      "  if [[ $word == -* ]]; then\n"
+      "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+      "  else\n"
+      "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+      "  fi\n"
+      "}}\n"
+      "complete -o filenames -F _skep skep\n",
+      command_names(app), long_options(app), cases);
+}
+
+std::string zsh(const CLI::App& app) {
+  std::string text =
+      "#compdef skep\n# made by: skep meta completion zsh\nlocal -a options\nif ((CURRENT == 2)); then\n";
+  text += fmt::format("  compadd {}\n  return\nfi\ncase $words[2] in\n", command_names(app));
+  for (const CLI::App* command : commands(app))
+    text += fmt::format("  {}) options=({}) ;;\n", command->get_name(), long_options(*command));
+  return text + "esac\nif [[ $PREFIX == -* ]]; then\n  compadd -- $options\nelse\n  _files\nfi\n";
+}
+
+std::string fish(const CLI::App& app) {
+  const auto quoted = [](std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == '\'' ? std::string("\\'") : std::string(1, c);
+    return out;
+  };
+  std::string text = "# made by: skep meta completion fish\n";
+  for (const CLI::App* command : commands(app)) {
+    text += fmt::format("complete -c skep -n __fish_use_subcommand -a {} -d '{}'\n", command->get_name(),
+                        quoted(command->get_description()));
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) {
+        text +=
+            fmt::format("complete -c skep -n '__fish_seen_subcommand_from {}' -l {}{} -d '{}'\n", command->get_name(),
+                        name, option->get_type_name().empty() ? "" : " -r", quoted(option->get_description()));
+      }
+    }
+  }
+  return text;
+}
+
+// Each thing that can be made: its words on the command line and what makes it.
+struct Product {
+  std::string_view name;
+  std::string (*make)(const CLI::App& app);
+};
+constexpr Product kCompletions[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
+
+Exit man(const CLI::App& app, const std::string& page) {
+  if (page == "skep") return fmt::print("{}", main_page(app)), Exit::Ok;
+  for (const CLI::App* command : commands(app)) {
+    if (page == command->get_name()) return fmt::print("{}", command_page(*command)), Exit::Ok;
+  }
+  return report({Exit::Usage, fmt::format("no page \"{}\"; there are: skep {}", page, command_names(app))});
+}
+
+Exit completion(const CLI::App& app, const std::string& shell) {
+  for (const Product& product : kCompletions) {
+    if (product.name == shell) return fmt::print("{}", product.make(app)), Exit::Ok;
+  }
+  return report({Exit::Usage, fmt::format("no completion for \"{}\"; there are: bash zsh fish", shell)});
+}
+
+}  // namespace
+
+void declare_meta(Program& program) {
+  CLI::App* command = program.app.add_subcommand("meta", "Manual pages and shell completions")->group("");
+  auto what = std::make_shared<std::pair<std::string, std::string>>();
+  command->add_option("WHAT", what->first, "man or completion")
+      ->required()
+      ->check(CLI::IsMember({"man", "completion"}));
+  command->add_option("WHICH", what->second, "the page (skep, run ...) or the shell (bash, zsh, fish)")->required();
+  command->callback([&program, what] {
+    program.chosen = [&program, what] {
+      return what->first == "man" ? man(program.app, what->second) : completion(program.app, what->second);
+    };
+  });
+}
+
+}  // namespace skep::cli
