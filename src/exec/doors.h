@@ -21,10 +21,17 @@ struct Source {
   std::vector<SourceLine> lines;        // sorted by insn
 };
 
-// For conformance and engine tests, and for programs that run under the checked policy only. Lowers the
-// program: rewrites context accesses, collects relocations. EINVAL and a sentence naming the instruction for what no
-// engine can run: undecodable instructions, jumps out of the program, unknown helpers, context accesses the
-// type does not allow. `context` overrides the context of the program type (ContextKind::Memory: none is rewritten).
+// For conformance and engine tests, and for programs that run under the checked policy only. Lowers the program:
+// rewrites context accesses (exec/lower_context.h), collects relocations. `context` overrides the context of the
+// program type (ContextKind::Memory: none is rewritten). Errors name the instruction, in the kernel's words where it
+// has some:
+//   EINVAL      undecodable or illegal instructions (of either dialect for ProgType::Unspec, else of Linux), jumps out
+//   of a
+//               subprogram, helpers that are unknown or not for this type; calls that cannot be reached are not looked
+//               at
+//   EACCES      context accesses that the type does not allow, or that cannot be told from others
+//   EOPNOTSUPP  context fields that have no value here
+//   E2BIG       more than isa::kMaxInsns instructions, before or after, or more than 256 subprograms
 Result<Image> assume_verified(const Source& source, std::string_view reason);
 Result<Image> assume_verified(const Source& source, ContextKind context, std::string_view reason);
 
