@@ -5,7 +5,6 @@
 // are, but for two that only somebody with a map of our address space could guess: a word of 0xa100... becomes an
 // address in a scratch memory, and the first word becomes a descriptor of those made so far when the record says so.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>

@@ -71,6 +71,5 @@ Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::u
 }
 
 bool has_spin_lock(const MapObject&) noexcept { return false; }
-bool has_special_fields(const MapObject&) noexcept { return false; }
 
 }  // namespace skep::hive

@@ -18,8 +18,7 @@ namespace skep::hive {
 Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::uint32_t key_type,
                          std::uint32_t value_type);
 
-// Whether values hold a bpf_spin_lock; whether they hold anything that is not plain data (locks, timers, kptrs).
+// Whether values hold a bpf_spin_lock that BPF_F_LOCK may take. Nothing takes it yet, so no map has one.
 bool has_spin_lock(const MapObject& map) noexcept;
-bool has_special_fields(const MapObject& map) noexcept;
 
 }  // namespace skep::hive

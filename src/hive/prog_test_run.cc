@@ -18,7 +18,6 @@ using spec::ProgType;
 thread_local exec::Failure failure_of_last_run;
 
 constexpr std::uint32_t kMaxBatch = 256;             // live frames
-constexpr std::size_t kXdpMaxMetadata = 252;         // bytes
 constexpr std::uint32_t kMaxSyscallContext = 65535;  // bytes
 constexpr std::uint32_t kMaxTracepointContext = 12 * 8;
 // A frame's page and its fragments: room for headroom and the kernel's shared info in the page.
