@@ -1,6 +1,7 @@
 #include "hive/btf_use.h"
 
 #include "btf/btf.h"
+#include "btf/record.h"
 #include "maps/kinds.h"
 
 namespace skep::hive {
@@ -71,5 +72,12 @@ Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::u
 }
 
 bool has_spin_lock(const MapObject&) noexcept { return false; }
+
+bool has_special_fields(const MapObject& map) {
+  const std::uint32_t value_type = map.map->spec().btf_value_type;
+  if (map.btf == nullptr || value_type == kVoid) return false;
+  const auto fields = btf::special_fields(map.btf->types, map.btf->types.resolve(value_type));
+  return fields && !fields->empty();
+}
 
 }  // namespace skep::hive

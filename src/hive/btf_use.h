@@ -20,5 +20,7 @@ Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::u
 
 // Whether values hold a bpf_spin_lock that BPF_F_LOCK may take. Nothing takes it yet, so no map has one.
 bool has_spin_lock(const MapObject& map) noexcept;
+// Whether values hold anything that is more than data: locks, timers, kptrs.
+bool has_special_fields(const MapObject& map);
 
 }  // namespace skep::hive

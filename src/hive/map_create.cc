@@ -142,7 +142,7 @@ long map_freeze(Request& request) {
   Found<MapObject> found = find_map(request.hive, request.caller, static_cast<int>(request.attr.elem.map_fd));
   if (!found.object) return -found.error;
   MapObject& map = *found.object;
-  if (map.map->spec().type == MapType::StructOps) return -maps::kNotSupported;
+  if (map.map->spec().type == MapType::StructOps || has_special_fields(map)) return -maps::kNotSupported;
   if (found.access == Access::ReadOnly || map.map->frozen()) return -EPERM;
   const std::scoped_lock lock(map.mutex);
   std::uint32_t first = 0;

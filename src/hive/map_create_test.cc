@@ -206,6 +206,17 @@ TEST(MapFreeze, StopsWritesAndHappensOnce) {
   judge({
       {"freeze", 0, [](Bpf& b, Fds& f) { return freeze(b, create(b, f, {})); }},
       {"no map", -EBADF, [](Bpf& b, Fds&) { return freeze(b, kNoFd); }},
+      {"values with a lock", -maps::kNotSupported,
+       [](Bpf& b, Fds& f) {
+         BtfBuilder btf;
+         const std::uint32_t word = btf.integer("int", 4);
+         const std::uint32_t lock = btf.add("bpf_spin_lock", 4, 1, 4, {0, word, 0});
+         const std::uint32_t value = btf.add("value", 4, 2, 8, {0, lock, 0, 0, word, 32});
+         return freeze(b, with(b, f, {}, [&](auto& a) {
+                         a.btf_fd = static_cast<std::uint32_t>(f.keep(load_btf(b, btf.bytes())));
+                         a.btf_key_type_id = word, a.btf_value_type_id = value;
+                       }));
+       }},
       {"again", -EPERM,
        [](Bpf& b, Fds& f) {
          const long map = create(b, f, {});
