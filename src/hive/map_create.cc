@@ -144,11 +144,11 @@ long map_freeze(Request& request) {
   MapObject& map = *found.object;
   if (map.map->spec().type == MapType::StructOps || has_special_fields(map)) return -maps::kNotSupported;
   if (found.access == Access::ReadOnly || map.map->frozen()) return -EPERM;
-  const std::scoped_lock lock(map.mutex);
   std::uint32_t first = 0;
   if (map.map->mmap_bytes() != 0 &&
       mapped_writable(map, map.map->lookup(reinterpret_cast<const std::byte*>(&first), 0)))
     return refuse(EBUSY, "map_freeze: the map is mapped writable");
+  const std::scoped_lock lock(map.mutex);
   return map.map->freeze();
 }
 

@@ -33,7 +33,7 @@ std::optional<Identity> from_file(State& hive, int fd) noexcept {
 }
 
 template <class T>
-Found<T> found(Ref<Object> object, Access access = Access::ReadWrite) noexcept {
+Found<T> found(const Ref<Object>& object, Access access = Access::ReadWrite) noexcept {
   if (!object) return {.object = {}, .error = EINVAL};
   return {.object = Ref<T>(static_cast<T*>(object.get())), .error = 0, .access = access};
 }
