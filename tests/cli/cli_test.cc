@@ -1,4 +1,6 @@
 // What the tool says about inputs that are wrong, with which exit code; and that pages and completions are its own.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -210,6 +212,37 @@ TEST(Tool, LimitAndRepeat) {
   const auto json =
       nlohmann::json::parse(run(on_traffic(kFirewall) + " --json --limit 10 --repeat 3").out, nullptr, false);
   EXPECT_EQ(json["packets"].get<int>(), 30);
+}
+
+// A capture is read in pieces: a million packets take no more memory than a few.
+TEST(Tool, AMillionPacketsInBoundedMemory) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a sanitizer's own memory would be measured";
+#endif
+  const Folder folder;
+  const std::string program = folder.write("x.o", object()), file = folder / "million.pcap";
+  {
+    const std::string traffic = contents(kTraffic);
+    std::ofstream capture(file, std::ios::binary);
+    capture << traffic.substr(0, 24);
+    for (int i = 0; i < 1026; ++i) capture << traffic.substr(24);
+  }
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::freopen((folder / "out").c_str(), "w", stdout);
+    ::execl(SKEP_BIN_DIR "/skep", "skep", "run", program.c_str(), "--pcap", file.c_str(), "--engine", "interp",
+            "--json", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  rusage usage{};
+  ASSERT_EQ(::wait4(child, &status, 0, &usage), child);
+  EXPECT_EQ(status, 0);
+  const auto json = nlohmann::json::parse(contents(folder / "out"), nullptr, false);
+  EXPECT_EQ(json["packets"].get<int>(), 1026 * 975);
+  EXPECT_LT(usage.ru_maxrss, 200 * 1024);  // KiB
 }
 
 // Pages and completions in the tree are what the tool makes.
