@@ -1,12 +1,12 @@
 /* skep: the Linux eBPF system in user space. The C API.
  *
- * A hive is one eBPF instance: its programs, maps and BTFs, private to this process. skep_bpf() is bpf(2) on it, with the
- * commands, attributes and errno numbers of Linux 6.12; the descriptors it returns are ordinary file descriptors of this
- * process (close them with close(), map mmapable maps with mmap()). Everything that can be asked of a kernel is asked that
- * way. skep_run_bytes() is the short way to see what a program says to some bytes.
+ * A hive is one eBPF instance: its programs, maps and BTFs, private to this process. skep_bpf() is bpf(2) on it, with
+ * the commands, attributes and errno numbers of Linux 6.12; the descriptors it returns are ordinary file descriptors of
+ * this process (close them with close(), map mmapable maps with mmap()). Everything that can be asked of a kernel is
+ * asked that way. skep_run_bytes() is the short way to see what a program says to some bytes.
  *
- * Threads: all functions may be called by any number of threads. After a fork, parent and child share the bytes of the maps
- * there were, and nothing made later. Link with libskep (pkg-config skep, or find_package(skep)).
+ * Threads: all functions may be called by any number of threads. After a fork, parent and child share the bytes of the
+ * maps there were, and nothing made later. Link with libskep (pkg-config skep, or find_package(skep)).
  *
  * Tested by: hive/c_api_test.cc.
  */
@@ -42,18 +42,20 @@ SKEP_API void skep_hive_free(skep_hive* hive);
 /* bpf(cmd, attr, size) on a hive: a descriptor, a count or 0; or -1 with errno set. `attr` is a union bpf_attr. */
 SKEP_API long skep_bpf(skep_hive* hive, int cmd, void* attr, uint32_t size);
 
-/* A sentence about the last call of this thread that failed, or "" when the errno says it all. Valid until the next call. */
+/* A sentence about the last call of this thread that failed, or "" when the errno says it all. Valid until the next
+ * call. */
 SKEP_API const char* skep_last_error(void);
 
 /* Why the last test run of this thread was stopped by its engine, in one sentence; "" when it was not. */
 SKEP_API const char* skep_last_failure(void);
 
-/* Runs the program behind `prog_fd` once on a packet of `size` bytes (14 at least), as BPF_PROG_TEST_RUN does. The packet as
- * the program leaves it goes to `out`, which has room for *out_size bytes; *out_size becomes its size. `out` and `out_size` may
- * be NULL. Returns 0 with the program's return value in *result, or -1 with errno set: EBADF or EINVAL (no such program,
- * packet too short), ENOSPC (`out` too small: its first bytes are there), EACCES (the engine stopped the program). */
-SKEP_API int skep_run_bytes(skep_hive* hive, int prog_fd, const void* packet, uint32_t size, void* out, uint32_t* out_size,
-                            uint32_t* result);
+/* Runs the program behind `prog_fd` once on a packet of `size` bytes (14 at least), as BPF_PROG_TEST_RUN does. The
+ * packet as the program leaves it goes to `out`, which has room for *out_size bytes; *out_size becomes its size. `out`
+ * and `out_size` may be NULL. Returns 0 with the program's return value in *result, or -1 with errno set: EBADF or
+ * EINVAL (no such program, packet too short), ENOSPC (`out` too small: its first bytes are there), EACCES (the engine
+ * stopped the program). */
+SKEP_API int skep_run_bytes(skep_hive* hive, int prog_fd, const void* packet, uint32_t size, void* out,
+                            uint32_t* out_size, uint32_t* result);
 
 /* Non-zero when `fd` is a map, program, BTF or link of any hive. */
 SKEP_API int skep_owns(int fd);
