@@ -52,7 +52,7 @@ Result<> read_entries(const BpfCall& bpf, int fd, const loader::Map& map, MapCon
     const std::size_t shown = out.elements == Elements::References ? 0 : out.shape.update_bytes();
     out.entries.push_back({key, {value.begin(), value.begin() + static_cast<std::ptrdiff_t>(shown)}});
   }
-  std::ranges::stable_sort(out.entries, key_less);
+  std::ranges::sort(out.entries, key_less);
   return {};
 }
 
