@@ -28,6 +28,7 @@ struct SpecialField {
   std::uint32_t offset = 0;  // bytes, in the value
   std::uint32_t bytes = 0;
   std::uint32_t target = 0;  // kptrs: the type pointed to
+  friend bool operator==(const SpecialField&, const SpecialField&) = default;
 };
 
 inline constexpr std::size_t kMaxSpecialFields = 11;

@@ -1,7 +1,8 @@
 #include "hive/btf_use.h"
 
+#include <algorithm>
+
 #include "btf/btf.h"
-#include "btf/record.h"
 #include "maps/kinds.h"
 
 namespace skep::hive {
@@ -48,17 +49,37 @@ Result<> check_size(const btf::Btf& types, const char* what, std::uint32_t id, s
   return {};
 }
 
-}  // namespace
+// Whether values of this map type may hold such a field.
+bool takes(MapType type, btf::Special field) noexcept {
+  const bool plain = type == MapType::Hash || type == MapType::Array;
+  switch (field) {
+    case btf::Special::SpinLock: return plain;
+    case btf::Special::Timer:
+    case btf::Special::Wq:
+    case btf::Special::ListHead:
+    case btf::Special::RbRoot: return plain || type == MapType::LruHash;
+    case btf::Special::Refcount:
+    case btf::Special::Kptr:
+    case btf::Special::KptrUntrusted:
+    case btf::Special::KptrPercpu:
+      return plain || type == MapType::LruHash || type == MapType::PercpuHash || type == MapType::LruPercpuHash ||
+             type == MapType::PercpuArray;
+  }
+  return false;
+}
 
-Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::uint32_t key_type,
-                         std::uint32_t value_type) {
-  const btf::Btf& types = btf.types;
-  const KeyTypes rule = key_types(spec.type);
-  if (key_type != kVoid) TRY_VOID(check_size(types, "key", key_type, spec.key_size));
-  if (key_type == kVoid && (rule == KeyTypes::Any || rule == KeyTypes::Struct))
-    return fail(EINVAL, "the map's keys have no type");
-  TRY_VOID(check_size(types, "value", value_type, spec.value_size));
-  switch (rule) {
+Result<> check_fields(std::span<const btf::SpecialField> fields, const spec::MapSpec& spec) {
+  if (!fields.empty() && (spec.flags & (spec::kRdonlyProg | spec::kWronlyProg)) != 0)
+    return fail(EACCES, "programs must be able to read and write values with locks, timers or kptrs");
+  for (const btf::SpecialField& field : fields)
+    if (!takes(spec.type, field.kind))
+      return fail(EOPNOTSUPP, "values of this map type cannot hold the lock, timer or kptr at offset " +
+                                  std::to_string(field.offset));
+  return {};
+}
+
+Result<> check_key(const btf::Btf& types, const spec::MapSpec& spec, std::uint32_t key_type, std::uint32_t value_type) {
+  switch (key_types(spec.type)) {
     case KeyTypes::None: return fail(maps::kNotSupported, "this map type takes no BTF");
     case KeyTypes::Any: return {};
     case KeyTypes::Struct:
@@ -71,13 +92,33 @@ Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::u
   __builtin_unreachable();
 }
 
-bool has_spin_lock(const MapObject&) noexcept { return false; }
+}  // namespace
 
-bool has_special_fields(const MapObject& map) {
-  const std::uint32_t value_type = map.map->spec().btf_value_type;
-  if (map.btf == nullptr || value_type == kVoid) return false;
-  const auto fields = btf::special_fields(map.btf->types, map.btf->types.resolve(value_type));
-  return fields && !fields->empty();
+Result<std::vector<btf::SpecialField>> check_map_types(const BtfObject& btf, const spec::MapSpec& spec,
+                                                       std::uint32_t key_type, std::uint32_t value_type) {
+  const btf::Btf& types = btf.types;
+  const KeyTypes rule = key_types(spec.type);
+  if (key_type != kVoid) TRY_VOID(check_size(types, "key", key_type, spec.key_size));
+  if (key_type == kVoid && (rule == KeyTypes::Any || rule == KeyTypes::Struct))
+    return fail(EINVAL, "the map's keys have no type");
+  TRY_VOID(check_size(types, "value", value_type, spec.value_size));
+  std::vector<btf::SpecialField> fields;
+  if (auto found = btf::special_fields(types, types.resolve(value_type))) fields = *std::move(found);
+  TRY_VOID(check_fields(fields, spec));
+  TRY_VOID(check_key(types, spec, key_type, value_type));
+  return fields;
+}
+
+std::optional<std::uint32_t> spin_lock_in(std::span<const btf::SpecialField> fields) noexcept {
+  const auto lock = std::ranges::find(fields, btf::Special::SpinLock, &btf::SpecialField::kind);
+  return lock == fields.end() ? std::nullopt : std::optional(lock->offset);
+}
+
+void blank_special_fields(const MapObject& map, std::byte* value) noexcept {
+  if (map.fields.empty()) return;
+  const std::size_t stride = round_up(map.map->spec().value_size, 8);  // of a value per CPU
+  for (std::size_t at = 0; at < map.map->syscall_value_size(); at += stride)
+    for (const btf::SpecialField& field : map.fields) std::fill_n(value + at + field.offset, field.bytes, std::byte{0});
 }
 
 }  // namespace skep::hive

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "btf/record.h"
 #include "exec/image.h"
 #include "hive/state.h"
 #include "spec/attr.h"
@@ -13,14 +15,17 @@
 
 namespace skep::hive {
 
-// Whether key and value types have the map's sizes and are of the kinds that the map type takes. EINVAL, or ENOTSUPP
-// for map types that take no BTF.
-Result<> check_map_types(const BtfObject& btf, const spec::MapSpec& spec, std::uint32_t key_type,
-                         std::uint32_t value_type);
+// Whether key and value types have the map's sizes and are of the kinds that the map type takes; the result is what in
+// a value is more than data. Fields that make no sense (btf/record.h) are plain data, as in the kernel. EINVAL;
+// ENOTSUPP: the map type takes no BTF; EOPNOTSUPP: it takes no such fields; EACCES: programs may not read, or not
+// write, such a map.
+Result<std::vector<btf::SpecialField>> check_map_types(const BtfObject& btf, const spec::MapSpec& spec,
+                                                       std::uint32_t key_type, std::uint32_t value_type);
 
-// Whether values hold a bpf_spin_lock that BPF_F_LOCK may take. Nothing takes it yet, so no map has one.
-bool has_spin_lock(const MapObject& map) noexcept;
-// Whether values hold anything that is more than data: locks, timers, kptrs.
-bool has_special_fields(const MapObject& map);
+// Where a lock that BPF_F_LOCK takes lies in a value of such fields.
+std::optional<std::uint32_t> spin_lock_in(std::span<const btf::SpecialField> fields) noexcept;
+inline bool has_spin_lock(const MapObject& map) noexcept { return spin_lock_in(map.fields).has_value(); }
+// Clears what is more than data in a copy of a value, as system calls bring or get it (syscall_value_size() bytes).
+void blank_special_fields(const MapObject& map, std::byte* value) noexcept;
 
 }  // namespace skep::hive

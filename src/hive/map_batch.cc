@@ -84,7 +84,7 @@ class Lookup {
 
   // The element of key_, which then is the last one. One that went away meanwhile is skipped.
   int element() {
-    const int error = after_ == After::Delete ? map_.take(key_.data(), value_.data(), attr_.elem_flags)
+    const int error = after_ == After::Delete ? take_value(object_, key_.data(), value_.data(), attr_.elem_flags)
                                               : read_value(object_, key_.data(), value_.data(), attr_.elem_flags);
     if (error != 0 && error != -ENOENT) return error;
     if (error == 0) {

@@ -67,31 +67,45 @@ Access access_of(std::uint32_t flags) noexcept {
 // A token gives rights that are not one's own. There are none to be had: as good as any other descriptor.
 int token_error(Request& request, int fd) noexcept { return request.caller.descriptor(fd) ? EINVAL : EBADF; }
 
+struct Types {
+  Ref<BtfObject> btf;
+  std::vector<btf::SpecialField> fields;
+};
+
 // The BTF that a map's types are in, and those types checked against the map's sizes.
-Result<Ref<BtfObject>> types_of(Request& request, const spec::MapSpec& spec) {
+Result<Types> types_of(Request& request, const spec::MapSpec& spec) {
   const spec::AttrMapCreate& attr = request.attr.map_create;
-  if (attr.btf_key_type_id == 0 && attr.btf_value_type_id == 0) return Ref<BtfObject>();
+  Types types;
+  if (attr.btf_key_type_id == 0 && attr.btf_value_type_id == 0) return types;
   Found<BtfObject> btf = find_btf(request.hive, request.caller, static_cast<int>(attr.btf_fd));
   if (!btf.object) return fail(btf.error, "btf_fd " + std::to_string(attr.btf_fd) + " is no BTF");
-  if (attr.btf_value_type_id != 0)
-    TRY_VOID(check_map_types(*btf.object, spec, attr.btf_key_type_id, attr.btf_value_type_id));
-  return std::move(btf.object);
+  if (attr.btf_value_type_id != 0) {
+    TRY(types.fields, check_map_types(*btf.object, spec, attr.btf_key_type_id, attr.btf_value_type_id));
+  }
+  types.btf = std::move(btf.object);
+  return types;
 }
 
-Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const spec::MapSpec* inner) {
+Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const MapObject* inner) {
   State& hive = request.hive;
   TRY(spec.name, object_name(request.attr.map_create.map_name));
-  TRY(Ref<BtfObject> btf, types_of(request, spec));
-  if (btf) spec.btf = spec::BtfId{btf->id()};
+  TRY(Types types, types_of(request, spec));
+  const spec::MapSpec* inner_spec = inner != nullptr ? &inner->map->spec() : nullptr;
+  if (types.btf) spec.btf = spec::BtfId{types.btf->id()};
   const std::uint32_t id = hive.objects.take_id(Kind::Map);
   auto object = std::make_shared<MapObject>();
-  TRY(object->map, maps::Map::create(*hive.domain, spec, spec::MapId{id}, inner));
-  if (inner != nullptr) object->inner = *inner;
-  object->btf = btf.get();
+  TRY(object->map, maps::Map::create(*hive.domain, spec, spec::MapId{id}, inner_spec));
+  if (inner != nullptr) {
+    object->inner = *inner_spec;
+    object->inner_fields = inner->fields;
+  }
+  object->btf = types.btf.get();
+  object->fields = std::move(types.fields);
+  if (const auto lock = spin_lock_in(object->fields)) object->map->set_value_lock(*lock);
   struct stat status{};
   if (::fstat(object->map->memfd(), &status) == 0) object->inode = status.st_ino;
   Ref<MapObject> ref = hive.objects.insert(std::move(object), id);
-  if (btf) hive.objects.hold(*ref, *btf);
+  if (types.btf) hive.objects.hold(*ref, *types.btf);
   const std::scoped_lock lock(hive.inode_mutex);
   hive.map_inodes.insert_or_assign(ref->inode, id);
   return ref;
@@ -131,7 +145,7 @@ long map_create(Request& request) {
   if (spec.ifindex != 0) return refuse(device_error(spec), "map_create: there are no devices to offload maps to");
   if ((attr.map_flags & spec::kTokenFd) != 0) return -token_error(request, attr.map_token_fd);
   if (!permitted(spec.type, request.caller.privilege())) return refuse(EPERM, "map_create: not permitted");
-  Result<Ref<MapObject>> map = make(request, spec, inner_spec);
+  Result<Ref<MapObject>> map = make(request, spec, inner.object.get());
   if (!map) return refuse(std::move(map.error()));
   return install_map(request, **map, access_of(spec.flags));
 }
@@ -142,7 +156,7 @@ long map_freeze(Request& request) {
   Found<MapObject> found = find_map(request.hive, request.caller, static_cast<int>(request.attr.elem.map_fd));
   if (!found.object) return -found.error;
   MapObject& map = *found.object;
-  if (map.map->spec().type == MapType::StructOps || has_special_fields(map)) return -maps::kNotSupported;
+  if (map.map->spec().type == MapType::StructOps || !map.fields.empty()) return -maps::kNotSupported;
   if (found.access == Access::ReadOnly || map.map->frozen()) return -EPERM;
   std::uint32_t first = 0;
   if (map.map->mmap_bytes() != 0 &&

@@ -99,8 +99,7 @@ long map_lookup_and_delete_elem(Request& request) {
   if (const int error = read_key(request, map, attr.key, key); error != 0) return -error;
   Buffer value(map.syscall_value_size());
   if (!value.ok()) return -ENOMEM;
-  if (const int error = keyless ? map.pop(value.data()) : map.take(key.data(), value.data(), attr.flags); error != 0)
-    return error;
+  if (const int error = take_value(*found.object, key.data(), value.data(), attr.flags); error != 0) return error;
   return request.caller.copy_out(attr.value, value.bytes()) ? 0 : -EFAULT;
 }
 

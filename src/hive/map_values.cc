@@ -44,7 +44,7 @@ int set_slot(State& hive, MapObject& map, const std::byte* key, Object& value, s
 int write_map(Request& request, MapObject& map, const std::byte* key, int fd, std::uint64_t flags) noexcept {
   const Found<MapObject> inner = find_map(request.hive, request.caller, fd);
   if (!inner.object) return -inner.error;
-  if (!fits_template(*map.inner, inner.object->map->spec()))
+  if (!fits_template(*map.inner, inner.object->map->spec()) || map.inner_fields != inner.object->fields)
     return errno_of(refuse(EINVAL, "the map differs from the template of the map of maps"));
   return set_slot(request.hive, map, key, *inner.object, flags);
 }
@@ -131,10 +131,18 @@ bool compatible(MapObject& map, const ProgObject& program) noexcept {
 
 int read_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
   if (kind_of(map).has(maps::kKeyless)) return map.map->peek(value);
-  return map.map->copy_value(key, value, flags);
+  const int error = map.map->copy_value(key, value, flags);
+  if (error == 0) blank_special_fields(map, value);
+  return error;
 }
 
-int write_value(Request& request, MapObject& map, const std::byte* key, const std::byte* value,
+int take_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
+  const int error = kind_of(map).has(maps::kKeyless) ? map.map->pop(value) : map.map->take(key, value, flags);
+  if (error == 0) blank_special_fields(map, value);
+  return error;
+}
+
+int write_value(Request& request, MapObject& map, const std::byte* key, std::byte* value,
                 std::uint64_t flags) noexcept {
   const maps::Kind& kind = kind_of(map);
   if (kind.has(maps::kReferences)) {
@@ -146,6 +154,7 @@ int write_value(Request& request, MapObject& map, const std::byte* key, const st
   }
   if (is_device(kind)) return write_device(request, map, key, value, flags);
   if (kind.has(maps::kKeyless)) return map.map->push(value, flags);
+  blank_special_fields(map, value);
   return map.map->update_all(key, value, flags);
 }
 

@@ -11,9 +11,10 @@ int read_key(Request& request, const maps::Map& map, std::uint64_t address, Buff
 
 // All below: 0 or a negative errno. `value` has syscall_value_size() bytes.
 int read_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;
-// Where values are descriptors of the caller, the object behind it is what the map then holds.
-int write_value(Request& request, MapObject& map, const std::byte* key, const std::byte* value,
-                std::uint64_t flags) noexcept;
+int take_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;
+// Where values are descriptors of the caller, the object behind it is what the map then holds. What programs' helpers
+// own in a value is cleared in `value` first.
+int write_value(Request& request, MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept;
 int delete_value(State& hive, MapObject& map, const std::byte* key) noexcept;
 
 // Whether the owner rule of a prog array (and of dev and cpu maps) lets this program near the map. The first one

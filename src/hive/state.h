@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "btf/btf.h"
+#include "btf/record.h"
 #include "exec/executable.h"
 #include "hive/hive.h"
 #include "hive/objects.h"
@@ -49,8 +50,11 @@ class MapObject final : public Object {
   std::unique_ptr<maps::Map> map;
   std::optional<spec::MapSpec> inner;  // template of a map of maps
   BtfObject* btf = nullptr;            // held
-  std::uint64_t inode = 0;             // of the memory file
-  std::mutex mutex;                    // guards what follows
+  // What in a value is more than data, and in those of the template's. Only helpers may touch it: system calls write
+  // and see zeros there.
+  std::vector<btf::SpecialField> fields, inner_fields;
+  std::uint64_t inode = 0;  // of the memory file
+  std::mutex mutex;         // guards what follows
   std::optional<ProgOwner> owner;
   std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot
   std::uint32_t last_listener = 0;
