@@ -63,6 +63,7 @@ void append_unsigned(std::string& out, std::uint64_t x) {
 }
 
 void append(std::string& out, const Tnum64& bits) {
+  if (bits.is_constant()) return append_unsigned(out, bits.value);
   fmt::format_to(std::back_inserter(out), "({:#x}; {:#x})", bits.value, bits.mask);
 }
 

@@ -16,7 +16,7 @@ using Scalar64 = Scalar<64>;
 
 void append_signed(std::string& out, std::int64_t x);
 void append_unsigned(std::string& out, std::uint64_t x);
-void append(std::string& out, const Tnum64& bits);  // "(0x0; 0xff)"
+void append(std::string& out, const Tnum64& bits);  // "(0x0; 0xff)"; a constant is a number
 
 // The list "smin=..,umax=..,var_off=(..)" with `separator` before its first element, which afterwards is ",": for
 // use inside the brackets of a register. Appends nothing for a scalar of which nothing is known.

@@ -1,0 +1,120 @@
+#include "verifier/explore/passes.h"
+
+#include <array>
+#include <vector>
+
+#include "isa/op.h"
+
+namespace skep::verifier {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+
+constexpr std::uint8_t kClass = 0x07, kJump = 0x05, kJump32 = 0x06, kCall = 0x85, kExit = 0x95, kLoadImm64 = 0x18;
+
+bool is_jump(const Insn& insn) {
+  const bool jump_class = (insn.code & kClass) == kJump || (insn.code & kClass) == kJump32;
+  const std::uint8_t operation = insn.code & 0xf0;
+  return jump_class && operation != (kCall & 0xf0) && operation != (kExit & 0xf0);
+}
+bool is_goto(const Insn& insn) { return insn.code == 0x05 || insn.code == 0x06; }
+std::int64_t target_of(const Insn& insn, std::size_t index) {
+  const std::int64_t distance = insn.code == 0x06 ? insn.imm : insn.off;
+  return static_cast<std::int64_t>(index) + distance + 1;
+}
+
+// Code bytes that are instructions at all.
+constexpr std::array<bool, 256> kKnown = [] {
+  std::array<bool, 256> known{};
+#define OP(name, code, select, key, form, bits, sub, group, dialect, text) \
+  if (isa::Dialects::dialect != isa::Dialects::OnlyRfc) known[code] = true;
+#include "isa/opcodes.def"
+  return known;
+}();
+
+bool calls_or_names_function(const Insn& insn) {
+  return (insn.code == kCall && insn.src == 1) || (insn.code == kLoadImm64 && insn.src == 4);
+}
+
+}  // namespace
+
+Checked check_subprograms(Walk& walk) {
+  const auto& insns = walk.input.insns;
+  for (walk.index = 0; walk.index < insns.size(); ++walk.index)
+    if (calls_or_names_function(insns[walk.index])) return walk.unsupported("subprograms");
+  if (walk.log.shows_all_paths()) walk.log.line("func#0 @0");
+  for (walk.index = 0; walk.index < insns.size(); ++walk.index) {
+    const Insn& insn = insns[walk.index];
+    const bool jumps = is_jump(insn);
+    const std::int64_t to = jumps ? target_of(insn, walk.index) : 0;
+    if (jumps && (to < 0 || to >= static_cast<std::int64_t>(insns.size())))
+      return walk.reject(EINVAL, "jump out of range from insn {} to {}", walk.index, to);
+    if (walk.index + 1 == insns.size() && insn.code != kExit && !is_goto(insn))
+      return walk.reject(EINVAL, "last insn is not an exit or jmp");
+  }
+  return {};
+}
+
+Checked check_constants(Walk& walk) {
+  const auto& insns = walk.input.insns;
+  for (walk.index = 0; walk.index < insns.size(); ++walk.index) {
+    const Insn& insn = insns[walk.index];
+    const std::uint8_t mode = insn.code & 0xe0;
+    if ((insn.code & kClass) == 0x01 && ((mode != 0x60 && mode != 0x80) || insn.imm != 0))
+      return walk.reject(EINVAL, "BPF_LDX uses reserved fields");
+    if (insn.code == kLoadImm64) {
+      if (isa::check_second_slot(insns, walk.index) == isa::Illegal::MissingSecondSlot ||
+          isa::check_second_slot(insns, walk.index) == isa::Illegal::BadSecondSlot)
+        return walk.reject(EINVAL, "invalid bpf_ld_imm64 insn");
+      if (insn.src != 0) return walk.unsupported("maps, variables and functions as constants");
+      ++walk.index;
+      continue;
+    }
+    if (!kKnown[insn.code]) return walk.reject(EINVAL, "unknown opcode {:02x}", insn.code);
+  }
+  return {};
+}
+
+// Depth first, the taken side of a conditional jump before the other.
+Checked check_flow(Walk& walk) {
+  enum class Seen : std::uint8_t { No, Open, Done };
+  const auto& insns = walk.input.insns;
+  std::vector<Seen> seen(insns.size(), Seen::No);
+  std::vector<std::pair<std::size_t, unsigned>> stack{{0, 0}};  // instruction, and how many of its edges were followed
+  seen[0] = Seen::Open;
+  while (!stack.empty()) {
+    auto& [index, followed] = stack.back();
+    const Insn& insn = insns[index];
+    walk.index = index;
+    const bool ends = insn.code == kExit;
+    const bool jumps = is_jump(insn);
+    const unsigned edges = ends ? 0 : jumps && !is_goto(insn) ? 2 : 1;
+    if (followed == edges) {
+      seen[index] = Seen::Done;
+      stack.pop_back();
+      continue;
+    }
+    const bool falls = !jumps || (edges == 2 && followed == 0);
+    ++followed;
+    const std::size_t width = insn.code == kLoadImm64 ? 2 : 1;
+    const std::int64_t to = falls ? static_cast<std::int64_t>(index + width) : target_of(insn, index);
+    if (to < 0 || to >= static_cast<std::int64_t>(insns.size()))
+      return walk.reject(EINVAL, "jump out of range from insn {} to {}", index, to);
+    const auto next = static_cast<std::size_t>(to);
+    if (seen[next] == Seen::Open) return walk.unsupported("loops");
+    if (seen[next] == Seen::Done) continue;
+    seen[next] = Seen::Open;
+    stack.push_back({next, 0});
+  }
+  for (std::size_t i = 0; i < insns.size(); ++i) {
+    walk.index = i;
+    if (seen[i] != Seen::Done) return walk.reject(EINVAL, "unreachable insn {}", i);
+    if (insns[i].code != kLoadImm64) continue;
+    if (seen[i + 1] != Seen::No) return walk.reject(EINVAL, "jump into the middle of ldimm64 insn {}", i);
+    ++i;
+  }
+  return {};
+}
+
+}  // namespace skep::verifier

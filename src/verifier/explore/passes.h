@@ -1,0 +1,15 @@
+// What is looked at before the walk, in Linux's order: where subprograms begin and jumps lead; that constants of 64
+// bits are whole and opcodes known; that every instruction is reached. Each takes the raw instructions: nothing is
+// rejected earlier than Linux would. Tested by: verifier/explore/verify_test.cc.
+#pragma once
+
+#include "spec/verify.h"
+#include "verifier/step/walk.h"
+
+namespace skep::verifier {
+
+Checked check_subprograms(Walk& walk);
+Checked check_constants(Walk& walk);
+Checked check_flow(Walk& walk);
+
+}  // namespace skep::verifier

@@ -1,0 +1,254 @@
+// Arithmetic and moves, on scalars and on pointers.
+#include "verifier/domain/alu.h"
+
+#include <algorithm>
+#include <array>
+
+#include "verifier/step/walk.h"
+
+namespace skep::verifier {
+namespace {
+
+using isa::AluOp;
+using isa::Insn;
+using isa::Op;
+
+// The farthest a pointer may be from its object, in bytes.
+constexpr std::int64_t kMaxOffset = std::int64_t{1} << 29;
+constexpr std::uint8_t kOperation = 0xf0, kBySource = 0x08, kEnd = 0xd0, kNegate = 0x80, kMove = 0xb0;
+
+// Operators as the log names them, by the upper half of the code byte.
+constexpr std::array<std::string_view, 16> kOperators = {
+    "+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>=", "end", "???", "???"};
+
+std::string_view reserved_of(const Insn& insn) {
+  switch (insn.code & kOperation) {
+    case kEnd: return "BPF_END";
+    case kNegate: return "BPF_NEG";
+    case kMove: return "BPF_MOV";
+    default: return "BPF_ALU";
+  }
+}
+
+Part part_of(Op op) { return isa::bits(op) == 64 ? Part::Full : Part::Half; }
+
+Register immediate(const Insn& insn) { return Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm})); }
+
+// 6.18 follows the bits through a change of byte order, which moves or drops them whatever they are.
+Scalar64 reordered(AluOp op, const Scalar64& value, Rules rules) {
+  Scalar64 result;
+  result.bits = {isa::eval<64>(op, value.bits.value, 0), isa::eval<64>(op, value.bits.mask, 0)};
+  result.sync(rules);
+  return result;
+}
+
+Checked step_unary(Walk& walk, Op op, const Insn& insn) {
+  TRY_VOID(walk.check_read(insn.dst));
+  TRY_VOID(walk.check_write(insn.dst));
+  Scalar64 result = Scalar64::unknown();
+  const Register& operand = walk.reg(insn.dst);
+  if (operand.is_scalar() && isa::alu_op(op) == AluOp::Neg) {
+    result = operand.number;
+    negate(part_of(op), result, walk.rules);
+  } else if (operand.is_scalar() && walk.rules != Rules::Linux612) {
+    result = reordered(isa::alu_op(op), operand.number, walk.rules);
+  }
+  walk.set(insn.dst, Register::scalar(result));
+  return walk.settle(walk.reg(insn.dst), "alu");
+}
+
+// The number of bits a sign-extending move starts from; 0 for a plain move.
+unsigned extended_bits(AluOp op) {
+  switch (op) {
+    case AluOp::MovSx8: return 8;
+    case AluOp::MovSx16: return 16;
+    case AluOp::MovSx32: return 32;
+    default: return 0;
+  }
+}
+
+void extend(unsigned from, Part part, Scalar64& value, Rules rules) {
+  if (from == 8) return detail::extend_sign<8>(part, value, rules);
+  if (from == 16) return detail::extend_sign<16>(part, value, rules);
+  return detail::extend_sign<32>(part, value, rules);
+}
+
+// The copy is the same number as its source, so that what is learnt of one holds for the other.
+bool keeps_value(const Register& source, unsigned from, Part part) {
+  if (from != 0) return source.number.full.umax < std::uint64_t{1} << (from - 1);
+  return part == Part::Full || source.number.full.umax <= Scalar64::kHalfMask;
+}
+
+Checked step_move(Walk& walk, Op op, const Insn& insn) {
+  const Part part = part_of(op);
+  if (isa::form(op) == isa::Form::MovImm) {
+    TRY_VOID(walk.check_write(insn.dst));
+    const auto wide = static_cast<std::uint64_t>(std::int64_t{insn.imm});
+    walk.set(insn.dst, Register::constant(part == Part::Full ? wide : isa::zext<32>(wide)));
+    return {};
+  }
+  TRY_VOID(walk.check_read(insn.src));
+  TRY_VOID(walk.check_write(insn.dst));
+  const unsigned from = extended_bits(isa::alu_op(op));
+  Register& source = walk.reg(insn.src);
+  if (source.is_pointer() && (part == Part::Half || from != 0)) {  // a part of a pointer is a number
+    Scalar64 number = Scalar64::unknown();
+    if (part == Part::Half) move(part, number, Scalar64::unknown(), walk.rules);
+    walk.set(insn.dst, Register::scalar(number));
+    return {};
+  }
+  const bool same = keeps_value(source, from, part);
+  if (same) walk.link(source);
+  Register copy = source;
+  if (!same) copy.id = 0;
+  if (from != 0)
+    extend(from, part, copy.number, walk.rules);
+  else if (copy.is_scalar())
+    move(part, copy.number, Scalar64(copy.number), walk.rules);
+  walk.set(insn.dst, copy);
+  return walk.settle(walk.reg(insn.dst), "alu");
+}
+
+// ---- Pointers ----
+
+Checked check_sane(Walk& walk, const Register& value, Kind pointer) {
+  const Scalar64& number = value.number;
+  const std::int64_t smin = number.full.smin;
+  if (number.is_constant()) {
+    const auto x = static_cast<std::int64_t>(number.value());
+    if (x >= kMaxOffset || x <= -kMaxOffset)
+      return walk.reject(EINVAL, "math between {} pointer and {} is not allowed", name(pointer), x);
+  }
+  if (value.is_pointer() && (value.offset >= kMaxOffset || value.offset <= -kMaxOffset))
+    return walk.reject(EINVAL, "{} pointer offset {} is not allowed", name(pointer), value.offset);
+  if (smin == Scalar64::Full::kSmin)
+    return walk.reject(EINVAL, "math between {} pointer and register with unbounded min value is not allowed",
+                       name(pointer));
+  if (smin >= kMaxOffset || smin <= -kMaxOffset)
+    return walk.reject(EINVAL, "value {} makes {} pointer be out of bounds", smin, name(pointer));
+  return {};
+}
+
+void add_offset(Register& to, const Register& pointer, const Scalar64& by, AluOp op, Rules rules) {
+  const std::int64_t fixed = static_cast<std::int64_t>(by.is_constant() ? by.value() : 0);
+  const std::int64_t sum = op == AluOp::Add ? pointer.offset + fixed : pointer.offset - fixed;
+  to = pointer;
+  to.number.half = {};
+  if (by.is_constant() && sum == static_cast<std::int32_t>(sum)) {
+    to.offset = static_cast<std::int32_t>(sum);
+    return;
+  }
+  if (op == AluOp::Add) {
+    to.number.full.add(by.full, rules);
+    to.number.bits = to.number.bits + by.bits;
+  } else {
+    to.number.full.subtract(by.full, rules);
+    to.number.bits = to.number.bits - by.bits;
+  }
+}
+
+Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointer, const Register& by) {
+  const Scalar64& number = by.number;
+  if (number.contradiction()) return walk.unsupported("pointer arithmetic with an impossible number");
+  if (part_of(op) == Part::Half) {
+    if (isa::alu_op(op) == AluOp::Sub) {
+      walk.set(insn.dst, Register::unknown());
+      return {};
+    }
+    return walk.reject(EACCES, "R{} 32-bit pointer arithmetic prohibited", insn.dst);
+  }
+  TRY_VOID(check_sane(walk, by, pointer.kind));
+  TRY_VOID(check_sane(walk, pointer, pointer.kind));
+  Register result;
+  switch (isa::alu_op(op)) {
+    case AluOp::Sub:
+      if (!walk.reg(insn.dst).is_pointer())
+        return walk.reject(EACCES, "R{} tried to subtract pointer from scalar", insn.dst);
+      if (pointer.kind == Kind::Stack)
+        return walk.reject(EACCES, "R{} subtraction from stack pointer prohibited", insn.dst);
+      [[fallthrough]];
+    case AluOp::Add: add_offset(result, pointer, number, isa::alu_op(op), walk.rules); break;
+    case AluOp::And:
+    case AluOp::Or:
+    case AluOp::Xor:
+      return walk.reject(EACCES, "R{} bitwise operator {} on pointer prohibited", insn.dst, kOperators[insn.code >> 4]);
+    default:
+      return walk.reject(EACCES, "R{} pointer arithmetic with {} operator prohibited", insn.dst,
+                         kOperators[insn.code >> 4]);
+  }
+  TRY_VOID(check_sane(walk, result, pointer.kind));
+  result.number.sync(walk.rules);
+  walk.set(insn.dst, result);
+  return walk.settle(walk.reg(insn.dst), "alu");
+}
+
+// ---- Two operands ----
+
+// r += constant keeps its id, with the distance; anything else is a new number.
+void relink(Register& dst, Op op, const Register& src) {
+  const bool adds = isa::alu_op(op) == AluOp::Add && part_of(op) == Part::Full && dst.id != 0 && src.is_constant();
+  constexpr std::uint64_t most = std::uint64_t{INT32_MAX};
+  if (!adds || dst.is_offset || src.number.value() > most) return dst.unlink();
+  dst.is_offset = true;
+  dst.offset = static_cast<std::int32_t>(src.number.value());
+}
+
+bool explores_both(Walk& walk, Op op, const Register& dst, const Register& src) {
+  const bool masks = isa::alu_op(op) == AluOp::And || isa::alu_op(op) == AluOp::Or;
+  const auto& number = dst.number;
+  return walk.rules != Rules::Linux612 && masks && src.is_constant() &&
+         ((number.full.smin == -1 && number.full.smax == 0) || (number.half.smin == -1 && number.half.smax == 0));
+}
+
+Checked check_immediate(Walk& walk, Op op, const Insn& insn) {
+  const bool by_register = insn.code & kBySource;
+  const std::uint8_t operation = insn.code & kOperation;
+  if (by_register) return {};
+  if ((operation == 0x30 || operation == 0x90) && insn.imm == 0) return walk.reject(EINVAL, "div by zero");
+  const bool shift = operation == 0x60 || operation == 0x70 || operation == 0xc0;
+  if (shift && (insn.imm < 0 || static_cast<unsigned>(insn.imm) >= isa::bits(op)))
+    return walk.reject(EINVAL, "invalid shift {}", insn.imm);
+  return {};
+}
+
+Checked step_binary(Walk& walk, Op op, const Insn& insn) {
+  const bool by_register = insn.code & kBySource;
+  if (by_register) TRY_VOID(walk.check_read(insn.src));
+  TRY_VOID(walk.check_read(insn.dst));
+  TRY_VOID(check_immediate(walk, op, insn));
+  TRY_VOID(walk.check_write(insn.dst));
+  const Register src = by_register ? walk.reg(insn.src) : immediate(insn);
+  const Register dst = walk.reg(insn.dst);
+  if (src.is_pointer() && dst.is_pointer()) {
+    if (isa::alu_op(op) != AluOp::Sub)
+      return walk.reject(EACCES, "R{} pointer {} pointer prohibited", insn.dst, kOperators[insn.code >> 4]);
+    walk.set(insn.dst, Register::unknown());
+    return {};
+  }
+  if (src.is_pointer()) return move_pointer(walk, op, insn, src, dst);
+  if (dst.is_pointer()) return move_pointer(walk, op, insn, dst, src);
+  if (explores_both(walk, op, dst, src)) return walk.unsupported("exploring 0 and -1 apart");
+  Register result = dst;
+  alu(isa::alu_op(op), part_of(op), result.number, src.number, walk.rules);
+  relink(result, op, src);
+  walk.set(insn.dst, result);
+  return walk.settle(walk.reg(insn.dst), "alu");
+}
+
+}  // namespace
+
+Checked step_alu(Walk& walk, Op op, const Insn& insn) {
+  if (op == Op::CastAddrSpace) return walk.unsupported("casts between address spaces");
+  if (op == Op::Invalid || isa::stray_fields(op, insn) != 0)
+    return walk.reject(EINVAL, "{} uses reserved fields", reserved_of(insn));
+  switch (isa::form(op)) {
+    case isa::Form::AluUnary: return step_unary(walk, op, insn);
+    case isa::Form::MovImm:
+    case isa::Form::MovReg: return step_move(walk, op, insn);
+    case isa::Form::AluImm:
+    case isa::Form::AluReg: return step_binary(walk, op, insn);
+    default: return walk.unsupported("instruction {:#04x}", insn.code);
+  }
+}
+
+}  // namespace skep::verifier

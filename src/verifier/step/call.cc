@@ -1,0 +1,68 @@
+// Calls, constants of 64 bits, and the end of a program.
+#include <algorithm>
+
+#include "spec/helper_access.h"
+#include "spec/helpers.h"
+#include "verifier/step/walk.h"
+
+namespace skep::verifier {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+using spec::HelperId;
+
+// Helpers that take nothing and give a number of which nothing is known.
+constexpr HelperId kPlain[] = {HelperId::ktime_get_ns, HelperId::get_prandom_u32, HelperId::ktime_get_boot_ns,
+                               HelperId::jiffies64, HelperId::ktime_get_tai_ns};
+
+constexpr unsigned kLastArgument = 5;
+
+// Programs whose return value may be anything.
+bool returns_anything(spec::ProgType type) {
+  switch (type) {
+    case spec::ProgType::SocketFilter:
+    case spec::ProgType::SchedCls:
+    case spec::ProgType::SchedAct:
+    case spec::ProgType::Xdp: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Checked step_load_constant(Walk& walk, Op op, const Insn& insn) {
+  if (op != Op::LdImm64) return walk.unsupported("load {:#04x} with source {}", insn.code, unsigned{insn.src});
+  if (insn.off != 0) return walk.reject(EINVAL, "BPF_LD_IMM64 uses reserved fields");
+  TRY_VOID(walk.check_write(insn.dst));
+  walk.set(insn.dst, Register::constant(isa::imm64(insn, walk.input.insns[walk.index + 1])));
+  walk.next = walk.index + 2;
+  return {};
+}
+
+Checked step_call(Walk& walk, const Insn& insn) {
+  if (insn.src != 0) return walk.unsupported("calls of subprograms and kfuncs");
+  if (insn.off != 0 || insn.dst != 0) return walk.reject(EINVAL, "BPF_CALL uses reserved fields");
+  const spec::Helper* helper = spec::find_helper(static_cast<std::uint32_t>(insn.imm));
+  if (helper == nullptr) return walk.reject(EINVAL, "invalid func unknown#{}", insn.imm);
+  if (!spec::helper_allowed(walk.input.type, walk.input.attach, helper->id, walk.input.rights))
+    return walk.reject(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper->name, insn.imm);
+  if (helper->is(spec::HelperTrait::Gpl) && walk.input.license != spec::License::Gpl)
+    return walk.reject(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
+  if (std::ranges::find(kPlain, helper->id) == std::end(kPlain)) return walk.unsupported("helper bpf_{}", helper->name);
+  for (unsigned number = 0; number <= kLastArgument; ++number) walk.set(number, Register{});
+  walk.set(0, Register::unknown());
+  walk.changes.registers |= (1U << (kLastArgument + 1)) - 1;
+  return {};
+}
+
+Checked step_exit(Walk& walk, const Insn& insn) {
+  if (insn.src != 0 || insn.dst != 0 || insn.imm != 0 || insn.off != 0)
+    return walk.reject(EINVAL, "BPF_EXIT uses reserved fields");
+  if (!returns_anything(walk.input.type)) return walk.unsupported("the return value of this program type");
+  TRY_VOID(walk.check_read(0));
+  walk.ended = true;
+  return {};
+}
+
+}  // namespace skep::verifier

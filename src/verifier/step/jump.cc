@@ -1,0 +1,136 @@
+// Jumps, and what both sides of a conditional one learn.
+#include "verifier/domain/branch.h"
+
+#include <array>
+
+#include "verifier/step/walk.h"
+
+namespace skep::verifier {
+namespace {
+
+using isa::Insn;
+using isa::JumpOp;
+using isa::Op;
+
+// Scalars linked to a branch's operands, at most: registers and slots beyond are left as they are.
+constexpr std::size_t kMaxLinked = 6;
+
+std::size_t target(const Walk& walk, Op op, const Insn& insn) {
+  return static_cast<std::size_t>(*isa::jump_target(op, insn, walk.index));
+}
+
+// What is known of `from` holds for `to`, which is the same number, or one at a known distance.
+void copy_knowledge(Register& to, const Register& from, Rules rules) {
+  const bool written = to.written;
+  if ((!to.is_offset && !from.is_offset) || to.offset == from.offset) {
+    to = from;
+  } else {
+    const std::int32_t offset = to.offset;
+    const std::uint64_t distance = static_cast<std::uint64_t>(std::int64_t{offset} - from.offset);
+    const Scalar64 by = Scalar64::constant(distance);
+    const bool is_offset = to.is_offset;
+    to = from;
+    to.offset = offset;
+    to.is_offset = is_offset;
+    to.number.half.add(by.half, rules);
+    to.number.full.add(by.full, rules);
+    to.number.bits = to.number.bits + by.bits;
+    to.number.sync(rules);
+  }
+  to.written = written;
+}
+
+bool linked(const Register& value, const Register& known) {
+  return &value != &known && value.is_scalar() && value.id == known.id;
+}
+
+void tell_linked(Frame& frame, unsigned number, Rules rules) {
+  const Register& known = frame.registers[number];
+  if (!known.is_scalar() || known.id == 0) return;
+  std::size_t told = 1;
+  const auto tell = [&](Register& value) {
+    if (!linked(value, known) || told == kMaxLinked) return;
+    copy_knowledge(value, known, rules);
+    ++told;
+  };
+  for (Register& value : frame.registers) tell(value);
+  for (Slot& slot : frame.stack)
+    if (slot.holds_register()) tell(slot.spilled);
+}
+
+struct Comparison {
+  JumpOp op;
+  Part part;
+  unsigned dst;
+  bool by_register;
+  unsigned src;
+  Register constant;  // the immediate
+
+  Register& source(Frame& frame) { return by_register ? frame.registers[src] : constant; }
+};
+
+// Learns on one side of the branch. The immediate is learnt about too, to no effect.
+Checked learn(Walk& walk, Frame& frame, Comparison comparison, Side side) {
+  Register& a = frame.registers[comparison.dst];
+  Register& b = comparison.source(frame);
+  if (a.is_scalar() && b.is_scalar()) {
+    if (&a == &b) {
+      Scalar64 same = b.number;
+      refine(comparison.op, comparison.part, side, a.number, same, walk.rules);
+    } else {
+      refine(comparison.op, comparison.part, side, a.number, b.number, walk.rules);
+    }
+    const std::string_view where = side == Side::Taken ? "true_reg1" : "false_reg1";
+    TRY_VOID(walk.settle(a, where));
+    TRY_VOID(walk.settle(b, side == Side::Taken ? "true_reg2" : "false_reg2"));
+  }
+  if (comparison.by_register) tell_linked(frame, comparison.src, walk.rules);
+  tell_linked(frame, comparison.dst, walk.rules);
+  return {};
+}
+
+Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
+  Comparison comparison{isa::jump_op(op), isa::bits(op) == 64 ? Part::Full : Part::Half,
+                        insn.dst,         isa::form(op) == isa::Form::JumpReg,
+                        insn.src,         Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm}))};
+  TRY_VOID(walk.check_read(insn.dst));
+  if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields");
+  if (comparison.by_register) TRY_VOID(walk.check_read(insn.src));
+  const Register& a = walk.reg(insn.dst);
+  const Register& b = comparison.source(walk.frame);
+  if (comparison.by_register && insn.dst == insn.src && a.is_scalar() && !a.is_constant())
+    return walk.unsupported("comparing a register with itself");
+
+  Outcome known = Outcome::Unknown;
+  if (a.is_scalar() && b.is_scalar()) known = outcome(comparison.op, comparison.part, a.number, b.number, walk.rules);
+  if (known == Outcome::Always) walk.next = target(walk, op, insn);
+  if (known == Outcome::Unknown) {
+    if (walk.forks.size() >= kMaxForks)
+      return walk.reject(E2BIG, "The sequence of {} jumps is too complex.", walk.forks.size() + 1);
+    walk.forks.push_back({walk.frame, target(walk, op, insn), walk.index, walk.log.size()});
+    TRY_VOID(learn(walk, walk.forks.back().frame, comparison, Side::Taken));
+    TRY_VOID(learn(walk, walk.frame, comparison, Side::NotTaken));
+  }
+  if (walk.log.shows_walk()) {
+    walk.log.changes(walk.index, walk.frame, walk.changes);
+    walk.changes = {};
+  }
+  return {};
+}
+
+}  // namespace
+
+Checked step_jump(Walk& walk, Op op, const Insn& insn) {
+  switch (isa::form(op)) {
+    case isa::Form::Goto:
+    case isa::Form::GotoLong:
+      if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JA uses reserved fields");
+      walk.next = target(walk, op, insn);
+      return {};
+    case isa::Form::JumpImm:
+    case isa::Form::JumpReg: return step_conditional(walk, op, insn);
+    default: return walk.unsupported("jump {:#04x}", insn.code);
+  }
+}
+
+}  // namespace skep::verifier

@@ -1,0 +1,249 @@
+// Loads and stores: the stack at known offsets, and the context.
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "spec/context.h"
+#include "verifier/domain/alu.h"
+#include "verifier/step/walk.h"
+
+namespace skep::verifier {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+using spec::Direction;
+
+struct Access {
+  unsigned base;  // register
+  std::int32_t offset;
+  unsigned size;  // bytes
+  Direction direction;
+  bool extends_sign;
+};
+
+// What a store writes: a register's value, or an immediate.
+struct Source {
+  const Register* reg;  // null for an immediate
+  std::int32_t imm;
+
+  bool is_zero() const { return reg ? reg->is_constant() && reg->number.value() == 0 : imm == 0; }
+};
+
+ByteKind& byte_at(Frame& frame, std::int32_t offset) {
+  const auto below = static_cast<unsigned>(-offset - 1);
+  return frame.stack[below / kSlotBytes].bytes[below % kSlotBytes];
+}
+
+Slot& slot_at(Walk& walk, std::int32_t offset) {
+  const auto index = static_cast<unsigned>(-offset - 1) / kSlotBytes;
+  walk.changes.slots |= std::uint64_t{1} << index;
+  return walk.frame.stack[index];
+}
+
+std::string tnum_text(const Tnum64& bits) {
+  std::string out;
+  append(out, bits);
+  return out;
+}
+
+std::string_view alignment_name(Kind kind) {
+  if (kind == Kind::Stack) return "stack ";
+  return kind == Kind::Context ? "context " : "";
+}
+
+Checked check_alignment(Walk& walk, const Access& access) {
+  const Register& base = walk.reg(access.base);
+  const bool stack = base.kind == Kind::Stack;
+  if (!stack && !(walk.input.flags & spec::kStrictAlignment)) return {};
+  const auto fixed = static_cast<std::uint64_t>(std::int64_t{base.offset} + access.offset);
+  if ((base.number.bits + Tnum64::constant(fixed)).is_aligned(access.size)) return {};
+  return walk.reject(EACCES, "misaligned {}access off {}+{}+{} size {}", alignment_name(base.kind),
+                     tnum_text(base.number.bits), base.offset, access.offset, access.size);
+}
+
+// ---- Stack ----
+
+Checked check_stack_bounds(Walk& walk, const Access& access, std::int64_t offset) {
+  const bool inside = offset >= -std::int64_t{isa::kStackBytes} && offset + access.size <= 0;
+  if (!inside)
+    return walk.reject(EACCES, "invalid {} stack R{} off={} size={}",
+                       access.direction == Direction::Read ? "read from" : "write to", access.base, offset,
+                       access.size);
+  const std::size_t slots = round_up(static_cast<std::size_t>(-offset), kSlotBytes) / kSlotBytes;
+  if (walk.frame.stack.size() < slots) walk.frame.stack.resize(slots);
+  walk.deepest = std::max(walk.deepest, walk.frame.depth());
+  return {};
+}
+
+void spill(Slot& slot, const Register& value, unsigned size) {
+  const bool was_written = slot.spilled.written;
+  slot.spilled = value;
+  slot.spilled.written = value.written || was_written || size == kSlotBytes;
+  for (unsigned i = 0; i < kSlotBytes; ++i) {
+    ByteKind& kind = slot.bytes[kSlotBytes - 1 - i];
+    if (i < size)
+      kind = ByteKind::Spill;
+    else if (kind != ByteKind::Zero && kind != ByteKind::Invalid)
+      kind = ByteKind::Misc;
+  }
+}
+
+void overwrite(Walk& walk, Slot& slot, std::int32_t offset, unsigned size, bool zero) {
+  const bool written = slot.spilled.written || size == kSlotBytes;
+  slot.spilled = Register{};
+  slot.spilled.written = written;
+  for (ByteKind& kind : slot.bytes)
+    if (kind == ByteKind::Spill) kind = ByteKind::Misc;
+  for (unsigned i = 0; i < size; ++i)
+    byte_at(walk.frame, offset + static_cast<std::int32_t>(i)) = zero ? ByteKind::Zero : ByteKind::Misc;
+}
+
+Checked write_stack(Walk& walk, std::int32_t offset, unsigned size, Source source, Register* reg) {
+  Slot& slot = slot_at(walk, offset);
+  const bool aligned = offset % static_cast<std::int32_t>(kSlotBytes) == 0;
+  if (reg != nullptr && reg->is_pointer()) {
+    if (size != kSlotBytes || !aligned) return walk.reject(EACCES, "invalid size of register spill");
+    spill(slot, *reg, size);
+  } else if (reg != nullptr && aligned) {
+    const bool fits = static_cast<unsigned>(std::bit_width(reg->number.full.umax)) <= size * 8;
+    if (fits) walk.link(*reg);
+    spill(slot, *reg, size);
+    if (!fits) slot.spilled.id = 0;
+  } else if (reg == nullptr && aligned) {
+    spill(slot, Register::constant(static_cast<std::uint64_t>(std::int64_t{source.imm})), size);
+  } else {
+    overwrite(walk, slot, offset, size, source.is_zero());
+  }
+  return {};
+}
+
+// The bytes as a number when they are no whole register: all zero, or anything.
+Register bytes_read(Walk& walk, const Slot& slot, std::int32_t offset, unsigned size) {
+  unsigned zero = 0, spilled = 0;
+  for (unsigned i = 0; i < size; ++i) {
+    const ByteKind kind = byte_at(walk.frame, offset + static_cast<std::int32_t>(i));
+    zero += kind == ByteKind::Zero;
+    spilled += kind == ByteKind::Spill;
+  }
+  const bool of_zero = spilled == size && slot.spilled.is_constant() && slot.spilled.number.value() == 0;
+  return zero == size || of_zero ? Register::constant(0) : Register::unknown();
+}
+
+Checked read_stack(Walk& walk, std::int32_t offset, unsigned size, Register& result) {
+  const Slot& slot = slot_at(walk, offset);
+  if (!slot.holds_register()) {
+    result = bytes_read(walk, slot, offset, size);
+    return {};
+  }
+  const unsigned held = slot.spilled_bytes();
+  if (size == kSlotBytes && held == kSlotBytes) {
+    result = slot.spilled;
+    return {};
+  }
+  if (!slot.spilled.is_scalar()) return walk.reject(EACCES, "invalid size of register fill");
+  if (size <= held && offset % static_cast<std::int32_t>(kSlotBytes) == 0) {
+    result = slot.spilled;
+    if (static_cast<unsigned>(std::bit_width(result.number.full.umax)) > size * 8) result.id = 0;
+    return {};
+  }
+  result = bytes_read(walk, slot, offset, size);
+  return {};
+}
+
+// ---- Context ----
+
+Checked check_context(Walk& walk, const Access& access) {
+  const Register& base = walk.reg(access.base);
+  if (base.offset < 0)
+    return walk.reject(EACCES, "negative offset {} ptr R{} off={} disallowed", name(base.kind), access.base,
+                       base.offset);
+  if (base.offset != 0)
+    return walk.reject(EACCES, "dereference of modified {} ptr R{} off={} disallowed", name(base.kind), access.base,
+                       base.offset);
+  if (!base.number.is_constant() || base.number.value() != 0)
+    return walk.reject(EACCES, "variable {} access var_off={} disallowed", name(base.kind),
+                       tnum_text(base.number.bits));
+  const auto field = spec::check_access({.type = walk.input.type,
+                                         .attach = walk.input.attach,
+                                         .offset = access.offset,
+                                         .size = access.size,
+                                         .direction = access.direction},
+                                        walk.input.rights);
+  if (!field) return walk.reject(field.error().code, "{}", field.error().message);
+  if ((*field)->kind != spec::FieldKind::Scalar)
+    return walk.unsupported("context field {}, which is a pointer", (*field)->name);
+  if (access.extends_sign) return walk.unsupported("a sign-extending load from the context");
+  return {};
+}
+
+// An instruction is rewritten for the pointer it works on, so that it may not meet another kind on another path.
+Checked remember_kind(Walk& walk, Kind kind) {
+  Kind& before = walk.accessed[walk.index];
+  if (before != Kind::Unset && before != kind && (before == Kind::Context || kind == Kind::Context))
+    return walk.reject(EINVAL, "same insn cannot be used with different pointers");
+  before = kind;
+  return {};
+}
+
+// ---- Both ----
+
+Checked check_base(Walk& walk, const Access& access) {
+  const Register& base = walk.reg(access.base);
+  TRY_VOID(check_alignment(walk, access));
+  if (!base.is_pointer()) return walk.reject(EACCES, "R{} invalid mem access '{}'", access.base, name(base.kind));
+  if (base.kind == Kind::Context) return check_context(walk, access);
+  if (!base.number.is_constant()) return walk.unsupported("access to the stack at a variable offset");
+  return check_stack_bounds(walk, access,
+                            std::int64_t{base.offset} + static_cast<std::int64_t>(base.number.value()) + access.offset);
+}
+
+std::int32_t stack_offset(Walk& walk, const Access& access) {
+  const Register& base = walk.reg(access.base);
+  return static_cast<std::int32_t>(base.offset + static_cast<std::int64_t>(base.number.value()) + access.offset);
+}
+
+void narrow(Register& value, const Access& access, Rules rules) {
+  if (access.size == kSlotBytes || !value.is_scalar()) return;
+  if (!access.extends_sign) return resize(access.size * 8, value.number, rules);
+  switch (access.size) {
+    case 1: return detail::extend_sign<8>(Part::Full, value.number, rules);
+    case 2: return detail::extend_sign<16>(Part::Full, value.number, rules);
+    default: return detail::extend_sign<32>(Part::Full, value.number, rules);
+  }
+}
+
+}  // namespace
+
+Checked step_load(Walk& walk, Op op, const Insn& insn) {
+  const bool extends = isa::form(op) == isa::Form::LoadSx;
+  if (isa::form(op) != isa::Form::Load && !extends) return walk.unsupported("load {:#04x}", insn.code);
+  TRY_VOID(walk.check_read(insn.src));
+  TRY_VOID(walk.check_write(insn.dst));
+  const Access access{insn.src, insn.off, isa::access_bytes(op), Direction::Read, extends};
+  const Kind kind = walk.reg(insn.src).kind;
+  TRY_VOID(check_base(walk, access));
+  Register value = Register::unknown();
+  if (kind == Kind::Stack) TRY_VOID(read_stack(walk, stack_offset(walk, access), access.size, value));
+  narrow(value, access, walk.rules);
+  walk.set(insn.dst, value);
+  TRY_VOID(remember_kind(walk, kind));
+  return walk.settle(walk.reg(insn.dst), "ldx");
+}
+
+Checked step_store(Walk& walk, Op op, const Insn& insn) {
+  const bool by_register = (insn.code & 0x07) == 0x03;
+  const std::string_view group = by_register ? "BPF_STX" : "BPF_ST";
+  if (by_register && (insn.code & 0xe0) == 0xc0) return walk.unsupported("atomic operations");
+  if (op == Op::Invalid || isa::stray_fields(op, insn) != 0)
+    return walk.reject(EINVAL, "{} uses reserved fields", group);
+  if (by_register) TRY_VOID(walk.check_read(insn.src));
+  TRY_VOID(walk.check_read(insn.dst));
+  const Access access{insn.dst, insn.off, isa::access_bytes(op), Direction::Write, false};
+  const Kind kind = walk.reg(insn.dst).kind;
+  TRY_VOID(check_base(walk, access));
+  Register* reg = by_register ? &walk.reg(insn.src) : nullptr;
+  if (kind == Kind::Stack) TRY_VOID(write_stack(walk, stack_offset(walk, access), access.size, {reg, insn.imm}, reg));
+  return remember_kind(walk, kind);
+}
+
+}  // namespace skep::verifier
