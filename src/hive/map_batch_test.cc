@@ -95,9 +95,12 @@ TEST(MapBatch, CountsTellHowFarItWent) {
   }
 }
 
-// Walks in steps until the end; every element once, with its value.
-std::map<std::uint32_t, std::uint64_t> walk(Bpf& bpf, Command command, long map, std::uint32_t step) {
-  std::map<std::uint32_t, std::uint64_t> seen;
+using Seen = std::map<std::uint32_t, std::uint64_t>;
+
+// Walks in steps until the end; every element once, with its value. Steps that are too small for a bucket are doubled.
+// `between` is called after each step.
+Seen walk(Bpf& bpf, Command command, long map, std::uint32_t step, const std::function<void(const Batch&)>& between) {
+  Seen seen;
   Batch batch;
   bool go_on = false;
   long result = 0;
@@ -106,28 +109,118 @@ std::map<std::uint32_t, std::uint64_t> walk(Bpf& bpf, Command command, long map,
     go_on = true;
     for (std::uint32_t i = 0; i < batch.count; ++i)
       EXPECT_TRUE(seen.emplace(batch.keys[i], batch.values[i]).second) << batch.keys[i];
+    if (result == -ENOSPC) {
+      EXPECT_EQ(batch.count, 0U);
+      step *= 2;
+      result = 0;
+    }
+    between(batch);
   }
   EXPECT_EQ(result, -ENOENT);
   return seen;
 }
 
+constexpr auto kNothing = [](const Batch&) {};
+
 TEST(MapBatch, WalksSeeEverythingOnce) {
-  HiveBpf bpf;
-  for (const MapType type : {MapType::Array, MapType::Hash, MapType::LruHash}) {
-    Fds fds;
-    const long map = filled(bpf, fds, type, 100);
-    const auto seen = walk(bpf, Command::MapLookupBatch, map, 7);
-    EXPECT_EQ(seen.size(), 100U) << spec::name(type);
-    for (const auto& [key, value] : seen) EXPECT_EQ(value, key + 1000U);
-  }
+  for (const MapType type : {MapType::Array, MapType::Hash, MapType::LruHash})
+    for (const std::uint32_t step : {1U, 7U, 64U}) {
+      SCOPED_TRACE(spec::name(type));
+      judge({{"a walk", type == MapType::LruHash ? 0 : 100, [=](Bpf& bpf, Fds& fds) -> long {
+                const Seen seen = walk(bpf, Command::MapLookupBatch, filled(bpf, fds, type, 100), step, kNothing);
+                for (const auto& [key, value] : seen) EXPECT_EQ(value, key + 1000U);
+                return static_cast<long>(seen.size());
+              }}});
+    }
+}
+
+TEST(MapBatch, WhatIsDeletedOnTheWayChangesNothing) {
+  judge({{"delete what was seen", 100, [](Bpf& bpf, Fds& fds) -> long {
+            const long map = filled(bpf, fds, MapType::Hash, 100);
+            const auto remove = [&](const Batch& batch) {
+              for (std::uint32_t i = 0; i < batch.count; ++i) EXPECT_EQ(erase(bpf, map, batch.keys[i]), 0);
+            };
+            return static_cast<long>(walk(bpf, Command::MapLookupBatch, map, 8, remove).size());
+          }}});
+}
+
+TEST(MapBatch, CursorsOfHashesAreBuckets) {
+  const auto cursor_after = [](std::uint32_t entries) {
+    return [=](Bpf& bpf, Fds& fds) -> long {
+      Batch batch;
+      EXPECT_EQ(batch.ask(bpf, Command::MapLookupBatch, filled(bpf, fds, MapType::Hash, entries), 64), -ENOENT);
+      return static_cast<long>(batch.cursor);
+    };
+  };
+  const auto from = [](std::uint64_t cursor) {
+    return [=](Bpf& bpf, Fds& fds) {
+      Batch batch;
+      batch.cursor = cursor;
+      batch.ask(bpf, Command::MapLookupAndDeleteBatch, filled(bpf, fds, MapType::Hash, 16), 64, true);
+      return static_cast<long>(batch.count);
+    };
+  };
+  judge({{"the end of 16", 16, cursor_after(16)},
+         {"the end of 33", 64, cursor_after(33)},
+         {"from the start", 16, from(0)},
+         {"from the end", 0, from(16)}});
 }
 
 TEST(MapBatch, TakingEmptiesTheMap) {
-  HiveBpf bpf;
-  Fds fds;
-  const long map = filled(bpf, fds, MapType::Hash, 50);
-  EXPECT_EQ(walk(bpf, Command::MapLookupAndDeleteBatch, map, 8).size(), 50U);
-  EXPECT_EQ(Batch().ask(bpf, Command::MapLookupBatch, map, 4), -ENOENT);
+  for (const MapType type : {MapType::Hash, MapType::LruHash})
+    judge({{"take", -ENOENT, [=](Bpf& bpf, Fds& fds) {
+              const long map = filled(bpf, fds, type, 50);
+              EXPECT_GE(walk(bpf, Command::MapLookupAndDeleteBatch, map, 8, kNothing).size(), 40U);
+              EXPECT_EQ(lookup<std::uint64_t>(bpf, map, 7U), std::nullopt);
+              return Batch().ask(bpf, Command::MapLookupBatch, map, 4);
+            }}});
+}
+
+TEST(MapBatch, MapsTakenOutOfMapsAreLetGo) {
+  judge({{"take", 1, [](Bpf& bpf, Fds& fds) -> long {
+            const long inner = create_map(bpf, {});
+            const long outer = fds.keep(create_map(
+                bpf, {.type = MapType::HashOfMaps, .value = 4, .flags = 0, .inner = static_cast<int>(inner)}));
+            EXPECT_EQ(update(bpf, outer, 5U, static_cast<std::uint32_t>(inner)), 0);
+            ::close(static_cast<int>(inner));
+            const auto id = lookup<std::uint32_t>(bpf, outer, 5U).value_or(0);
+            EXPECT_NE(id, 0U);
+            Batch batch;
+            EXPECT_EQ(batch.ask(bpf, Command::MapLookupAndDeleteBatch, outer, 4), -ENOENT);
+            EXPECT_EQ(batch.keys[0], 5U);
+            EXPECT_EQ(static_cast<std::uint32_t>(batch.values[0]), id);
+            EXPECT_EQ(lookup<std::uint32_t>(bpf, outer, 5U), std::nullopt);
+            return batch.count;
+          }}});
+}
+
+// More bytes than are copied at once, a bucket of which may be more than that too.
+TEST(MapBatch, LargeValues) {
+  constexpr std::uint32_t kBytes = 200'000, kEntries = 12;
+  judge({{"take", kEntries, [](Bpf& bpf, Fds& fds) -> long {
+            const long map = fds.keep(create_map(bpf, {.type = MapType::Hash, .value = kBytes, .entries = kEntries}));
+            std::vector<std::uint8_t> values(std::size_t{kBytes} * kEntries);
+            for (std::uint32_t key = 0; key < kEntries; ++key) {
+              std::vector<std::uint8_t> value(kBytes, static_cast<std::uint8_t>(key + 1));
+              spec::Attr attr = elem_attr(map, &key, value.data());
+              EXPECT_EQ(bpf(Command::MapUpdateElem, attr), 0);
+            }
+            std::uint32_t keys[kEntries] = {};
+            std::uint64_t cursor = 0;
+            spec::Attr attr{};
+            attr.batch.map_fd = static_cast<std::uint32_t>(map);
+            attr.batch.keys = address(keys);
+            attr.batch.values = address(values.data());
+            attr.batch.out_batch = address(&cursor);
+            attr.batch.count = kEntries;
+            const long result = bpf(Command::MapLookupAndDeleteBatch, attr);
+            EXPECT_TRUE(result == 0 || result == -ENOENT) << result;
+            for (std::size_t i = 0; i < kEntries; ++i) {
+              EXPECT_EQ(values[i * kBytes], keys[i] + 1);
+              EXPECT_EQ(values[(i + 1) * kBytes - 1], keys[i] + 1);
+            }
+            return attr.batch.count;
+          }}});
 }
 
 TEST(MapBatch, UpdatesAreThere) {

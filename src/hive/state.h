@@ -58,12 +58,6 @@ class MapObject final : public Object {
   std::optional<ProgOwner> owner;
   std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot
   std::uint32_t last_listener = 0;
-  struct Cursor {  // of a batch lookup in a hash: where it goes on
-    std::uint32_t number;
-    std::vector<std::byte> key;
-  };
-  std::vector<Cursor> cursors;  // the latest
-  std::uint32_t last_cursor = 0;
 };
 
 class ProgObject final : public Object {

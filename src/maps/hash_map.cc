@@ -158,10 +158,13 @@ int HashMapOf<kSlots, kFull>::read_batch(Batch& batch, Then then) noexcept {
   batch.count = batch.room;
   std::byte* key_to = batch.keys;
   std::byte* value_to = batch.values;
+  const bool locked = (batch.flags & spec::kLock) != 0 && value_lock_;
   return table_.read_buckets(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
     copy_out(key_to, key, spec_.key_size);
-    copy_out(value_to, value, syscall_value_size());
-    value_lock_.hide(value_to);
+    if (!locked || value_lock_.read_locked(value_to, value, spec_.value_size) != 0) {
+      copy_out(value_to, value, syscall_value_size());
+      value_lock_.hide(value_to);
+    }
     key_to += spec_.key_size;
     value_to += syscall_value_size();
   });

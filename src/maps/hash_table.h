@@ -138,8 +138,9 @@ template <class Visitor>
 int HashTable::read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then then, Visitor visit) noexcept {
   std::uint32_t visited = 0;
   int result = -ENOENT;
-  for (; bucket <= layout_.bucket_mask; ++bucket) {
-    Bucket& at = buckets_[bucket];
+  std::uint64_t number = bucket;
+  for (; number <= layout_.bucket_mask; ++number) {
+    Bucket& at = buckets_[number];
     if (get(at.head) == 0) continue;
     const Guard guard(at.lock);
     const std::uint32_t wanted = length(at);
@@ -157,8 +158,8 @@ int HashTable::read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then the
         place.link = &next_of(place.element);
       place.element = get(*place.link);
     }
-    if (bucket == layout_.bucket_mask) break;
   }
+  bucket = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, UINT32_MAX));
   room = visited;
   return result;
 }

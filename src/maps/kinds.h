@@ -32,19 +32,20 @@ enum class EntriesRule : std::uint8_t {
 };
 
 enum Feature : std::uint32_t {
-  kBatch = 1U << 0,       // BPF_MAP_LOOKUP_BATCH and BPF_MAP_UPDATE_BATCH
-  kForEach = 1U << 1,     // bpf_for_each_map_elem
-  kInner = 1U << 2,       // may be inside a map of maps
-  kTake = 1U << 3,        // BPF_MAP_LOOKUP_AND_DELETE_ELEM
-  kPerCpu = 1U << 4,      // a value per CPU; system calls move them all at once
-  kReferences = 1U << 5,  // values are objects: set_reference, reference
-  kOuter = 1U << 6,       // the objects are maps
-  kNoLookup = 1U << 7,    // system calls cannot read elements
-  kDirect = 1U << 8,      // BPF_PSEUDO_MAP_VALUE when it has one element
-  kLru = 1U << 9,         // evicts instead of being full
-  kKeyless = 1U << 10,    // push, pop, peek
-  kBatchDelete = 1U << 11,
-  kBatchTake = 1U << 12,
+  kBatch = 1U << 0,         // BPF_MAP_LOOKUP_BATCH and BPF_MAP_UPDATE_BATCH
+  kForEach = 1U << 1,       // bpf_for_each_map_elem
+  kInner = 1U << 2,         // may be inside a map of maps
+  kTake = 1U << 3,          // BPF_MAP_LOOKUP_AND_DELETE_ELEM
+  kPerCpu = 1U << 4,        // a value per CPU; system calls move them all at once
+  kReferences = 1U << 5,    // values are objects: set_reference, reference
+  kOuter = 1U << 6,         // the objects are maps
+  kNoLookup = 1U << 7,      // system calls cannot read elements
+  kDirect = 1U << 8,        // BPF_PSEUDO_MAP_VALUE when it has one element
+  kLru = 1U << 9,           // evicts instead of being full
+  kKeyless = 1U << 10,      // push, pop, peek
+  kBatchDelete = 1U << 11,  // BPF_MAP_DELETE_BATCH
+  kBatchTake = 1U << 12,    // BPF_MAP_LOOKUP_AND_DELETE_BATCH
+  kBuckets = 1U << 13,      // batches are read with read_batch()
 };
 
 struct Kind {

@@ -50,14 +50,15 @@ Result<> validate(const spec::MapSpec& spec, const spec::MapSpec* inner);
 bool fits(const spec::MapSpec& inner, const spec::MapSpec& candidate) noexcept;
 
 // A part of a batch read. In: the cursor (0 at the start), how many elements there is room for, and where keys
-// (key_size apart) and values (syscall_value_size() apart) go. Out: the cursor to go on from, and how many elements
-// were stored.
+// (key_size apart) and values (syscall_value_size() apart) go. With BPF_F_LOCK in flags a value is read
+// with its lock held, unless that cannot be had. Out: the cursor to go on from, and how many elements were stored.
 struct Batch {
   std::uint32_t cursor = 0;
   std::uint32_t room = 0;
   std::byte* keys = nullptr;
   std::byte* values = nullptr;
   std::uint32_t count = 0;
+  std::uint64_t flags = 0;
 };
 enum class Then : std::uint8_t { Keep, Remove };
 
