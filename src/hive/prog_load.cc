@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "hive/map_values.h"
 #include "hive/prog_types.h"
 #include "hive/tag.h"
 #include "interp/interp.h"
 #include "runtime/bindings.h"
+#include "spec/helpers.h"
 
 namespace skep::hive {
 namespace {
@@ -134,11 +137,38 @@ Result<> check_tail_calls(const Loading& loading, const ProgObject& program) {
   return {};
 }
 
+// Whether elements of such a map, or what they lead to, depend on the CPU. A tail call may lead to any program.
+bool depends_on_cpu(spec::MapType type) noexcept {
+  switch (type) {
+    case spec::MapType::Array:
+    case spec::MapType::Hash:
+    case spec::MapType::LpmTrie:
+    case spec::MapType::Devmap:
+    case spec::MapType::DevmapHash:
+    case spec::MapType::Cpumap: return false;
+    default: return true;
+  }
+}
+
+// What the door assumes of every map, asked of those that the program has. A map of maps only ever holds maps of its
+// template's type.
+bool needs_cpu(const exec::Image& image, std::span<const Ref<MapObject>> maps) noexcept {
+  constexpr auto kAsks = std::to_underlying(spec::HelperId::get_smp_processor_id);
+  const auto asks = [](const exec::Relocation& place) {
+    return place.kind == exec::Relocation::Kind::Helper && place.id == kAsks;
+  };
+  const auto depends = [](const Ref<MapObject>& map) {
+    return depends_on_cpu(map->inner ? map->inner->type : map->map->spec().type);
+  };
+  return std::ranges::any_of(image.relocations, asks) || std::ranges::any_of(maps, depends);
+}
+
 // What the kernel's verifier does first, and then the door and the engine.
 Result<> accept(Loading& loading, ProgObject& program) {
   TRY_VOID(read_debug_info(loading));
   TRY_VOID(resolve_maps(loading));
   TRY(exec::Image image, exec::assume_verified(loading.source, "bound with the checked policy unless asked otherwise"));
+  image.uses_cpu = image.uses_cpu && needs_cpu(image, loading.maps);
   TRY_VOID(place_debug_info(loading, program, image));
   TRY_VOID(check_tail_calls(loading, program));
   std::vector<maps::Map*> used;
