@@ -20,14 +20,14 @@ namespace {
 using nlohmann::json;
 
 constexpr spec::ProgType kProgTypes[] = {
-#define PROG_TYPE(id, Name, text) spec::ProgType::Name,
+#define PROG_TYPE_ROW(id, Name, text) spec::ProgType::Name,
 #include "spec/prog_types.def"
-#undef PROG_TYPE
+#undef PROG_TYPE_ROW
 };
 constexpr spec::MapType kMapTypes[] = {
-#define MAP_TYPE(id, Name, text) spec::MapType::Name,
+#define MAP_TYPE_ROW(id, Name, text) spec::MapType::Name,
 #include "spec/map_types.def"
-#undef MAP_TYPE
+#undef MAP_TYPE_ROW
 };
 
 std::string prototype(const spec::Helper& helper) {

@@ -5,7 +5,7 @@
 
 #include "helpers/testing_run.h"
 
-#include <sys/mman.h>  // last: its MAP_TYPE is a macro
+#include <sys/mman.h>
 
 namespace skep::helpers::testing {
 namespace {

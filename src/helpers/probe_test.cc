@@ -1,7 +1,7 @@
 #include "helpers/safe_read.h"
 #include "helpers/testing.h"
 
-#include <sys/mman.h>  // last: its MAP_TYPE is a macro
+#include <sys/mman.h>
 
 namespace skep::helpers::testing {
 namespace {

@@ -12,15 +12,15 @@ struct Row {
 };
 
 constexpr std::array kMapTypes{
-#define MAP_TYPE(id, Name, text) Row{MapType::Name, #text},
+#define MAP_TYPE_ROW(id, Name, text) Row{MapType::Name, #text},
 #include "spec/map_types.def"
-#undef MAP_TYPE
+#undef MAP_TYPE_ROW
 };
 
 constexpr std::array kProgTypes{
-#define PROG_TYPE(id, Name, text) Row{ProgType::Name, #text},
+#define PROG_TYPE_ROW(id, Name, text) Row{ProgType::Name, #text},
 #include "spec/prog_types.def"
-#undef PROG_TYPE
+#undef PROG_TYPE_ROW
 };
 
 constexpr std::array kAttachTypes{

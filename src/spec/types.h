@@ -10,16 +10,16 @@ namespace skep::spec {
 
 enum class MapType : std::uint32_t {
   Unspec = 0,
-#define MAP_TYPE(id, Name, text) Name = id,
+#define MAP_TYPE_ROW(id, Name, text) Name = id,
 #include "spec/map_types.def"
-#undef MAP_TYPE
+#undef MAP_TYPE_ROW
 };
 
 enum class ProgType : std::uint32_t {
   Unspec = 0,
-#define PROG_TYPE(id, Name, text) Name = id,
+#define PROG_TYPE_ROW(id, Name, text) Name = id,
 #include "spec/prog_types.def"
-#undef PROG_TYPE
+#undef PROG_TYPE_ROW
 };
 
 // Where a program is attached. 0 is also what programs without an attach type say.
