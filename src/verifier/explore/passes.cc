@@ -1,6 +1,8 @@
 #include "verifier/explore/passes.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "isa/op.h"
@@ -115,6 +117,26 @@ Checked check_flow(Walk& walk) {
     ++i;
   }
   return {};
+}
+
+void compute_liveness(Walk& walk) {
+  const auto& insns = walk.input.insns;
+  std::vector<isa::RegisterSet> before(insns.size() + 1, 0);
+  // Jumps may go back where there is no loop, so that one round may not be enough.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = insns.size(); i-- > 0;) {
+      const Op op = isa::decode(insns[i]);
+      unsigned after = 0;
+      if (!isa::is_terminator(op)) after |= before[std::min(i + isa::slots(op), insns.size())];
+      if (is_jump(insns[i])) after |= before[static_cast<std::size_t>(target_of(insns[i], i))];
+      const unsigned reads = insns[i].code == kCall ? 0 : isa::reads(op, insns[i]);  // helpers without arguments
+      const auto live = static_cast<isa::RegisterSet>((after & ~unsigned{isa::writes(op, insns[i])}) | reads);
+      changed |= live != before[i];
+      before[i] = live;
+    }
+  }
+  walk.live_before = std::move(before);
 }
 
 }  // namespace skep::verifier

@@ -11,5 +11,8 @@ namespace skep::verifier {
 Checked check_subprograms(Walk& walk);
 Checked check_constants(Walk& walk);
 Checked check_flow(Walk& walk);
+// Which registers may still be read, before each instruction. 6.18 lets only those learn from a branch. Needs what
+// check_flow has established, that there are no loops.
+void compute_liveness(Walk& walk);
 
 }  // namespace skep::verifier

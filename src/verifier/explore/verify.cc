@@ -86,6 +86,7 @@ Checked check(Walk& walk, spec::VerifyStats& stats) {
   TRY_VOID(check_subprograms(walk));
   TRY_VOID(check_constants(walk));
   TRY_VOID(check_flow(walk));
+  if (walk.rules != Rules::Linux612) compute_liveness(walk);
   return explore(walk, stats);
 }
 

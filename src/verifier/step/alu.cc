@@ -119,7 +119,7 @@ Checked check_sane(Walk& walk, const Register& value, Kind pointer) {
     if (x >= kMaxOffset || x <= -kMaxOffset)
       return walk.reject(EINVAL, "math between {} pointer and {} is not allowed", name(pointer), x);
   }
-  if (value.is_pointer() && (value.offset >= kMaxOffset || value.offset <= -kMaxOffset))
+  if (value.offset >= kMaxOffset || value.offset <= -kMaxOffset)  // of a linked scalar too
     return walk.reject(EINVAL, "{} pointer offset {} is not allowed", name(pointer), value.offset);
   if (smin == Scalar64::Full::kSmin)
     return walk.reject(EINVAL, "math between {} pointer and register with unbounded min value is not allowed",
@@ -184,13 +184,25 @@ Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointe
 
 // ---- Two operands ----
 
-// r += constant keeps its id, with the distance; anything else is a new number.
-void relink(Register& dst, Op op, const Register& src) {
-  const bool adds = isa::alu_op(op) == AluOp::Add && part_of(op) == Part::Full && dst.id != 0 && src.is_constant();
-  constexpr std::uint64_t most = std::uint64_t{INT32_MAX};
-  if (!adds || dst.is_offset || src.number.value() > most) return dst.unlink();
+// r += constant keeps its id, with the distance; anything else is a new number. 6.18 also takes negative constants and
+// subtraction.
+void relink(Register& dst, Op op, const Register& src, Rules rules) {
+  const bool adds = isa::alu_op(op) == AluOp::Add;
+  const bool subtracts = isa::alu_op(op) == AluOp::Sub && rules != Rules::Linux612;
+  const bool follows = (adds || subtracts) && part_of(op) == Part::Full && dst.id != 0 && src.is_constant();
+  if (!follows || dst.is_offset) return dst.unlink();
+  const auto value = static_cast<std::int64_t>(src.number.value());
+  const std::int64_t least = rules == Rules::Linux612 ? 0 : subtracts ? -std::int64_t{INT32_MAX} : INT32_MIN;
+  if (value < least || value > INT32_MAX) return dst.unlink();
   dst.is_offset = true;
-  dst.offset = static_cast<std::int32_t>(src.number.value());
+  dst.offset = static_cast<std::int32_t>(adds ? value : -value);
+}
+
+// 6.18 also follows 32-bit sums of linked numbers.
+bool links_halves(const Walk& walk, Op op, const Register& dst, const Register& src) {
+  const bool sums = isa::alu_op(op) == AluOp::Add || isa::alu_op(op) == AluOp::Sub;
+  return walk.rules != Rules::Linux612 && sums && part_of(op) == Part::Half && dst.id != 0 &&
+         src.number.is_constant(Part::Half);
 }
 
 bool explores_both(Walk& walk, Op op, const Register& dst, const Register& src) {
@@ -228,9 +240,10 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   if (src.is_pointer()) return move_pointer(walk, op, insn, src, dst);
   if (dst.is_pointer()) return move_pointer(walk, op, insn, dst, src);
   if (explores_both(walk, op, dst, src)) return walk.unsupported("exploring 0 and -1 apart");
+  if (links_halves(walk, op, dst, src)) return walk.unsupported("sums of 32 bits that stay linked");
   Register result = dst;
   alu(isa::alu_op(op), part_of(op), result.number, src.number, walk.rules);
-  relink(result, op, src);
+  relink(result, op, src, walk.rules);
   walk.set(insn.dst, result);
   return walk.settle(walk.reg(insn.dst), "alu");
 }

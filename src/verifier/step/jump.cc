@@ -12,7 +12,7 @@ using isa::Insn;
 using isa::JumpOp;
 using isa::Op;
 
-// Scalars linked to a branch's operands, at most: registers and slots beyond are left as they are.
+// Scalars linked to a branch's operands that are told what it means.
 constexpr std::size_t kMaxLinked = 6;
 
 std::size_t target(const Walk& walk, Op op, const Insn& insn) {
@@ -40,23 +40,41 @@ void copy_knowledge(Register& to, const Register& from, Rules rules) {
   to.written = written;
 }
 
-bool linked(const Register& value, const Register& known) {
-  return &value != &known && value.is_scalar() && value.id == known.id;
-}
+// The places whose numbers are linked to an operand of the branch. What does not fit the set loses its link.
+class LinkedSet {
+ public:
+  void collect(Frame& frame, std::uint32_t id, unsigned live) {
+    for (unsigned i = 0; i < frame.registers.size(); ++i)
+      if (live >> i & 1) take(frame.registers[i], id, i);
+    for (std::size_t i = 0; i < frame.stack.size(); ++i)
+      if (frame.stack[i].holds_register()) take(frame.stack[i].spilled, id, isa::kRegisters + i);
+  }
+  // What is known of register `number` is told to the others of its id.
+  void tell(Frame& frame, unsigned number, Rules rules) const {
+    const Register& known = frame.registers[number];
+    if (!known.is_scalar() || known.id == 0) return;
+    for (std::size_t i = 0; i < count_; ++i) {
+      Register& value = at(frame, places_[i]);
+      if (&value != &known && value.is_scalar() && value.id == known.id) copy_knowledge(value, known, rules);
+    }
+  }
 
-void tell_linked(Frame& frame, unsigned number, Rules rules) {
-  const Register& known = frame.registers[number];
-  if (!known.is_scalar() || known.id == 0) return;
-  std::size_t told = 1;
-  const auto tell = [&](Register& value) {
-    if (!linked(value, known) || told == kMaxLinked) return;
-    copy_knowledge(value, known, rules);
-    ++told;
-  };
-  for (Register& value : frame.registers) tell(value);
-  for (Slot& slot : frame.stack)
-    if (slot.holds_register()) tell(slot.spilled);
-}
+ private:
+  static Register& at(Frame& frame, std::size_t place) {
+    if (place < isa::kRegisters) return frame.registers[place];
+    return frame.stack[place - isa::kRegisters].spilled;
+  }
+  void take(Register& value, std::uint32_t id, std::size_t place) {
+    if (!value.is_scalar() || value.id != id) return;
+    if (count_ == places_.size())
+      value.id = 0;
+    else
+      places_[count_++] = place;
+  }
+
+  std::array<std::size_t, kMaxLinked> places_{};  // a register, or a slot behind the registers
+  std::size_t count_ = 0;
+};
 
 struct Comparison {
   JumpOp op;
@@ -70,7 +88,7 @@ struct Comparison {
 };
 
 // Learns on one side of the branch. The immediate is learnt about too, to no effect.
-Checked learn(Walk& walk, Frame& frame, Comparison comparison, Side side) {
+Checked learn(Walk& walk, Frame& frame, Comparison comparison, const LinkedSet& linked, Side side) {
   Register& a = frame.registers[comparison.dst];
   Register& b = comparison.source(frame);
   if (a.is_scalar() && b.is_scalar()) {
@@ -84,8 +102,8 @@ Checked learn(Walk& walk, Frame& frame, Comparison comparison, Side side) {
     TRY_VOID(walk.settle(a, where));
     TRY_VOID(walk.settle(b, side == Side::Taken ? "true_reg2" : "false_reg2"));
   }
-  if (comparison.by_register) tell_linked(frame, comparison.src, walk.rules);
-  tell_linked(frame, comparison.dst, walk.rules);
+  if (comparison.by_register) linked.tell(frame, comparison.src, walk.rules);
+  linked.tell(frame, comparison.dst, walk.rules);
   return {};
 }
 
@@ -107,9 +125,13 @@ Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
   if (known == Outcome::Unknown) {
     if (walk.forks.size() >= kMaxForks)
       return walk.reject(E2BIG, "The sequence of {} jumps is too complex.", walk.forks.size() + 1);
+    LinkedSet linked;
+    const unsigned live = walk.live_before.empty() ? ~0U : walk.live_before[walk.index];
+    for (const Register* operand : {&b, &a})
+      if (operand->is_scalar() && operand->id != 0) linked.collect(walk.frame, operand->id, live);
     walk.forks.push_back({walk.frame, target(walk, op, insn), walk.index, walk.log.size()});
-    TRY_VOID(learn(walk, walk.forks.back().frame, comparison, Side::Taken));
-    TRY_VOID(learn(walk, walk.frame, comparison, Side::NotTaken));
+    TRY_VOID(learn(walk, walk.forks.back().frame, comparison, linked, Side::Taken));
+    TRY_VOID(learn(walk, walk.frame, comparison, linked, Side::NotTaken));
   }
   if (walk.log.shows_walk()) {
     walk.log.changes(walk.index, walk.frame, walk.changes);

@@ -48,7 +48,8 @@ struct Walk {
   std::size_t next = 0;   // of the one to go on with
   bool ended = false;     // the program's end was reached
   std::vector<Fork> forks;
-  std::vector<Kind> accessed;  // by instruction: what kind of pointer it has accessed memory by
+  std::vector<Kind> accessed;                 // by instruction: what kind of pointer it has accessed memory by
+  std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
   std::uint32_t last_id = 0;
   unsigned deepest = 0;  // bytes of stack
 
