@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,8 +20,6 @@
 #include "spec/attr.h"
 #include "spec/commands.h"
 #include "spec/uapi.h"
-
-#include <sys/mman.h>  // after the tables, whose MAP_TYPE it would take
 
 namespace skep::hive::testing {
 
