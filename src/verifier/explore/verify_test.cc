@@ -81,6 +81,15 @@ constexpr Case kCases[] = {
 #include "verifier/explore/verify_cases.inc"
 };
 
+constexpr Case kPacketCases[] = {
+#include "verifier/explore/packet_cases.inc"
+};
+
+TEST(Verify, AgreesAboutPackets) {
+  SKEP_NEEDS_KERNEL_BPF();
+  for (const Case& subject : kPacketCases) expect_same(subject, spec::ProgType::Xdp, spec::kLogStates);
+}
+
 TEST(Verify, AgreesWithTheRunningKernel) {
   SKEP_NEEDS_KERNEL_BPF();
   for (const Case& subject : kCases) expect_same(subject, spec::ProgType::SocketFilter, spec::kLogStates);
@@ -231,7 +240,6 @@ TEST(Verify, AgreesForOtherTypesAndFlags) {
 // The marks of liveness that 6.12 prints, and the unknown result of a negation, which 6.18 follows.
 TEST(Verify, FollowsTheReleaseAskedFor) {
   const auto insns = assembled("r0 = *(u32 *)(r1 +4)\nr0 &= 3\nr0 = -r0\n*(u64 *)(r10 -8) = r0\nexit");
-  const spec::VerifyInput input{.type = spec::ProgType::Xdp, .insns = insns, .log_level = spec::kLogStates};
   const spec::VerifyInput fields{.type = spec::ProgType::SocketFilter, .insns = insns, .log_level = spec::kLogStates};
   EXPECT_EQ(
       verify(fields, Rules::Linux612).log,
@@ -246,7 +254,6 @@ TEST(Verify, FollowsTheReleaseAskedFor) {
       "4: (95) exit\n"
       "processed 5 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n");
   EXPECT_TRUE(verify(fields, Rules::Linux618).log.contains("R0=scalar(smin=smin32=-3,smax=smax32=0)"));
-  EXPECT_EQ(verify(input).result.error().code, EOPNOTSUPP);  // xdp's word at 4 is a pointer
 }
 
 // What has no rules yet is refused with a sentence that says so.
@@ -261,6 +268,7 @@ TEST(Verify, RefusesWhatItDoesNotKnow) {
       {"atomic operations", "*(u64 *)(r10 -8) = 0\nr0 = 1\nlock *(u64 *)(r10 -8) += r0\nexit"},
       {"variable offset", "call bpf_ktime_get_ns\nr0 &= 7\nr1 = r10\nr1 += -8\nr1 += r0\n*(u8 *)(r1 +0) = 1\nexit"},
       {"helper bpf_map_lookup_elem", "call bpf_map_lookup_elem\nexit"},
+      {"context field sk", "r0 = *(u64 *)(r1 +168)\nexit"},
       {"skb", "r6 = r1\nr0 = *(u8 *)skb[0]\nexit"},
   };
   for (const auto& subject : subjects) {

@@ -36,6 +36,12 @@ void append_pointer(std::string& out, const Register& reg, const char*& separato
     append_signed(out, reg.offset);
     separator = ",";
   }
+  if (reg.is_packet()) {
+    out += separator;
+    out += "r=";
+    append_unsigned(out, static_cast<std::uint64_t>(std::int64_t{reg.range}));
+    separator = ",";
+  }
   if (!reg.number.is_constant()) return append_knowledge(out, reg.number, separator);
   if (reg.number.value() == 0) return;
   out += separator;

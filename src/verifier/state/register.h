@@ -20,13 +20,17 @@ enum class Kind : std::uint8_t {
 };
 std::string_view name(Kind kind) noexcept;  // "ctx", "fp", "scalar"
 
+// Ranges of packet pointers that were compared and found not to be inside: exactly at the end, or behind it.
+inline constexpr std::int32_t kAtPacketEnd = -1, kBeyondPacketEnd = -2;
+
 struct Register {
   Kind kind = Kind::Unset;
   bool written = false;    // since the last checkpoint
   bool is_offset = false;  // the scalar is that of its id, plus `offset`
   std::int32_t offset = 0;
-  std::uint32_t id = 0;  // 0: none
-  Scalar64 number;       // of a pointer its variable offset
+  std::uint32_t id = 0;    // 0: none
+  std::int32_t range = 0;  // of a packet pointer: bytes known to be there from the id's start, or one of the two below
+  Scalar64 number;         // of a pointer its variable offset
 
   static Register of(Kind kind, const Scalar64& number) noexcept {
     Register result;
@@ -41,6 +45,8 @@ struct Register {
 
   bool is_scalar() const noexcept { return kind == Kind::Scalar; }
   bool is_pointer() const noexcept { return kind != Kind::Scalar && kind != Kind::Unset; }
+  // Into the packet, or the bytes before it; its end is none.
+  bool is_packet() const noexcept { return kind == Kind::Packet || kind == Kind::PacketMeta; }
   bool is_constant() const noexcept { return is_scalar() && number.is_constant(); }
   void unlink() noexcept { id = 0, offset = 0, is_offset = false; }
 };

@@ -129,22 +129,36 @@ Checked check_sane(Walk& walk, const Register& value, Kind pointer) {
   return {};
 }
 
-void add_offset(Register& to, const Register& pointer, const Scalar64& by, AluOp op, Rules rules) {
-  const std::int64_t fixed = static_cast<std::int64_t>(by.is_constant() ? by.value() : 0);
+// Whether the sum is one of fixed offsets, which a pointer keeps apart from its variable one.
+bool is_fixed(const Register& pointer, const Scalar64& by, AluOp op) {
+  if (!by.is_constant()) return false;
+  const auto fixed = static_cast<std::int64_t>(by.value());
   const std::int64_t sum = op == AluOp::Add ? pointer.offset + fixed : pointer.offset - fixed;
+  return sum == static_cast<std::int32_t>(sum);
+}
+
+// A packet pointer that moved by a variable distance is another one: what was proven of the old one is of no use to it.
+void renew(Walk& walk, Register& pointer, const Scalar64& by, AluOp op) {
+  pointer.id = ++walk.last_id;
+  if (op == AluOp::Add || by.full.smin < 0) pointer.range = 0;
+}
+
+void add_offset(Walk& walk, Register& to, const Register& pointer, const Scalar64& by, AluOp op) {
   to = pointer;
   to.number.half = {};
-  if (by.is_constant() && sum == static_cast<std::int32_t>(sum)) {
-    to.offset = static_cast<std::int32_t>(sum);
+  if (is_fixed(pointer, by, op)) {
+    const auto fixed = static_cast<std::int32_t>(by.value());
+    to.offset = op == AluOp::Add ? pointer.offset + fixed : pointer.offset - fixed;
     return;
   }
   if (op == AluOp::Add) {
-    to.number.full.add(by.full, rules);
+    to.number.full.add(by.full, walk.rules);
     to.number.bits = to.number.bits + by.bits;
   } else {
-    to.number.full.subtract(by.full, rules);
+    to.number.full.subtract(by.full, walk.rules);
     to.number.bits = to.number.bits - by.bits;
   }
+  if (to.is_packet()) renew(walk, to, by, op);
 }
 
 Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointer, const Register& by) {
@@ -159,6 +173,8 @@ Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointe
   }
   TRY_VOID(check_sane(walk, by, pointer.kind));
   TRY_VOID(check_sane(walk, pointer, pointer.kind));
+  if (pointer.kind == Kind::PacketEnd)
+    return walk.reject(EACCES, "R{} pointer arithmetic on {} prohibited", insn.dst, name(pointer.kind));
   Register result;
   switch (isa::alu_op(op)) {
     case AluOp::Sub:
@@ -167,7 +183,7 @@ Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointe
       if (pointer.kind == Kind::Stack)
         return walk.reject(EACCES, "R{} subtraction from stack pointer prohibited", insn.dst);
       [[fallthrough]];
-    case AluOp::Add: add_offset(result, pointer, number, isa::alu_op(op), walk.rules); break;
+    case AluOp::Add: add_offset(walk, result, pointer, number, isa::alu_op(op)); break;
     case AluOp::And:
     case AluOp::Or:
     case AluOp::Xor:

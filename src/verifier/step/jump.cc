@@ -1,7 +1,9 @@
 // Jumps, and what both sides of a conditional one learn.
 #include "verifier/domain/branch.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 #include "verifier/step/walk.h"
 
@@ -87,6 +89,74 @@ struct Comparison {
   Register& source(Frame& frame) { return by_register ? frame.registers[src] : constant; }
 };
 
+// ---- Packet pointers ----
+
+// The farthest a packet pointer may be and still be compared with the end, in bytes.
+constexpr std::uint64_t kMaxPacketOffset = 0xffff;
+
+// A comparison of a packet pointer with its end, turned so that the pointer comes first; META compares with the start.
+struct PacketComparison {
+  JumpOp op;
+  unsigned pointer;
+};
+
+bool is_start(const Register& reg) {
+  return reg.kind == Kind::Packet && reg.offset == 0 && reg.number.is_constant() && reg.number.value() == 0;
+}
+bool ends(const Register& pointer, const Register& end) {
+  return (pointer.kind == Kind::Packet && end.kind == Kind::PacketEnd) ||
+         (pointer.kind == Kind::PacketMeta && is_start(end));
+}
+
+bool orders(JumpOp op) { return op == JumpOp::Gt || op == JumpOp::Ge || op == JumpOp::Lt || op == JumpOp::Le; }
+
+std::optional<PacketComparison> packet_comparison(const Frame& frame, const Comparison& comparison) {
+  if (!comparison.by_register || comparison.part == Part::Half || !orders(comparison.op)) return std::nullopt;
+  const Register &a = frame.registers[comparison.dst], &b = frame.registers[comparison.src];
+  if (ends(a, b)) return PacketComparison{comparison.op, comparison.dst};
+  if (ends(b, a)) return PacketComparison{flipped(comparison.op), comparison.src};
+  return std::nullopt;
+}
+
+// What earlier comparisons said of a pointer that was not inside.
+Outcome packet_outcome(const Register& pointer, JumpOp op) {
+  if (pointer.range >= 0) return Outcome::Unknown;
+  const bool beyond = pointer.range == kBeyondPacketEnd;
+  if (op == JumpOp::Gt || op == JumpOp::Le)
+    return !beyond ? Outcome::Unknown : op == JumpOp::Gt ? Outcome::Always : Outcome::Never;
+  return op == JumpOp::Ge ? Outcome::Always : Outcome::Never;
+}
+
+enum class Open : std::uint8_t { No, Yes };  // whether the byte at the pointer is there too
+
+// `pointer` is inside the packet: every pointer with its id may access what lies before it.
+void widen_ranges(Frame& frame, unsigned number, Open open) {
+  const Register pointer = frame.registers[number];
+  if (pointer.offset < 0 || (pointer.offset == 0 && open == Open::Yes)) return;
+  const std::uint64_t most = pointer.number.full.umax;
+  if (most > kMaxPacketOffset || most + static_cast<std::uint64_t>(pointer.offset) > kMaxPacketOffset) return;
+  const std::int32_t range = pointer.offset + (open == Open::Yes ? 1 : 0);
+  const auto widen = [&](Register& reg) {
+    if (reg.kind == pointer.kind && reg.id == pointer.id) reg.range = std::max(reg.range, range);
+  };
+  for (Register& reg : frame.registers) widen(reg);
+  for (Slot& slot : frame.stack)
+    if (slot.holds_register()) widen(slot.spilled);
+}
+
+void mark_outside(Frame& frame, unsigned number, std::int32_t where) {
+  if (frame.registers[number].kind == Kind::Packet) frame.registers[number].range = where;
+}
+
+// On one side the pointer is inside, on the other it is not: `taken` is the state where the jump is taken.
+void learn_packet(const PacketComparison& comparison, Frame& taken, Frame& other) {
+  const bool inside_taken = comparison.op == JumpOp::Lt || comparison.op == JumpOp::Le;
+  // pointer < end, and not pointer >= end: the byte at the pointer is there.
+  const Open open = comparison.op == JumpOp::Lt || comparison.op == JumpOp::Ge ? Open::Yes : Open::No;
+  widen_ranges(inside_taken ? taken : other, comparison.pointer, open);
+  mark_outside(inside_taken ? other : taken, comparison.pointer, open == Open::Yes ? kAtPacketEnd : kBeyondPacketEnd);
+}
+
 // Learns on one side of the branch. The immediate is learnt about too, to no effect.
 Checked learn(Walk& walk, Frame& frame, Comparison comparison, const LinkedSet& linked, Side side) {
   Register& a = frame.registers[comparison.dst];
@@ -121,6 +191,9 @@ Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
 
   Outcome known = Outcome::Unknown;
   if (a.is_scalar() && b.is_scalar()) known = outcome(comparison.op, comparison.part, a.number, b.number, walk.rules);
+  const auto packet = packet_comparison(walk.frame, comparison);
+  if (packet && (a.kind == Kind::PacketEnd || b.kind == Kind::PacketEnd))
+    known = packet_outcome(walk.reg(packet->pointer), packet->op);
   if (known == Outcome::Always) walk.next = target(walk, op, insn);
   if (known == Outcome::Unknown) {
     if (walk.forks.size() >= kMaxForks)
@@ -130,6 +203,7 @@ Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
     for (const Register* operand : {&b, &a})
       if (operand->is_scalar() && operand->id != 0) linked.collect(walk.frame, operand->id, live);
     walk.forks.push_back({walk.frame, target(walk, op, insn), walk.index, walk.log.size()});
+    if (packet) learn_packet(*packet, walk.forks.back().frame, walk.frame);
     TRY_VOID(learn(walk, walk.forks.back().frame, comparison, linked, Side::Taken));
     TRY_VOID(learn(walk, walk.frame, comparison, linked, Side::NotTaken));
   }

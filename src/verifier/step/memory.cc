@@ -1,5 +1,6 @@
-// Loads and stores: the stack at known offsets, and the context.
+// Loads and stores: the stack at known offsets, the context, the packet.
 #include <algorithm>
+#include <optional>
 
 #include "base/bytes.h"
 #include "spec/context.h"
@@ -55,6 +56,7 @@ Checked check_alignment(Walk& walk, const Access& access) {
   const Register& base = walk.reg(access.base);
   const bool stack = base.kind == Kind::Stack;
   if (!stack && !(walk.input.flags & spec::kStrictAlignment)) return {};
+  if (base.is_packet()) return walk.unsupported("strict alignment in packets");
   const auto fixed = static_cast<std::uint64_t>(std::int64_t{base.offset} + access.offset);
   if ((base.number.bits + Tnum64::constant(fixed)).is_aligned(access.size)) return {};
   return walk.reject(EACCES, "misaligned {}access off {}+{}+{} size {}", alignment_name(base.kind),
@@ -152,7 +154,18 @@ Checked read_stack(Walk& walk, std::int32_t offset, unsigned size, Register& res
 
 // ---- Context ----
 
-Checked check_context(Walk& walk, const Access& access) {
+// What a load of the field gives; nothing for pointers that are not followed yet.
+std::optional<Register> contents(spec::FieldKind kind) {
+  switch (kind) {
+    case spec::FieldKind::Scalar: return Register::unknown();
+    case spec::FieldKind::PacketData: return Register::pointer(Kind::Packet);
+    case spec::FieldKind::PacketMeta: return Register::pointer(Kind::PacketMeta);
+    case spec::FieldKind::PacketEnd: return Register::pointer(Kind::PacketEnd);
+    default: return std::nullopt;
+  }
+}
+
+Checked check_context(Walk& walk, const Access& access, Register& loaded) {
   const Register& base = walk.reg(access.base);
   if (base.offset < 0)
     return walk.reject(EACCES, "negative offset {} ptr R{} off={} disallowed", name(base.kind), access.base,
@@ -170,10 +183,26 @@ Checked check_context(Walk& walk, const Access& access) {
                                          .direction = access.direction},
                                         walk.input.rights);
   if (!field) return walk.reject(field.error().code, "{}", field.error().message);
-  if ((*field)->kind != spec::FieldKind::Scalar)
-    return walk.unsupported("context field {}, which is a pointer", (*field)->name);
+  const auto value = contents((*field)->kind);
+  if (!value) return walk.unsupported("context field {}, which is a pointer", (*field)->name);
+  loaded = *value;
   if (access.extends_sign) return walk.unsupported("a sign-extending load from the context");
   return {};
+}
+
+// ---- Packet ----
+
+Checked check_packet(Walk& walk, const Access& access) {
+  const Register& base = walk.reg(access.base);
+  const std::int64_t offset = std::int64_t{base.offset} + access.offset;
+  if (base.number.full.smin < 0)
+    return walk.reject(EACCES, "R{} min value is negative, either use unsigned index or do a if (index >=0) check.",
+                       access.base);
+  if (base.range < 0) return walk.reject(EINVAL, "R{} offset is outside of the packet", access.base);
+  if (offset >= 0 && offset + access.size <= base.range) return {};
+  walk.log.line(fmt::format("invalid access to packet, off={} size={}, R{}(id={},off={},r={})", offset, access.size,
+                            access.base, base.id, offset, base.range));
+  return walk.reject(EACCES, "R{} offset is outside of the packet", access.base);
 }
 
 // An instruction is rewritten for the pointer it works on, so that it may not meet another kind on another path.
@@ -187,11 +216,14 @@ Checked remember_kind(Walk& walk, Kind kind) {
 
 // ---- Both ----
 
-Checked check_base(Walk& walk, const Access& access) {
+// `loaded` becomes what a load of the context gives.
+Checked check_base(Walk& walk, const Access& access, Register& loaded) {
   const Register& base = walk.reg(access.base);
   TRY_VOID(check_alignment(walk, access));
-  if (!base.is_pointer()) return walk.reject(EACCES, "R{} invalid mem access '{}'", access.base, name(base.kind));
-  if (base.kind == Kind::Context) return check_context(walk, access);
+  if (!base.is_pointer() || base.kind == Kind::PacketEnd)
+    return walk.reject(EACCES, "R{} invalid mem access '{}'", access.base, name(base.kind));
+  if (base.kind == Kind::Context) return check_context(walk, access, loaded);
+  if (base.is_packet()) return check_packet(walk, access);
   if (!base.number.is_constant()) return walk.unsupported("access to the stack at a variable offset");
   return check_stack_bounds(walk, access,
                             std::int64_t{base.offset} + static_cast<std::int64_t>(base.number.value()) + access.offset);
@@ -221,8 +253,8 @@ Checked step_load(Walk& walk, Op op, const Insn& insn) {
   TRY_VOID(walk.check_write(insn.dst));
   const Access access{insn.src, insn.off, isa::access_bytes(op), Direction::Read, extends};
   const Kind kind = walk.reg(insn.src).kind;
-  TRY_VOID(check_base(walk, access));
   Register value = Register::unknown();
+  TRY_VOID(check_base(walk, access, value));
   if (kind == Kind::Stack) TRY_VOID(read_stack(walk, stack_offset(walk, access), access.size, value));
   narrow(value, access, walk.rules);
   walk.set(insn.dst, value);
@@ -240,7 +272,8 @@ Checked step_store(Walk& walk, Op op, const Insn& insn) {
   TRY_VOID(walk.check_read(insn.dst));
   const Access access{insn.dst, insn.off, isa::access_bytes(op), Direction::Write, false};
   const Kind kind = walk.reg(insn.dst).kind;
-  TRY_VOID(check_base(walk, access));
+  Register ignored;
+  TRY_VOID(check_base(walk, access, ignored));
   Register* reg = by_register ? &walk.reg(insn.src) : nullptr;
   if (kind == Kind::Stack) TRY_VOID(write_stack(walk, stack_offset(walk, access), access.size, {reg, insn.imm}, reg));
   return remember_kind(walk, kind);
