@@ -79,6 +79,8 @@ Exit run(const Request& request) {
   const std::string& name = request.command.front();
   const fs::path file = find_program(name);
   if (file.empty()) return report({Exit::Input, fmt::format("{}: there is no such program in PATH", name)});
+  if (::access(file.c_str(), X_OK) != 0)
+    return report({Exit::Input, fmt::format("{}: cannot be run: {}", file.string(), std::strerror(errno))});
   if (const std::string why = out_of_reach(file); !why.empty())
     return report({Exit::Unavailable, fmt::format("{}: {}", file.string(), why)});
   const auto library = preload_library();
