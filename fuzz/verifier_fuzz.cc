@@ -1,5 +1,5 @@
-// Any bytes as a program: the verifier answers within its limits, the same with and without a log, and its log ends in
-// lines. links: skep_verifier_explore
+// Any bytes as a program: the verifier answers within its limits, the same with and without a log, in whole lines.
+// links: skep_verifier_explore
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
