@@ -58,6 +58,32 @@ struct Record {
   std::uint8_t size;  // bytes of attribute; 255: all
 };
 
+// A process whose writable memory is `memory` and the attribute: a fuzzer that has the hive write where it likes, as a
+// kernel would, corrupts nobody but itself. Reading goes anywhere.
+class Confined final : public hive::Caller {
+ public:
+  explicit Confined(Bytes memory) : memory_(memory) {}
+  void attribute(Bytes attr) { attr_ = attr; }
+
+  bool copy_in(std::uint64_t address, MutableBytes to) noexcept override { return process_.copy_in(address, to); }
+  bool copy_out(std::uint64_t address, Bytes from) noexcept override {
+    return (inside(memory_, address, from.size()) || inside(attr_, address, from.size())) &&
+           process_.copy_out(address, from);
+  }
+  Fd descriptor(int fd) noexcept override { return process_.descriptor(fd); }
+  int install(Fd object) noexcept override { return process_.install(std::move(object)); }
+  hive::Privilege privilege() const noexcept override { return process_.privilege(); }
+
+ private:
+  static bool inside(Bytes place, std::uint64_t address, std::size_t size) {
+    const std::uint64_t offset = address - reinterpret_cast<std::uintptr_t>(place.data());
+    return offset <= place.size() && size <= place.size() - offset;
+  }
+
+  hive::LocalCaller process_;
+  Bytes memory_, attr_;
+};
+
 // Keeps what the hive would grant, but the fuzzing machine would not.
 void bound(std::uint8_t command, spec::Attr& attr) {
   switch (spec::Command{command}) {
@@ -76,11 +102,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto created = hive::Hive::create({.engine = hive::Engine::Checked, .budget = 2000});
   if (!created) return 0;
   hive::Hive& hive = **created;
-  hive::LocalCaller caller;
   Input input(std::as_bytes(std::span(data, size)));
   // The last part of the input is memory: instructions, BTF, packets.
   std::vector<std::byte> memory(4096);
   input.take(MutableBytes(memory).first(std::min<std::size_t>(memory.size(), size / 2)));
+  Confined caller(memory);
   std::vector<int> fds;
   for (std::size_t calls = 0; calls < kMostCalls && !input.empty(); ++calls) {
     const auto record = input.take<Record>();
@@ -98,6 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const auto command = static_cast<std::uint8_t>(record.command % 40);
     bound(command, attr);
+    caller.attribute(bytes_of(attr));
     const std::uint32_t bytes = record.size == 255 ? sizeof attr : record.size;
     const long result = hive.call(caller, command, reinterpret_cast<std::uintptr_t>(&attr),
                                   std::min<std::uint32_t>(bytes, sizeof attr));
