@@ -22,16 +22,17 @@ hive::Hive* make_hive() noexcept {
   const char* engine = std::getenv("SKEP_ENGINE");
   if (engine && std::string_view(engine) == "interp") options.engine = hive::Engine::Interp;
   auto made = hive::Hive::create(options);
-  if (made) return made->release();  // lives as long as the process
+  if (made) {
+    set_process_hive(made->get());
+    return made->release();  // lives as long as the process
+  }
   std::fprintf(stderr, "skep: no hive in this process: %s\n", made.error().message.c_str());
   return nullptr;
 }
 
 long preloaded_bpf(int command, void* attr, unsigned size) noexcept {
   static hive::Hive* const hive = make_hive();
-  if (!hive) return -ENOMEM;
-  set_process_hive(hive);
-  return bpf(command, attr, size);
+  return hive ? bpf(command, attr, size) : -ENOMEM;
 }
 
 }  // namespace
