@@ -231,6 +231,85 @@ TEST_F(PacketKernel, Redirects) {
   compare({{clone_redirect, {ctx(), num(1), num(2)}}}, {.packet = ipv4_tcp()});
 }
 
+// ---- signals: congestion, time, size
+Buffer with_byte(Buffer packet, std::size_t at, int value) {
+  packet[at] = static_cast<std::byte>(value);
+  return packet;
+}
+
+TEST_F(PacketKernel, Congestion) {
+  const Step mark{skb_ecn_set_ce, {ctx()}};
+  for (const ProgType type : {ProgType::SchedCls, ProgType::CgroupSkb})
+    for (const std::uint32_t flags : {0U, packet::kSkbChecksumComplete}) {
+      for (const int tos : {0, 1, 2, 3, 0xfd, 0xfe})
+        for (const int check : {0, 1, 2, 0xff}) {
+          Buffer packet = with_byte(ipv4_tcp(), 15, tos);
+          packet[24] = check > 2 ? std::byte{0xff} : std::byte{0};
+          compare({mark, mark}, {.type = type, .packet = with_byte(packet, 25, check), .flags = flags});
+        }
+      for (const int ecn : {0x00, 0x10, 0x20, 0x30, 0xef})
+        compare({mark, mark}, {.type = type, .packet = with_byte(ipv6_udp(), 15, ecn), .flags = flags});
+    }
+}
+
+TEST_F(PacketKernel, CongestionBehindTags) {
+  const Step mark{skb_ecn_set_ce, {ctx()}};
+  for (const int ecn : {1, 2, 3}) {
+    const Buffer packet = with_byte(vlan_tcp(), 19, ecn), inner = with_byte(vlan_tcp(), 15, ecn);
+    for (const Buffer& each : {packet, inner})
+      for (const ProgType type : {ProgType::SchedCls, ProgType::CgroupSkb})
+        compare({mark}, {.type = type, .packet = each});
+    compare({pop(), mark, push(0x88a8, 4), mark, push(0x8100, 5), mark}, {.packet = packet});
+    compare({push(0x8100, 1), push(0x8100, 2), mark}, {.packet = with_byte(ipv4_tcp(), 15, ecn)});
+    compare({head(20), mark}, {.packet = with_byte(ipv4_tcp(), 15, ecn)});
+  }
+  for (const char* packet :
+       {"ffffffffffff 010203040506 0806 0001", "ffffffffffff 010203040506 8100 0005",
+        "ffffffffffff 010203040506 8100 0005 0800", "ffffffffffff 010203040506 8100 0005 0800 4502 0000"})
+    compare({mark}, {.packet = hex(packet)});
+}
+
+TEST_F(PacketKernel, DeliveryTime) {
+  const auto at = [](std::int64_t time, std::int64_t type) -> Step {
+    return {skb_set_tstamp, {ctx(), num(time), num(type)}};
+  };
+  spec::SkBuffMd context{};
+  context.tstamp = 77;
+  for (const Buffer& packet : {ipv4_tcp(), ipv6_udp(), vlan_tcp(), hex("ffffffffffff 010203040506 0806 0001")})
+    for (const std::int64_t type : {0, 1, 2, 3, -1})
+      for (const std::int64_t time : {0, 1, -1}) {
+        compare({at(time, type)}, {.packet = packet, .skb = context});
+        compare({at(5, 1), at(time, type)}, {.packet = packet, .skb = context});
+      }
+}
+
+Step mtu(std::int64_t ifindex, std::uint32_t size, std::int64_t difference, std::int64_t flags = 0) {
+  return {check_mtu, {ctx(), num(ifindex), inout(bytes_in(size)), num(difference), num(flags)}};
+}
+
+TEST_F(PacketKernel, Mtu) {
+  constexpr std::int64_t kMost = INT32_MAX;
+  spec::SkBuffMd segmented{};
+  segmented.gso_size = 10;
+  for (const int ifindex : {0, 1, 2, 3, 4, 12345, -1}) {
+    Steps steps;
+    for (const std::int64_t difference : {0L, 1L, -1L, 1446L, 1447L, 65482L, 65496L, 65497L, kMost, -kMost - 1})
+      steps.push_back(mtu(ifindex, 0, difference));
+    for (const std::uint32_t size : {1U, 1500U, 1501U, 65536U, 65537U, 0x7fffffffU, 0xffffffffU})
+      for (const std::int64_t difference : {0L, 1L, -1L, kMost}) steps.push_back(mtu(ifindex, size, difference));
+    for (const std::int64_t flags : {1, 2, 3})
+      for (const std::uint32_t size : {0U, 5U}) {
+        steps.push_back(mtu(ifindex, size, 0, flags));
+        steps.push_back(mtu(ifindex, size, 5, flags));
+      }
+    compare(steps, {.packet = ipv4_tcp()});
+    compare(steps, {.packet = ipv4_tcp(), .skb = segmented});
+    compare({mtu(ifindex, 0, 0), mtu(ifindex, 0, 0, 1)}, {.packet = Buffer(3000, std::byte{0x5a}), .skb = segmented});
+    compare(steps, {.type = ProgType::Xdp, .packet = ipv4_tcp()});
+    compare(steps, {.type = ProgType::Xdp, .packet = Buffer(9000, std::byte{0x5a})});
+  }
+}
+
 Step xdp(HelperId id, std::int64_t offset) { return {id, {ctx(), num(offset)}}; }
 
 TEST_F(PacketKernel, Xdp) {

@@ -35,6 +35,10 @@ int skb_vlan_push(Call&, SkBuff& skb, std::uint16_t protocol, std::uint16_t tci)
   return packet::vlan_push(skb, protocol, tci);
 }
 int skb_vlan_pop(Call&, SkBuff& skb) noexcept { return packet::vlan_pop(skb); }
+int skb_ecn_set_ce(Call&, SkBuff& skb) noexcept { return packet::ecn_set_ce(skb); }
+int skb_set_tstamp(Call&, SkBuff& skb, std::uint64_t tstamp, std::uint32_t type) noexcept {
+  return packet::set_tstamp(skb, tstamp, type);
+}
 
 }  // namespace
 
@@ -45,7 +49,8 @@ std::span<const Binding> packet_skb_bindings() noexcept {
       SKEP_BIND(skb_change_head),  SKEP_BIND(skb_change_tail),
       SKEP_BIND(skb_change_proto), SKEP_BIND(skb_change_type),
       SKEP_BIND(skb_adjust_room),  SKEP_BIND(skb_vlan_push),
-      SKEP_BIND(skb_vlan_pop),
+      SKEP_BIND(skb_vlan_pop),     SKEP_BIND(skb_ecn_set_ce),
+      SKEP_BIND(skb_set_tstamp),
   };
   return rows;
 }

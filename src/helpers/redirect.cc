@@ -1,5 +1,6 @@
 // Sending packets elsewhere: the helpers note the target in Call::redirect, the hook sends.
 #include "helpers/subjects.h"
+#include "packet/mtu.h"
 #include "packet/sk_ops.h"
 #include "spec/uapi.h"
 
@@ -82,12 +83,23 @@ std::int64_t clone_redirect(Call& call, SkBuff& skb, std::uint32_t ifindex, std:
   return call.host.clone_to(ifindex, (flags & spec::kIngress) != 0, {skb.data, skb.len});
 }
 
+int check_mtu(Call& call, Context context, std::uint32_t ifindex, std::byte* size, std::int32_t difference,
+              std::uint64_t flags) noexcept {
+  const packet::MtuQuestion question{ifindex, difference, flags};
+  auto bytes = load<std::uint32_t>(size);
+  const int answer = is_xdp(call)
+                         ? packet::check_mtu(*static_cast<const packet::XdpBuff*>(context.address), question, bytes)
+                         : packet::check_mtu(*static_cast<const SkBuff*>(context.address), question, bytes);
+  store(size, bytes);
+  return answer;
+}
+
 }  // namespace
 
 std::span<const Binding> redirect_bindings() noexcept {
   static constexpr Binding rows[] = {
       SKEP_BIND(redirect),     SKEP_BIND(redirect_peer),  SKEP_BIND(redirect_neigh),
-      SKEP_BIND(redirect_map), SKEP_BIND(clone_redirect),
+      SKEP_BIND(redirect_map), SKEP_BIND(clone_redirect), SKEP_BIND(check_mtu),
   };
   return rows;
 }

@@ -19,8 +19,8 @@ namespace skep::helpers::testing {
 
 struct Arg {
   enum class Kind : std::uint8_t { Context, Number, In, Out } kind = Kind::Number;
-  std::uint64_t number = 0;  // Number; Out: bytes of memory, at most 64, zeros before the call
-  Buffer bytes;              // In: at most 64
+  std::uint64_t number = 0;  // Number; Out: bytes of memory, at most 64
+  Buffer bytes;              // In: at most 64; Out: what the memory holds before the call, zeros when empty
 };
 inline Arg ctx() { return {.kind = Arg::Kind::Context, .number = 0, .bytes = {}}; }
 inline Arg num(std::int64_t value) {
@@ -28,6 +28,7 @@ inline Arg num(std::int64_t value) {
 }
 inline Arg in(Buffer bytes) { return {.kind = Arg::Kind::In, .number = 0, .bytes = std::move(bytes)}; }
 inline Arg out(std::uint64_t size) { return {.kind = Arg::Kind::Out, .number = size, .bytes = {}}; }
+inline Arg inout(Buffer bytes) { return {.kind = Arg::Kind::Out, .number = bytes.size(), .bytes = std::move(bytes)}; }
 
 struct Step {
   HelperId id;
@@ -97,6 +98,7 @@ inline std::string text(const Outcome& outcome) {
 }
 
 inline bool is_xdp(const Input& input) { return input.type == spec::ProgType::Xdp; }
+inline bool has_tstamp_type(const Input& input) { return input.type == spec::ProgType::SchedCls; }
 inline bool direct_access(const Input& input) { return input.type != spec::ProgType::SocketFilter; }
 
 // ---- the fields compared: offset in the context, and where they are here
@@ -130,7 +132,7 @@ inline void run_steps(const Steps& steps, exec::Call& call, Outcome& outcome) {
     written.reserve(step.args.size());
     for (std::size_t i = 0; i < step.args.size(); ++i) {
       const Arg& arg = step.args[i];
-      if (arg.kind == Arg::Kind::Out) written.emplace_back(arg.number);
+      if (arg.kind == Arg::Kind::Out) written.push_back(arg.bytes.empty() ? Buffer(arg.number) : arg.bytes);
       r[i] = arg.kind == Arg::Kind::Context ? reg(call.context)
              : arg.kind == Arg::Kind::In    ? reg(arg.bytes.data())
              : arg.kind == Arg::Kind::Out   ? reg(written.back().data())
@@ -174,6 +176,7 @@ inline Outcome run_skb_here(const Steps& steps, const Input& input) {
   run_steps(steps, call, outcome);
   for (const Field& field : kFields) outcome.fields.push_back(skb.*field.member);
   if (direct_access(input)) outcome.fields.push_back(static_cast<std::uint32_t>(skb.data_end - skb.data));
+  if (has_tstamp_type(input)) outcome.fields.push_back(skb.tstamp_type);
   Bytes packet;
   const int error = packet::finish(skb, given, input.type, input.flags, packet);
   if (error != 0) return failed(error);
@@ -280,6 +283,10 @@ inline Code compile(const Steps& steps, const Input& input, int map) {
       field += 4;
     }
     if (direct_access(input)) difference(offsetof(spec::SkBuffMd, data_end), offsetof(spec::SkBuffMd, data));
+    if (has_tstamp_type(input)) {
+      code.load(BPF_B, 1, 6, offsetof(spec::SkBuffMd, tstamp_type));
+      code.store(BPF_W, 7, field, 1);
+    }
   }
   code.op(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, input.type == spec::ProgType::CgroupSkb ? 1 : 0);
   code.op(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
@@ -331,7 +338,8 @@ inline Outcome read_value(const Steps& steps, const Input& input, const Buffer& 
       memory += 64;
     }
   }
-  const std::size_t fields = is_xdp(input) ? 2 : std::size(kFields) + (direct_access(input) ? 1 : 0);
+  const std::size_t fields =
+      is_xdp(input) ? 2 : std::size(kFields) + (direct_access(input) ? 1 : 0) + (has_tstamp_type(input) ? 1 : 0);
   for (std::size_t i = 0; i < fields; ++i)
     outcome.fields.push_back(load<std::uint32_t>(value.data() + kFieldsAt + 4 * i));
   return outcome;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/fd.h"
 
@@ -25,6 +26,16 @@ Text read_text(const char* name, const char* file) noexcept {
   return text;
 }
 
+std::uint32_t read_number(const char* name, const char* file) noexcept {
+  return static_cast<std::uint32_t>(std::strtoul(read_text(name, file).bytes, nullptr, 10));
+}
+
+// Link types, as /sys/class/net/NAME/type gives them, whose packets begin with an Ethernet header.
+bool like_ethernet(std::uint32_t type) noexcept {
+  constexpr std::uint32_t kEther = 1, kLoopbackType = 772;  // ARPHRD_*
+  return type == kEther || type == kLoopbackType;
+}
+
 // "02:fc:00:00:00:01"; zeros for anything else.
 MacAddress parse_mac(const Text& text) noexcept {
   unsigned part[6] = {};
@@ -43,6 +54,16 @@ std::optional<Device> device(std::uint32_t ifindex) noexcept {
   char name[IF_NAMESIZE];
   if (::if_indextoname(ifindex, name) == nullptr) return std::nullopt;
   return Device{parse_mac(read_text(name, "address")), parse_mac(read_text(name, "broadcast"))};
+}
+
+std::optional<Link> link(std::uint32_t ifindex) noexcept {
+  constexpr std::uint32_t kEthernet = 14, kLoopbackMtu = 65536;
+  char name[IF_NAMESIZE];
+  const bool known = ::if_indextoname(ifindex, name) != nullptr;
+  const std::uint32_t mtu = known ? read_number(name, "mtu") : 0;
+  if (mtu != 0) return Link{mtu, like_ethernet(read_number(name, "type")) ? kEthernet : 0};
+  if (ifindex == kLoopback) return Link{kLoopbackMtu, kEthernet};  // where there is no /sys, what it is by default
+  return std::nullopt;
 }
 
 bool has_rx_queue(std::uint32_t ifindex, std::uint32_t queue) noexcept {

@@ -17,6 +17,13 @@ struct Device {
 
 // nullopt: no such interface in this network namespace. Loopback is always there; others are read from /sys/class/net.
 std::optional<Device> device(std::uint32_t ifindex) noexcept;
+
+struct Link {
+  std::uint32_t mtu;     // bytes of a packet from its network header on
+  std::uint32_t header;  // bytes of the link-layer header in front of it
+};
+// nullopt: no such interface. Loopback always answers; the header of a link that is not like Ethernet counts as 0.
+std::optional<Link> link(std::uint32_t ifindex) noexcept;
 // Whether interface `ifindex` has receive queue `queue`.
 bool has_rx_queue(std::uint32_t ifindex, std::uint32_t queue) noexcept;
 

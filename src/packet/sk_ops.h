@@ -83,6 +83,13 @@ void csum_without(SkBuff& skb, Bytes bytes, std::uint64_t offset) noexcept;
 void csum_with(SkBuff& skb, Bytes bytes, std::uint64_t offset) noexcept;
 void csum_unverified(SkBuff& skb) noexcept;  // "unnecessary" becomes "none"
 
+// ---- signals to later handlers (sk_signal.cc)
+enum class TstampType : std::uint32_t { Realtime = 0, Monotonic = 1, Tai = 2 };
+// 1 when the IP header now says "congestion experienced"; 0 when it may not say so, or there is no IP header.
+int ecn_set_ce(SkBuff& skb) noexcept;
+// When to send the packet. -EINVAL: unknown clock, or no time in one that needs it; -EOPNOTSUPP: no IP packet.
+int set_tstamp(SkBuff& skb, std::uint64_t tstamp, std::uint32_t type) noexcept;
+
 // ---- flow hash (sk_hash.cc)
 void set_hash(SkBuff& skb, std::uint32_t hash) noexcept;
 void clear_hash(SkBuff& skb) noexcept;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "packet/csum.h"
 #include "packet/errors.h"
 #include "packet/frame.h"
 #include "packet/test_run.h"
@@ -186,6 +187,29 @@ TEST_F(SkOps, CutsAndStoresOfTruncatedPacketsNeverCrash) {
       ASSERT_LE(skb.data_end, skb.end);
     }
   }
+}
+
+TEST_F(SkOps, CongestionMarksKeepTheIpv4HeadersSum) {
+  for (const int tos : {1, 2}) {
+    Buffer packet = testing::ipv4_tcp();
+    packet[15] = static_cast<std::byte>(tos);
+    place(packet);
+    const std::uint16_t before = csum_fold(csum_partial({skb.data + 14, 20}, 0));
+    ASSERT_EQ(ecn_set_ce(skb), 1);
+    EXPECT_EQ(std::to_integer<int>(skb.data[15]), 3);
+    EXPECT_EQ(csum_fold(csum_partial({skb.data + 14, 20}, 0)), before);
+  }
+}
+
+TEST_F(SkOps, CongestionNeedsAWholeHeader) {
+  Buffer packet = testing::ipv4_tcp();
+  packet[15] = std::byte{2};
+  place(packet);
+  for (const std::int32_t offset : {-65, 35, 54, 100, INT32_MAX - 20, INT32_MIN}) {
+    skb.network_offset = offset;
+    EXPECT_EQ(ecn_set_ce(skb), 0) << offset;
+  }
+  EXPECT_EQ(bytes(), packet);
 }
 
 }  // namespace
