@@ -2,8 +2,8 @@
 //
 // `size` in: 0 for the packet itself, else the size of a layer 3 packet to ask about; `difference` is added to either.
 // Out: the interface's MTU, also when the answer is no. An interface of 0 is the one the packet came from. Errors
-// (-EINVAL: unknown flag, a flag that excludes the other arguments, no known transport header; -ENODEV) leave `size` alone. The interface is
-// asked each time: some microseconds. Source: bpf-helpers(7); details as tried on Linux 6.18.
+// (-EINVAL: unknown flag, a flag that excludes the other arguments, no known transport header; -ENODEV) leave `size`
+// alone. The interface is asked each time: some microseconds. Source: bpf-helpers(7); details as tried on Linux 6.18.
 // Tested by: packet/mtu_test.cc, and against the running kernel by helpers/packet_kernel_test.cc.
 #pragma once
 
