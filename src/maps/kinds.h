@@ -8,27 +8,33 @@
 
 namespace skep::maps {
 
-enum class Family : std::uint8_t { Array, Hash, Trie, Device, Cpu, Ring, Queue, Bloom };
+enum class Family : std::uint8_t { Array, Hash, Trie, Device, Cpu, Ring, Queue, Bloom, Trace, Socket, Storage, Arena };
 
 enum class KeyRule : std::uint8_t {
   None,    // key_size 0
   Index,   // 4: a number below max_entries
   Bytes,   // at least 1
+  Short,   // 1 to 512
   Prefix,  // 4 bytes of prefix length, then 1 to 256 bytes
+  Cgroup,  // 8 (a cgroup's id) or 16 (and an attach type)
 };
 
 enum class ValueRule : std::uint8_t {
-  None,    // value_size 0
-  Bytes,   // at least 1
-  PerCpu,  // at least 1, and 32 KiB at most when rounded up to 8
-  Fd,      // 4: what user space writes is a file descriptor
-  Device,  // 4 or 8: a number, and perhaps a program's file descriptor
+  None,        // value_size 0
+  Bytes,       // at least 1
+  PerCpu,      // at least 1, and 32 KiB at most when rounded up to 8
+  Fd,          // 4: what user space writes is a file descriptor
+  Device,      // 4 or 8: a number, and perhaps a program's file descriptor
+  FdOrCookie,  // 4 or 8: user space writes a socket's descriptor and reads its cookie, which needs 8
+  Frames,      // whole frames of a stack, as many as the kernel records at most
 };
 
 enum class EntriesRule : std::uint8_t {
-  Some,   // at least 1
-  Pages,  // bytes: a power of two and whole pages
-  Cpus,   // at least 1, and at most the CPUs a kernel is built for
+  Some,        // at least 1
+  Pages,       // bytes: a power of two and whole pages
+  Cpus,        // at least 1, and at most the CPUs a kernel is built for
+  None,        // 0: elements come with what they belong to
+  ArenaPages,  // at least 1, and at most 4 GiB
 };
 
 enum Feature : std::uint32_t {
@@ -46,6 +52,8 @@ enum Feature : std::uint32_t {
   kBatchDelete = 1U << 11,  // BPF_MAP_DELETE_BATCH
   kBatchTake = 1U << 12,    // BPF_MAP_LOOKUP_AND_DELETE_BATCH
   kBuckets = 1U << 13,      // batches are read with read_batch()
+  kShell = 1U << 14,        // has no elements yet: maps/empty_map.h
+  kTyped = 1U << 15,        // must come with BTF types of keys and values
 };
 
 struct Kind {

@@ -5,6 +5,7 @@
 #include "maps/array_map.h"
 #include "maps/device_map.h"
 #include "maps/domain.h"
+#include "maps/empty_map.h"
 #include "maps/hash_map.h"
 #include "maps/kinds.h"
 #include "maps/lpm_trie.h"
