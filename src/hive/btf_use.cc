@@ -18,10 +18,17 @@ enum class KeyTypes : std::uint8_t { None, Any, Word, Struct };
 KeyTypes key_types(MapType type) noexcept {
   switch (type) {
     case MapType::Array:
-    case MapType::PercpuArray: return KeyTypes::Word;
+    case MapType::PercpuArray:
+    case MapType::SkStorage:
+    case MapType::InodeStorage:
+    case MapType::TaskStorage:
+    case MapType::CgrpStorage: return KeyTypes::Word;
     case MapType::LpmTrie: return KeyTypes::Struct;
     case MapType::PerfEventArray:
     case MapType::ArrayOfMaps:
+    case MapType::StackTrace:
+    case MapType::CgroupArray:
+    case MapType::Xskmap:
     case MapType::Devmap:
     case MapType::DevmapHash:
     case MapType::Cpumap: return KeyTypes::None;
@@ -52,8 +59,10 @@ Result<> check_size(const btf::Btf& types, const char* what, std::uint32_t id, s
 // Whether values of this map type may hold such a field.
 bool takes(MapType type, btf::Special field) noexcept {
   const bool plain = type == MapType::Hash || type == MapType::Array;
+  const bool storage = type == MapType::SkStorage || type == MapType::InodeStorage || type == MapType::TaskStorage ||
+                       type == MapType::CgrpStorage;
   switch (field) {
-    case btf::Special::SpinLock: return plain;
+    case btf::Special::SpinLock: return plain || storage || type == MapType::CgroupStorage;
     case btf::Special::Timer:
     case btf::Special::Wq:
     case btf::Special::ListHead:
@@ -62,8 +71,8 @@ bool takes(MapType type, btf::Special field) noexcept {
     case btf::Special::Kptr:
     case btf::Special::KptrUntrusted:
     case btf::Special::KptrPercpu:
-      return plain || type == MapType::LruHash || type == MapType::PercpuHash || type == MapType::LruPercpuHash ||
-             type == MapType::PercpuArray;
+      return plain || storage || type == MapType::LruHash || type == MapType::PercpuHash ||
+             type == MapType::LruPercpuHash || type == MapType::PercpuArray;
   }
   return false;
 }

@@ -79,19 +79,13 @@ TEST(Call, AttributeAtTheEndOfAPage) {
   ::munmap(pages, 4096);
 }
 
-TEST(Call, AskedWithoutPrivilege) {
-  class Unprivileged final : public Caller {
-   public:
-    bool copy_in(std::uint64_t at, MutableBytes to) noexcept override { return local_.copy_in(at, to); }
-    bool copy_out(std::uint64_t at, Bytes from) noexcept override { return local_.copy_out(at, from); }
-    Fd descriptor(int fd) noexcept override { return local_.descriptor(fd); }
-    int install(Fd object) noexcept override { return local_.install(std::move(object)); }
-    Privilege privilege() const noexcept override { return rights; }
-    Privilege rights{.bpf = false, .perfmon = false, .net_admin = false, .sys_admin = false};
+class Unprivileged final : public LocalCaller {
+ public:
+  Privilege privilege() const noexcept override { return rights; }
+  Privilege rights{.bpf = false, .perfmon = false, .net_admin = false, .sys_admin = false};
+};
 
-   private:
-    LocalCaller local_;
-  };
+TEST(Call, AskedWithoutPrivilege) {
   HiveBpf bpf;
   Fds fds;
   Unprivileged nobody;
@@ -112,6 +106,27 @@ TEST(Call, AskedWithoutPrivilege) {
   EXPECT_EQ(ask(Command::MapCreate, map_attr({.type = spec::MapType::Devmap})), -EPERM);
   nobody.rights.net_admin = true;
   EXPECT_GE(ask(Command::ProgLoad, prog_attr(spec::ProgType::Xdp, code)), 0);
+}
+
+// As with kernel.unprivileged_bpf_disabled=0.
+TEST(Call, AHiveThatTakesTheUnprivileged) {
+  HiveBpf bpf(Options{.unprivileged = true});
+  Fds fds;
+  Unprivileged nobody;
+  const auto ask = [&](Command command, spec::Attr attr) {
+    return fds.keep(bpf.hive->call(nobody, static_cast<int>(command), address(&attr), sizeof attr));
+  };
+  const Code code = return_value(0);
+  EXPECT_GE(ask(Command::MapCreate, map_attr({})), 0);
+  EXPECT_GE(ask(Command::MapCreate, map_attr({.type = spec::MapType::CgroupStorage, .key = 8, .entries = 0})), 0);
+  EXPECT_EQ(ask(Command::MapCreate, map_attr({.type = spec::MapType::LruHash})), -EPERM);
+  EXPECT_EQ(ask(Command::MapCreate, map_attr({.type = spec::MapType::Sockmap, .value = 4})), -EPERM);
+  EXPECT_GE(ask(Command::ProgLoad, prog_attr(spec::ProgType::SocketFilter, code)), 0);
+  EXPECT_GE(ask(Command::ProgLoad, prog_attr(spec::ProgType::CgroupSkb, code)), 0);
+  EXPECT_EQ(ask(Command::ProgLoad, prog_attr(spec::ProgType::SchedCls, code)), -EPERM);
+  EXPECT_EQ(ask(Command::ProgLoad, prog_attr(spec::ProgType::Syscall, code)), -EPERM);
+  Code long_code(4096, code.front());
+  EXPECT_EQ(ask(Command::ProgLoad, prog_attr(spec::ProgType::SocketFilter, long_code + code)), -E2BIG);
 }
 
 }  // namespace

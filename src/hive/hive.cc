@@ -10,7 +10,7 @@ namespace skep::hive {
 
 Result<std::unique_ptr<Hive>> Hive::create(Options options) {
   TRY(std::unique_ptr<maps::Domain> domain, maps::Domain::create());
-  return std::unique_ptr<Hive>(new Hive(std::make_shared<State>(options, std::move(domain))));
+  return std::unique_ptr<Hive>(new Hive(std::make_shared<State>(std::move(options), std::move(domain))));
 }
 
 Hive::Hive(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -28,7 +28,8 @@
 
 namespace skep::hive {
 
-// Effective capabilities that bpf(2) asks about.
+// What of the caller's effective capabilities bpf(2) asks about. CAP_SYS_ADMIN stands for each of the others: whoever
+// fills this in says so.
 struct Privilege {
   bool bpf = true, perfmon = true, net_admin = true, sys_admin = true;
 };
@@ -50,9 +51,9 @@ class Caller {
   virtual Privilege privilege() const noexcept = 0;
 };
 
-// The calling process itself. An ordinary user owns his hive: all privileges. Memory is copied by system calls that
-// report bad addresses; what lies in the calling thread's stack is copied directly.
-class LocalCaller final : public Caller {
+// The calling process itself. An ordinary user owns his hive: all privileges, unless a front end knows better. Memory
+// is copied by system calls that report bad addresses; what lies in the calling thread's stack is copied directly.
+class LocalCaller : public Caller {
  public:
   bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
   bool copy_out(std::uint64_t address, Bytes from) noexcept override;
@@ -77,6 +78,11 @@ struct Options {
   // Instructions that one repetition of PROG_TEST_RUN may execute; 0: no limit. Programs that no verifier has seen
   // may loop for ever.
   std::uint64_t budget = std::uint64_t{1} << 32;
+  // Whether callers without CAP_BPF may make simple maps and load socket filters and cgroup filters, which are then
+  // verified as the unprivileged's. The kernel's opposite: kernel.unprivileged_bpf_disabled.
+  bool unprivileged = false;
+  // The file with the types of the kernel that programs are attached to and whose structures they read; none if empty.
+  std::string kernel_btf = "/sys/kernel/btf/vmlinux";
 };
 
 struct State;

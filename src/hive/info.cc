@@ -79,7 +79,9 @@ void fill_identity(const ProgObject& program, spec::ProgInfo& info) {
   info.ifindex = 0;
   info.netns_dev = info.netns_ino = 0;
   info.recursion_misses = 0;
-  info.attach_btf_obj_id = info.attach_btf_id = 0;
+  const bool of_program = program.target != nullptr && program.target->btf != nullptr;
+  info.attach_btf_obj_id = of_program ? program.target->btf->id() : 0;  // the kernel's has no id here
+  info.attach_btf_id = program.attach_btf_id;
   info.pad = 0;
 }
 

@@ -35,16 +35,41 @@ bool consistent_btf(const spec::AttrMapCreate& attr) noexcept {
   return attr.btf_key_type_id == 0 || attr.btf_value_type_id != 0;
 }
 
-bool permitted(MapType type, const Privilege& privilege) noexcept {
-  if (!privilege.bpf) return false;
+// Who may make maps of a type, where the hive takes the unprivileged.
+enum class Makers : std::uint8_t { All, Bpf, NetAdmin };
+
+Makers makers(MapType type) noexcept {
   switch (type) {
+    case MapType::Array:
+    case MapType::PercpuArray:
+    case MapType::ProgArray:
+    case MapType::PerfEventArray:
+    case MapType::CgroupArray:
+    case MapType::ArrayOfMaps:
+    case MapType::Hash:
+    case MapType::PercpuHash:
+    case MapType::HashOfMaps:
+    case MapType::Ringbuf:
+    case MapType::UserRingbuf:
+    case MapType::CgroupStorage:
+    case MapType::PercpuCgroupStorage: return Makers::All;
     case MapType::Sockmap:
     case MapType::Sockhash:
     case MapType::Devmap:
     case MapType::DevmapHash:
-    case MapType::Xskmap: return privilege.net_admin;
-    default: return true;
+    case MapType::Xskmap: return Makers::NetAdmin;
+    default: return Makers::Bpf;
   }
+}
+
+bool permitted(const State& hive, MapType type, const Privilege& privilege) noexcept {
+  if (!privilege.bpf && !hive.options.unprivileged) return false;
+  switch (makers(type)) {
+    case Makers::All: return true;
+    case Makers::Bpf: return privilege.bpf;
+    case Makers::NetAdmin: return privilege.net_admin;
+  }
+  __builtin_unreachable();
 }
 
 bool is_outer(MapType type) noexcept {
@@ -144,7 +169,8 @@ long map_create(Request& request) {
   }
   if (spec.ifindex != 0) return refuse(device_error(spec), "map_create: there are no devices to offload maps to");
   if ((attr.map_flags & spec::kTokenFd) != 0) return -token_error(request, attr.map_token_fd);
-  if (!permitted(spec.type, request.caller.privilege())) return refuse(EPERM, "map_create: not permitted");
+  if (!permitted(request.hive, spec.type, request.caller.privilege()))
+    return refuse(EPERM, "map_create: not permitted");
   Result<Ref<MapObject>> map = make(request, spec, inner.object.get());
   if (!map) return refuse(std::move(map.error()));
   return install_map(request, **map, access_of(spec.flags));

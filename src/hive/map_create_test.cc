@@ -131,6 +131,21 @@ TEST(MapCreate, Types) {
        }},
       {"a device map", -maps::kNotSupported,
        [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::Devmap}, 1, 2); }},
+      {"socket storage", 0,
+       [](Bpf& b, Fds& f) {
+         return typed(b, f, {.type = MapType::SkStorage, .entries = 0, .flags = spec::kNoPrealloc}, 1, 2);
+       }},
+      {"task storage, preallocated", -EINVAL,
+       [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::TaskStorage, .entries = 0}, 1, 2); }},
+      {"inode storage with entries", -EINVAL,
+       [](Bpf& b, Fds& f) {
+         return typed(b, f, {.type = MapType::InodeStorage, .entries = 1, .flags = spec::kNoPrealloc}, 1, 2);
+       }},
+      {"cgroup storage, keys that are no words", -EINVAL,
+       [](Bpf& b, Fds& f) {
+         return typed(b, f, {.type = MapType::CgrpStorage, .entries = 0, .flags = spec::kNoPrealloc}, 5, 2);
+       }},
+      {"stacks", -maps::kNotSupported, [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::StackTrace}, 1, 2); }},
       {"no BTF", -EBADF,
        [](Bpf& b, Fds& f) {
          return with(b, f, {}, [](auto& a) { a.btf_fd = kNoFd, a.btf_key_type_id = 1, a.btf_value_type_id = 2; });

@@ -1,4 +1,6 @@
 // Maps whose values are other objects: what may go in, what comes out, and what becomes of it when the object goes.
+#include <sys/socket.h>
+
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -208,6 +210,32 @@ TEST(DeviceMaps, ShowTheProgramsId) {
   ASSERT_TRUE(value.has_value());
   EXPECT_EQ(value->number, 1U);
   EXPECT_EQ(static_cast<std::uint32_t>(value->prog), info.id);
+}
+
+// Sockets and cgroups: what is none is refused as the kernel refuses it; what is one, by us alone.
+TEST(MapsOfSockets, RefuseWhatIsNone) {
+  const auto with = [](Bpf& b, Fds& f, MapType type, long fd, std::uint32_t key = 0, std::uint64_t flags = 0) {
+    return update(b, fd_map(b, f, type), key, as_fd(fd), flags);
+  };
+  judge({
+      {"sockmap, no descriptor", -EBADF, [&](Bpf& b, Fds& f) { return with(b, f, MapType::Sockmap, kNoFd); }},
+      {"sockmap, a map", -ENOTSOCK, [&](Bpf& b, Fds& f) { return with(b, f, MapType::Sockmap, array(b, f)); }},
+      {"sockhash, flags", -EINVAL, [&](Bpf& b, Fds& f) { return with(b, f, MapType::Sockhash, kNoFd, 0, 4); }},
+      {"xskmap, beyond the end", -E2BIG, [&](Bpf& b, Fds& f) { return with(b, f, MapType::Xskmap, kNoFd, 4); }},
+      {"socket array, a map", -ENOTSOCK,
+       [&](Bpf& b, Fds& f) { return with(b, f, MapType::ReuseportSockarray, array(b, f)); }},
+      {"cgroup array, no descriptor", -EBADF, [&](Bpf& b, Fds& f) { return with(b, f, MapType::CgroupArray, kNoFd); }},
+      {"cgroup array, a map", -EBADF, [&](Bpf& b, Fds& f) { return with(b, f, MapType::CgroupArray, array(b, f)); }},
+      {"cgroup array, flags", -EINVAL, [&](Bpf& b, Fds& f) { return with(b, f, MapType::CgroupArray, kNoFd, 0, 1); }},
+      {"cgroup array, delete", -ENOENT,
+       [&](Bpf& b, Fds& f) { return erase(b, fd_map(b, f, MapType::CgroupArray), 0U); }},
+  });
+  HiveBpf bpf;
+  Fds fds;
+  const long socket = fds.keep(::socket(AF_UNIX, SOCK_STREAM, 0));
+  EXPECT_EQ(with(bpf, fds, MapType::Sockmap, socket), -EOPNOTSUPP);
+  const long directory = fds.keep(::open("/", O_RDONLY | O_DIRECTORY));
+  EXPECT_EQ(with(bpf, fds, MapType::CgroupArray, directory), -EOPNOTSUPP);
 }
 
 TEST(PerfEventArray, AnyLiveDescriptorListens) {

@@ -1,6 +1,7 @@
 #include "hive/map_values.h"
 
 #include <net/if.h>
+#include <sys/stat.h>
 
 #include "hive/btf_use.h"
 #include "maps/kinds.h"
@@ -68,6 +69,21 @@ int write_listener(Request& request, MapObject& map, const std::byte* key, int f
   map.listeners.insert_or_assign(id, std::move(listener));
   map.listeners.erase(old.id);
   return 0;
+}
+
+// Sockets and cgroups have no place in a hive yet: 0 is never the answer.
+int refuse_object(Request& request, const MapObject& map, const std::byte* key, int fd, std::uint64_t flags) noexcept {
+  const maps::Kind& kind = kind_of(map);
+  const std::uint64_t most = map.map->spec().type == MapType::CgroupArray ? spec::kAny : std::uint64_t{spec::kExist};
+  if (flags > most) return -EINVAL;
+  if (kind.key == maps::KeyRule::Index && map.map->spec().type != MapType::Sockmap)
+    if (const int error = check_slot(map, key, spec::kAny); error != 0) return error;
+  const Fd object = request.caller.descriptor(fd);
+  struct stat status{};
+  if (!object || ::fstat(object.get(), &status) != 0) return -EBADF;
+  if (kind.family == maps::Family::Socket && !S_ISSOCK(status.st_mode)) return -ENOTSOCK;
+  if (kind.family != maps::Family::Socket && !S_ISDIR(status.st_mode)) return -EBADF;
+  return errno_of(refuse(EOPNOTSUPP, "not supported yet: elements of maps of this type"));
 }
 
 bool interface_exists(std::uint32_t index) noexcept {
@@ -145,6 +161,8 @@ int take_value(MapObject& map, const std::byte* key, std::byte* value, std::uint
 int write_value(Request& request, MapObject& map, const std::byte* key, std::byte* value,
                 std::uint64_t flags) noexcept {
   const maps::Kind& kind = kind_of(map);
+  if (kind.family == maps::Family::Socket || map.map->spec().type == MapType::CgroupArray)
+    return refuse_object(request, map, key, load<int>(value), flags);
   if (kind.has(maps::kReferences)) {
     if (const int error = check_slot(map, key, flags); error != 0) return error;
     const auto fd = load<int>(value);
@@ -160,6 +178,7 @@ int write_value(Request& request, MapObject& map, const std::byte* key, std::byt
 
 int delete_value(State& hive, MapObject& map, const std::byte* key) noexcept {
   const maps::Kind& kind = kind_of(map);
+  if (map.map->spec().type == MapType::CgroupArray) return map.map->erase(key);
   if (map.map->spec().type == MapType::PerfEventArray) return forget_listener(map, key);
   if (!kind.has(maps::kReferences) && !is_device(kind)) return map.map->erase(key);
   return hive.objects.exchange(map, nullptr, kind.has(maps::kOuter) ? Kind::Map : Kind::Prog, [&] {

@@ -32,6 +32,8 @@ constexpr std::array kGplCompatible = {
     std::string_view("Dual BSD/GPL"), std::string_view("Dual MIT/GPL"), std::string_view("Dual MPL/GPL"),
 };
 
+constexpr std::size_t kMostUnprivilegedInsns = 4096;
+
 std::uint64_t since_boot() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
@@ -51,39 +53,52 @@ Result<std::string> read_string(Caller& caller, std::uint64_t address) {
   return std::string(text.begin(), std::find(text.begin(), text.begin() + read, '\0'));
 }
 
-// attach_btf_id and attach_prog_fd. This hive has no kernel functions to attach to.
-Result<> check_target(Request& request, ProgType type) {
+constexpr std::uint32_t kMostTypeId = 0xfffff;
+
+// attach_prog_fd or attach_btf_obj_fd, which are one word, and attach_btf_id: a function of a program or of the kernel.
+Result<Target> find_target(Request& request) {
   const AttrProgLoad& attr = request.attr.prog_load;
+  Target target{.btf_id = attr.attach_btf_id, .program = {}, .kernel = nullptr};
   if (attr.attach_prog_fd != 0) {
-    const Found<ProgObject> target = find_prog(request.hive, request.caller, static_cast<int>(attr.attach_prog_fd));
-    if (!target.object) {
-      const bool btf = bool(find_btf(request.hive, request.caller, static_cast<int>(attr.attach_btf_obj_fd)).object);
-      return fail(btf ? maps::kNotSupported : EINVAL, "attach_prog_fd is neither a program nor a kernel's BTF");
-    }
-    if (type != ProgType::Tracing && type != ProgType::Ext)
-      return fail(EINVAL, "programs of this type do not attach to programs");
-    return fail(EINVAL, "programs cannot be attached to programs in this hive");
+    Found<ProgObject> program = find_prog(request.hive, request.caller, static_cast<int>(attr.attach_prog_fd));
+    target.program = std::move(program.object);
+    if (target.program) return target;
+    const bool btf = bool(find_btf(request.hive, request.caller, static_cast<int>(attr.attach_btf_obj_fd)).object);
+    return fail(btf ? maps::kNotSupported : EINVAL, "attach_prog_fd is neither a program nor a kernel's BTF");
   }
-  if (attr.attach_btf_id != 0) return fail(EINVAL, "this hive has no kernel functions to attach to");
+  if (attr.attach_btf_id == 0) return target;
+  target.kernel = request.hive.kernel_btf();
+  if (target.kernel == nullptr) return fail(EINVAL, "the kernel's types cannot be read: there is nothing to attach to");
+  return target;
+}
+
+Result<> check_target(ProgType type, const Target& target) {
+  const bool to_program = bool(target.program);
+  if (target.btf_id > kMostTypeId) return fail(EINVAL, "attach_btf_id is larger than any");
+  if (target.btf_id != 0 && !attaches_to_btf(type)) return fail(EINVAL, "programs of this type attach to no function");
+  if (to_program && type != ProgType::Tracing && type != ProgType::Ext)
+    return fail(EINVAL, "programs of this type do not attach to programs");
   return {};
 }
 
-Result<> check_attr(Request& request) {
+Result<Target> check_attr(Request& request) {
   const AttrProgLoad& attr = request.attr.prog_load;
   const auto type = ProgType{attr.prog_type};
   const Privilege privilege = request.caller.privilege();
   if ((attr.prog_flags & ~kKnownFlags) != 0) return fail(EINVAL, "unknown prog_flags");
   if ((attr.prog_flags & spec::kProgTokenFd) != 0)
     return fail(request.caller.descriptor(attr.prog_token_fd) ? EINVAL : EBADF, "prog_token_fd is no token");
-  if (!privilege.bpf) return fail(EPERM, "loading programs is not permitted");
-  if (attr.insn_cnt == 0 || attr.insn_cnt > isa::kMaxInsns)
-    return fail(E2BIG, fmt::format("{} instructions: a program has 1 to {}", attr.insn_cnt, isa::kMaxInsns));
+  if (!privilege.bpf && !request.hive.options.unprivileged) return fail(EPERM, "loading programs is not permitted");
+  const std::size_t most = privilege.bpf ? isa::kMaxInsns : kMostUnprivilegedInsns;
+  if (attr.insn_cnt == 0 || attr.insn_cnt > most)
+    return fail(E2BIG, fmt::format("{} instructions: a program has 1 to {}", attr.insn_cnt, most));
   if (!permitted(type, privilege)) return fail(EPERM, "loading programs of this type is not permitted");
-  TRY_VOID(check_target(request, type));
+  TRY(Target target, find_target(request));
+  TRY_VOID(check_target(type, target));
   if (!takes_attach_type(type, default_attach_type(type, attr.expected_attach_type)))
     return fail(EINVAL,
                 fmt::format("expected_attach_type {} is not for programs of this type", attr.expected_attach_type));
-  return {};
+  return target;
 }
 
 // No interface of the machine takes programs of a hive.
@@ -109,6 +124,7 @@ Result<> read_program(Loading& loading, ProgObject& program) {
   program.type = ProgType{attr.prog_type};
   program.attach_type = default_attach_type(program.type, attr.expected_attach_type);
   program.flags = attr.prog_flags;
+  program.attach_btf_id = loading.target.btf_id;
   program.load_time = since_boot();
   program.uid = ::getuid();
   program.tag_bytes = tag_of(loading.insns);
@@ -197,9 +213,11 @@ Result<> accept_logged(Loading& loading, ProgObject& program) {
 Ref<ProgObject> enter(Loading& loading, std::shared_ptr<ProgObject> program) {
   Objects& objects = loading.request.hive.objects;
   program->btf = loading.btf.get();
+  program->target = loading.target.program.get();
   for (const Ref<MapObject>& map : loading.maps) program->maps.push_back(map.get());
   Ref<ProgObject> ref = objects.insert(std::move(program), objects.take_id(Kind::Prog));
   if (loading.btf) objects.hold(*ref, *loading.btf);
+  if (loading.target.program) objects.hold(*ref, *loading.target.program);
   for (const Ref<MapObject>& map : loading.maps) objects.hold(*ref, *map);
   return ref;
 }
@@ -207,10 +225,12 @@ Ref<ProgObject> enter(Loading& loading, std::shared_ptr<ProgObject> program) {
 }  // namespace
 
 long prog_load(Request& request) {
-  if (Result<> good = check_attr(request); !good) return refuse(std::move(good.error()));
+  Result<Target> target = check_attr(request);
+  if (!target) return refuse(std::move(target.error()));
   const AttrProgLoad& attr = request.attr.prog_load;
   Loading loading{.request = request,
                   .log = {.level = attr.log_level, .address = attr.log_buf, .size = attr.log_size, .text = {}},
+                  .target = *std::move(target),
                   .source = {},
                   .insns = {},
                   .btf = {},

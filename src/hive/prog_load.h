@@ -9,10 +9,18 @@
 
 namespace skep::hive {
 
+// What a program will be attached to, when that decides how it is verified: a function of a program or of the kernel.
+struct Target {
+  std::uint32_t btf_id = 0;          // the function; 0: none
+  Ref<ProgObject> program;           // whose BTF has it; or
+  const btf::Btf* kernel = nullptr;  // the kernel's
+};
+
 // A program while it is loaded.
 struct Loading {
   Request& request;
   Log log;
+  Target target;
   exec::Source source;
   std::vector<isa::Insn> insns;  // as the caller gave them
   Ref<BtfObject> btf;

@@ -58,6 +58,38 @@ TEST(ProgLoad, Attributes) {
   });
 }
 
+// The checks of attach targets before the verifier's, which know types from 1 on and no names.
+TEST(ProgLoad, AttachTargets) {
+  const auto to = [](ProgType type, const Change& change) {
+    return [=](Bpf& b, Fds& f) { return load(b, f, kReturn0, change, type); };
+  };
+  judge({
+      {"kernel type beyond all", -EINVAL, to(ProgType::Tracing, [](auto& a) { a.attach_btf_id = 0x100000; })},
+      {"kernel type for a filter", -EINVAL, to(ProgType::SocketFilter, [](auto& a) { a.attach_btf_id = 1; })},
+      {"a program for a filter", -EINVAL,
+       [](Bpf& b, Fds& f) {
+         const long target = load(b, f, kReturn0);
+         return load(b, f, kReturn0, [=](auto& a) { a.attach_prog_fd = static_cast<std::uint32_t>(target); });
+       }},
+      {"a BTF that is no kernel's", -maps::kNotSupported,
+       [](Bpf& b, Fds& f) {
+         BtfBuilder btf;
+         btf.integer("int", 4);
+         const long types = f.keep(load_btf(b, btf.bytes()));
+         return load(
+             b, f, kReturn0,
+             [=](auto& a) { a.attach_btf_obj_fd = static_cast<std::uint32_t>(types), a.attach_btf_id = 1; },
+             ProgType::Tracing);
+       }},
+  });
+}
+
+TEST(ProgLoad, WithoutTheKernelsTypesThereIsNothingToAttachTo) {
+  HiveBpf bpf(Options{.kernel_btf = "/nonexistent"});
+  Fds fds;
+  EXPECT_EQ(load(bpf, fds, kReturn0, [](auto& a) { a.attach_btf_id = 1; }, ProgType::Tracing), -EINVAL);
+}
+
 TEST(ProgLoad, AttachTypes) {
   const auto attach = [](ProgType type, AttachType attach_type) {
     return [=](Bpf& b, Fds& f) {

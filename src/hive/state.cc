@@ -1,8 +1,31 @@
 #include "hive/state.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "exec/failure.h"
 
 namespace skep::hive {
+namespace {
+
+// A file of no known size (sysfs says nothing reliable), up to what BTF may have; empty when it cannot be read.
+std::vector<std::byte> read_file(const std::string& path) {
+  std::vector<std::byte> bytes;
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return bytes;
+  constexpr std::size_t kStep = std::size_t{1} << 20;
+  for (std::size_t end = 0; end <= btf::kMaxBytes;) {
+    bytes.resize(end + kStep);
+    const ssize_t got = ::read(file.get(), bytes.data() + end, kStep);
+    if (got < 0) return {};
+    end += static_cast<std::size_t>(got);
+    bytes.resize(end);
+    if (got == 0) return bytes;
+  }
+  return {};
+}
+
+}  // namespace
 
 void MapObject::let_go() noexcept {
   std::uint32_t key = 0;
@@ -15,10 +38,10 @@ ProgOwner ProgObject::owner() const {
 }
 
 State::State(Options chosen, std::unique_ptr<maps::Domain> its_domain)
-    : options(chosen),
+    : options(std::move(chosen)),
       domain(std::move(its_domain)),
       objects(epochs, [this](const Object& object) { forget(object); }),
-      host(*this, chosen.host != nullptr ? *chosen.host : system) {}
+      host(*this, options.host != nullptr ? *options.host : system) {}
 
 void State::forget(const Object& object) noexcept {
   if (object.kind() == Kind::Prog) prog_cache.forget(object.reference());
@@ -32,6 +55,15 @@ void State::count_statistics() noexcept {
   const std::scoped_lock lock(statistics_mutex);
   std::erase_if(statistics_ends, [](const Fd& end) { return hung_up(end.get()); });
   surroundings.statistics.store(static_cast<int>(statistics_ends.size()), std::memory_order_relaxed);
+}
+
+const btf::Btf* State::kernel_btf() noexcept {
+  std::call_once(kernel_btf_once_, [this] {
+    if (options.kernel_btf.empty()) return;
+    Result<btf::Btf> types = btf::Btf::parse(read_file(options.kernel_btf), nullptr, {.attribute_tags = true});
+    if (types) kernel_btf_.emplace(*std::move(types));
+  });
+  return kernel_btf_ ? &*kernel_btf_ : nullptr;
 }
 
 // The table keeps an object until it was forgotten, and then its runs have a section's time: nothing to hold on to.

@@ -75,6 +75,8 @@ class ProgObject final : public Object {
   std::uint32_t verified_insns = 0;
   std::shared_ptr<const exec::Executable> code;
   BtfObject* btf = nullptr;           // held
+  std::uint32_t attach_btf_id = 0;    // a function of `target`, or else of the kernel; 0: none
+  ProgObject* target = nullptr;       // held
   std::vector<spec::FuncInfo> funcs;  // by lowered instruction
   std::vector<spec::LineInfo> lines;  // by lowered instruction
   std::mutex mutex;                   // guards maps
@@ -124,6 +126,9 @@ struct State {
   void forget(const Object& object) noexcept;
   // Looks how many of the descriptors that ask for statistics are still open. Commands that show or make runs do.
   void count_statistics() noexcept;
+  // The kernel's types, Options::kernel_btf, read when first asked for; null when they cannot be. Tens of milliseconds
+  // and about twice the file's bytes then, nothing later.
+  const btf::Btf* kernel_btf() noexcept;
 
   Options options;
   std::unique_ptr<maps::Domain> domain;
@@ -140,6 +145,10 @@ struct State {
   std::vector<Fd> statistics_ends;  // the hive's, of the descriptors that BPF_ENABLE_STATS gave out
   std::mutex inode_mutex;
   std::unordered_map<std::uint64_t, std::uint32_t> map_inodes;  // memory file to map id
+
+ private:
+  std::once_flag kernel_btf_once_;
+  std::optional<btf::Btf> kernel_btf_;
 };
 
 }  // namespace skep::hive
