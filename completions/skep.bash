@@ -7,7 +7,7 @@ _skep() {
   fi
   case ${COMP_WORDS[1]} in
     run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --repeat --map --dump-maps --limit --mcpu --json" ;;
-    exec) options="--help --engine" ;;
+    exec) options="--help --engine --unprivileged-bpf" ;;
     dump) options="--help --prog --opcodes --dot --mcpu --json" ;;
     feature) options="--help --json" ;;
     version) options="--help --json" ;;

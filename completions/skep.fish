@@ -16,6 +16,7 @@ complete -c skep -n '__fish_seen_subcommand_from run' -l json -d 'print the resu
 complete -c skep -n __fish_use_subcommand -a exec -d 'Run an unmodified program with its bpf(2) on a hive'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l help -d 'Print this help message and exit'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l engine -r -d 'what its programs run on: checked or interp'
+complete -c skep -n '__fish_seen_subcommand_from exec' -l unprivileged-bpf -r -d 'whether threads without CAP_BPF may load socket filters: on or off'
 complete -c skep -n __fish_use_subcommand -a dump -d 'Print a program\'s instructions with their source'
 complete -c skep -n '__fish_seen_subcommand_from dump' -l help -d 'Print this help message and exit'
 complete -c skep -n '__fish_seen_subcommand_from dump' -l prog -r -d 'only this program'

@@ -1,15 +1,18 @@
 // libskep-preload.so: a dynamically linked program's bpf(2) goes to a hive inside that process.
 //
 // `skep exec -- PROGRAM` puts this library before libc. It takes over what libbpf reaches the kernel through:
-// `syscall` for bpf(2), and epoll_ctl for ring buffers. Maps need nothing more: their descriptors are memfds, so
+// `syscall` for bpf(2), and epoll_ctl for ring buffers; and capget and capset, because programs ask whether they may
+// (abi/capabilities.h). Maps need nothing more: their descriptors are memfds, so
 // mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call, which makes the
 // hive. A forked child goes on with what it inherited; what either makes afterwards is its own.
 //
-// SKEP_ENGINE=interp|checked chooses the policy programs run with (checked unless told otherwise).
+// SKEP_ENGINE=interp|checked chooses the policy programs run with (checked unless told otherwise),
+// SKEP_UNPRIVILEGED_BPF=on lets threads without capabilities load programs.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
+#include "abi/capabilities.h"
 #include "abi/libc_syscall.h"
 #include "abi/poll.h"
 #include "abi/route.h"
@@ -17,13 +20,23 @@
 namespace skep::abi {
 namespace {
 
+bool is_set(const char* variable, std::string_view value) noexcept {
+  const char* text = std::getenv(variable);
+  return text != nullptr && text == value;
+}
+
+const Capabilities& capabilities() noexcept {
+  static const Capabilities granted;
+  return granted;
+}
+
 hive::Hive* make_hive() noexcept {
   hive::Options options;
-  const char* engine = std::getenv("SKEP_ENGINE");
-  if (engine && std::string_view(engine) == "interp") options.engine = hive::Engine::Interp;
+  if (is_set("SKEP_ENGINE", "interp")) options.engine = hive::Engine::Interp;
+  options.unprivileged = is_set("SKEP_UNPRIVILEGED_BPF", "on");
   auto made = hive::Hive::create(options);
   if (made) {
-    set_process_hive(made->get());
+    set_process_hive(made->get(), []() noexcept { return capabilities().privilege(); });
     return made->release();  // lives as long as the process
   }
   std::fprintf(stderr, "skep: no hive in this process: %s\n", made.error().message.c_str());
@@ -50,4 +63,12 @@ SKEP_EXPORT long syscall(long number, ...) noexcept {
 
 SKEP_EXPORT int epoll_ctl(int epoll, int op, int fd, epoll_event* event) noexcept {
   return static_cast<int>(skep::abi::libc_result(skep::abi::epoll_ctl(epoll, op, fd, event)));
+}
+
+SKEP_EXPORT int capget(cap_user_header_t header, cap_user_data_t data) noexcept {
+  return static_cast<int>(skep::abi::libc_result(skep::abi::capabilities().get(header, data)));
+}
+
+SKEP_EXPORT int capset(cap_user_header_t header, const __user_cap_data_struct* data) noexcept {
+  return static_cast<int>(skep::abi::libc_result(skep::abi::capabilities().set(header, data)));
 }

@@ -39,6 +39,15 @@ Hives& attached() {
 }
 
 std::atomic<hive::Hive*> process_hive = nullptr;
+std::atomic<PrivilegeSource> process_privilege = nullptr;
+
+class ThisThread final : public hive::LocalCaller {
+ public:
+  hive::Privilege privilege() const noexcept override {
+    const PrivilegeSource source = process_privilege.load(std::memory_order_acquire);
+    return source != nullptr ? source() : LocalCaller::privilege();
+  }
+};
 
 bool holds(const hive::Hive& hive, int fd) { return hive.program(fd).has_value() || hive.map(fd).has_value(); }
 
@@ -87,7 +96,7 @@ Attached::~Attached() {
 }
 
 long bpf(int command, void* attr, unsigned size) noexcept {
-  hive::LocalCaller caller;
+  ThisThread caller;
   const auto address = reinterpret_cast<std::uintptr_t>(attr);
   if (thread_target) {
     switch (thread_target->kind_) {
@@ -103,7 +112,10 @@ long bpf(int command, void* attr, unsigned size) noexcept {
   return hive ? hive->call(caller, command, address, size) : to_kernel(command, attr, size);
 }
 
-void set_process_hive(hive::Hive* hive) noexcept { process_hive.store(hive, std::memory_order_release); }
+void set_process_hive(hive::Hive* hive, PrivilegeSource privilege) noexcept {
+  process_privilege.store(privilege, std::memory_order_release);
+  process_hive.store(hive, std::memory_order_release);
+}
 
 int ring_buffer_wakeup(int fd) noexcept {
   if (fd < 0 || !hive::Hive::owns(fd)) return -1;

@@ -59,8 +59,10 @@ class [[nodiscard]] Attached {
   hive::Hive& hive_;
 };
 
-// The hive of calls that nothing else decides, for the rest of the process's life.
-void set_process_hive(hive::Hive* hive) noexcept;
+// The hive of calls that nothing else decides, for the rest of the process's life, and who says what the calling thread
+// may do there (null: everything).
+using PrivilegeSource = hive::Privilege (*)() noexcept;
+void set_process_hive(hive::Hive* hive, PrivilegeSource privilege = nullptr) noexcept;
 
 // bpf(2), routed: a value or a negative errno.
 long bpf(int command, void* attr, unsigned size) noexcept;

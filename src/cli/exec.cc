@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 
 struct Request {
   std::string engine = "checked";
+  std::string unprivileged_bpf = "off";
   std::vector<std::string> command;
 };
 
@@ -93,6 +94,7 @@ Exit run(const Request& request) {
   const std::string preload = others && *others ? fmt::format("{}:{}", library->string(), others) : library->string();
   ::setenv("LD_PRELOAD", preload.c_str(), 1);
   ::setenv("SKEP_ENGINE", request.engine.c_str(), 1);
+  ::setenv("SKEP_UNPRIVILEGED_BPF", request.unprivileged_bpf.c_str(), 1);
   std::vector<char*> arguments;
   for (const std::string& argument : request.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -108,6 +110,12 @@ void declare_exec(Program& program) {
   command->add_option("--engine", request->engine, "what its programs run on: checked or interp")
       ->check(CLI::IsMember({"checked", "interp"}))
       ->envname("SKEP_ENGINE")
+      ->capture_default_str();
+  command
+      ->add_option("--unprivileged-bpf", request->unprivileged_bpf,
+                   "whether threads without CAP_BPF may load socket filters: on or off")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->envname("SKEP_UNPRIVILEGED_BPF")
       ->capture_default_str();
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();
