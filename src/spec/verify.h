@@ -1,9 +1,10 @@
 // What the verifier is given and what it gives back: data, and nothing that leads to map storage, helper bodies or
 // engines.
 //
-// A VerifyInput is borrowed for the length of the call. A map is a MapView: what its creator said of it. The result is
-// a VerifiedProgram, or a Rejection with the errno and the sentence of Linux; the log is filled in both cases. Tested
-// by: verifier/explore/verify_test.cc.
+// A VerifyInput is borrowed for the length of the call. A map is a MapView: what its creator said of it. Whoever fills
+// it has looked up every descriptor the instructions name, valid or not: the verifier says what is wrong with them when
+// their turn comes. The result is a VerifiedProgram, or a Rejection with the errno and the sentence of Linux; the log is
+// filled in both cases. Tested by: verifier/explore/verify_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,13 @@
 #include <expected>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
+#include "btf/btf.h"
+#include "btf/ext.h"
+#include "btf/record.h"
 #include "isa/insn.h"
 #include "spec/helper_access.h"
 #include "spec/map_spec.h"
@@ -28,17 +34,50 @@ struct MapView {
   MapSpec spec = {};
   const MapView* inner = nullptr;          // of a map of maps
   std::span<const std::byte> frozen = {};  // the first value of a frozen map that programs may not write
+  const btf::Btf* btf = nullptr;           // of its value
+  std::span<const btf::SpecialField> fields = {};  // locks, timers, kptrs ... in its value
+  bool is_frozen = false;
+  bool has_direct_value = false;  // its bytes may be addressed (arrays of one element and the like)
 };
+
+// The descriptor that the ld_imm64 at `insn` names, or fd_array has for it.
+struct MapUse {
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::uint32_t insn = 0;
+  std::uint32_t map = kNone;  // index in VerifyInput::maps
+  std::int32_t fd = -1;
+  int error = 0;  // why it is no map: EBADF, EINVAL; EPROTO without fd_array, EFAULT where it cannot be read
+};
+
+// What the program will be attached to, for types that attach to functions.
+struct AttachTarget {
+  std::uint32_t btf_id = 0;           // attach_btf_id; 0: none
+  const btf::Btf* btf = nullptr;      // that the id is of: the kernel's, or a program's
+  bool is_program = false;            // attach_prog_fd named a program
+  std::string_view program_name = {};
+  ProgType program_type = ProgType::Unspec;
+  AttachType program_attach = AttachType::CgroupInetIngress;
+};
+
+// Indices of BTFs in registers and instructions.
+inline constexpr std::uint32_t kKernelBtf = 0, kProgramBtf = 1;
 
 struct VerifyInput {
   ProgType type = ProgType::Unspec;
   AttachType attach = AttachType::CgroupInetIngress;
   std::span<const isa::Insn> insns;
   std::span<const MapView> maps = {};
-  std::uint32_t flags = 0;      // prog_flags of BPF_PROG_LOAD
-  std::uint32_t log_level = 0;  // LogLevel bits
+  std::span<const MapUse> map_uses = {};  // by instruction
+  std::uint32_t flags = 0;                // prog_flags of BPF_PROG_LOAD
+  std::uint32_t log_level = 0;            // LogLevel bits
   License license = License::Gpl;
   LoaderRights rights = {};
+  std::string_view name = {};  // of the program
+  const btf::Btf* kernel_btf = nullptr;
+  const btf::Btf* btf = nullptr;  // the program's
+  btf::Records func_info = {};
+  btf::Records line_info = {};
+  AttachTarget target = {};
 };
 
 struct Rejection {
@@ -50,10 +89,15 @@ struct Rejection {
 struct VerifyStats {
   std::uint32_t insns_processed = 0;
   std::uint32_t stack_depth = 0;  // bytes, of the deepest frame
+  std::uint32_t max_states_per_insn = 0;
+  std::uint32_t total_states = 0;
+  std::uint32_t peak_states = 0;
+  std::uint32_t longest_mark_read_walk = 0;
+  std::size_t peak_bytes = 0;  // of memory for states
 };
 
 struct VerifiedProgram {
-  std::vector<isa::Insn> insns;
+  std::vector<isa::Insn> insns;  // as given, maps by fd
   VerifyStats stats;
 };
 

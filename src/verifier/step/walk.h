@@ -1,9 +1,11 @@
-// One path through a program while it is verified, and what each instruction does to it.
+// One verification: its input, what the passes before the walk found, the path that is being walked, and what is
+// still to be visited.
 //
-// A Walk holds the current state, the log, and the forks still to be visited. step() applies one instruction: one
-// function per group of forms, in alu.cc, memory.cc, jump.cc and call.cc. It either leaves the state and sets `next`,
-// or rejects with Linux's errno and sentence, in the order in which Linux looks. What has no transfer function yet is
-// refused by unsupported(), never let through. Tested by: verifier/explore/verify_test.cc.
+// step() applies the instruction at walk.index to walk.state: one function per group of forms, in alu.cc, memory/,
+// jump.cc, call/. It either leaves the state and sets `next` (or `ended`), or rejects with Linux's errno and sentence, in
+// the order in which Linux looks. What has no transfer function yet is refused by unsupported(), never let through.
+// A rejection is kept here, so that Checked is two bytes and the good case costs nothing.
+// Tested by: verifier/explore/verify_test.cc.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,80 +14,190 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "isa/op.h"
+#include "spec/uapi.h"
 #include "spec/verify.h"
-#include "verifier/state/frame.h"
+#include "verifier/state/checkpoint.h"
+#include "verifier/state/state.h"
 #include "verifier/step/log.h"
 
 namespace skep::verifier {
 
-using Checked = std::expected<void, spec::Rejection>;
+struct Rejected {};  // the details are in Walk::rejection
+using Checked = std::expected<void, Rejected>;
+template <class T>
+using CheckedOf = std::expected<T, Rejected>;
 
-// A side of a branch that is visited later.
+// A path that is visited later. The newest is visited first.
 struct Fork {
-  Frame frame;
-  std::size_t insn;      // where it goes on
-  std::size_t from;      // the jump
-  std::size_t log_size;  // when it was left
+  State state;
+  std::uint32_t insn = 0;    // where it goes on
+  std::uint32_t from = 0;    // the instruction it left at
+  std::size_t log_size = 0;  // when it was left
 };
 
 inline constexpr std::size_t kMaxForks = 8192;
 
+// What is known of one instruction: from the passes before the walk, and from the paths that met it.
+struct InsnInfo {
+  // Before the walk.
+  bool is_prune_point : 1 = false;       // states are compared and kept here
+  bool is_jump_point : 1 = false;        // the way back has to know whether it came through here
+  bool forces_checkpoint : 1 = false;    // a state is kept at every visit
+  bool calls_callback : 1 = false;       // synchronously
+  bool in_fastcall_pattern : 1 = false;  // a spill or fill around a call that keeps registers
+  // During the walk.
+  bool is_seen : 1 = false;        // by a path that is not speculative
+  bool zero_extends : 1 = false;   // someone relies on the upper half being zero
+  bool needs_nospec : 1 = false;   // a barrier against speculative stores behind it
+  bool keeps_jump : 1 = false;     // both sides were seen
+  bool falls_only : 1 = false;
+  std::uint8_t fastcall_spills = 0;
+  Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
+  Traits accessed_traits = 0;
+};
+
+struct Subprog {
+  std::uint32_t start = 0;  // index of its first instruction
+  std::uint32_t end = 0;
+  std::uint32_t stack_depth = 0;  // bytes
+  std::uint32_t fastcall_stack_offset = 0;
+  bool has_tail_call = false;
+  bool tail_call_reachable = false;
+  bool has_ld_abs = false;
+  bool is_global = false;
+  bool is_called = false;  // and thus verified, if global
+  bool is_callback = false;
+  bool is_async_callback = false;
+  bool is_exception_callback = false;
+  bool changes_packet = false;
+  bool might_sleep = false;
+  std::string name = {};
+};
+
 struct Walk {
-  Walk(const spec::VerifyInput& what, Rules followed)
-      : input(what), rules(followed), log(what.log_level, followed), accessed(what.insns.size(), Kind::Unset) {}
+  Walk(const spec::VerifyInput& what, Rules followed);
 
   const spec::VerifyInput& input;
   const Rules rules;
-  Log log;
-  Frame frame;
-  Changes changes = Changes::all();
-  std::size_t index = 0;  // of the current instruction
-  std::size_t next = 0;   // of the one to go on with
-  bool ended = false;     // the program's end was reached
-  std::vector<Fork> forks;
-  std::vector<Kind> accessed;                 // by instruction: what kind of pointer it has accessed memory by
-  std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
-  std::uint32_t last_id = 0;
-  unsigned deepest = 0;  // bytes of stack
+  // Rights, as Linux splits them.
+  const bool bpf_capable;       // loops, more instructions, precise scalars
+  const bool may_leak;          // pointers may become numbers
+  const bool bypasses_spec_v1;  // no masking of pointer arithmetic
+  const bool bypasses_spec_v4;  // no barriers behind spills
+  const bool reads_uninit_stack;
+  const bool strict_alignment;
 
-  Register& reg(unsigned number) noexcept { return frame.registers[number]; }
+  Log log;
+  mutable std::optional<spec::Rejection> rejection;
+  std::vector<InsnInfo> info;     // by instruction
+  std::vector<Subprog> subprogs;  // in program order; the first is the main program
+
+  FramePool pool;
+  Histories histories;
+  Checkpoints checkpoints;
+  State state;                 // the path that is being walked
+  std::size_t index = 0;       // of the current instruction
+  std::size_t next = 0;        // of the one to go on with
+  std::size_t previous = 0;    // of the one before
+  bool ended = false;          // the end of the path was reached
+  std::vector<Fork> forks;
+  std::uint32_t last_id = 0;
+  bool noted_history = false;  // of the current instruction there is an entry
+  std::uint32_t insns_processed = 0;
+  std::uint32_t jumps_processed = 0;
+  Changes changes = Changes::all();
+  spec::VerifyStats stats;
+  std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
+
+  const isa::Insn& insn() const noexcept { return input.insns[index]; }
+  InsnInfo& insn_info() noexcept { return info[index]; }
+  const Frame& frame() const noexcept { return state.frame(); }
+  Frame& mutable_frame() { return state.mutable_frame(); }
+  // reg() may copy a shared frame; whoever only looks uses peek().
+  const Register& peek(unsigned number) const noexcept { return state.frame().registers[number]; }
+  Register& reg(unsigned number) { return state.mutable_frame().registers[number]; }
+  std::uint32_t new_id() noexcept { return ++last_id; }
+  // The index of the subprogram that starts at this instruction, or that contains it.
+  std::optional<std::uint32_t> subprog_at(std::size_t insn) const noexcept;
+  std::uint32_t subprog_of(std::size_t insn) const noexcept;
 
   template <class... Args>
-  std::unexpected<spec::Rejection> reject(int code, fmt::format_string<Args...> format, Args&&... args) const {
-    return std::unexpected(spec::Rejection{code, index, fmt::format(format, std::forward<Args>(args)...)});
+  std::unexpected<Rejected> reject(int code, fmt::format_string<Args...> format, Args&&... args) const {
+    rejection = spec::Rejection{code, index, fmt::format(format, std::forward<Args>(args)...)};
+    return std::unexpected(Rejected{});
   }
   template <class... Args>
-  std::unexpected<spec::Rejection> unsupported(fmt::format_string<Args...> format, Args&&... args) const {
+  std::unexpected<Rejected> unsupported(fmt::format_string<Args...> format, Args&&... args) const {
     return reject(EOPNOTSUPP, "not supported yet: {}", fmt::format(format, std::forward<Args>(args)...));
   }
+  // A line of the log that is followed by others.
+  template <class... Args>
+  void say(fmt::format_string<Args...> format, Args&&... args) {
+    if (log.on()) log.line(fmt::format(format, std::forward<Args>(args)...));
+  }
 
-  // The operand's register can be read; the destination's can be written.
+  // ---- Registers
+  // The operand's register can be read, which is marked; the destination's can be written, which is marked.
   Checked check_read(unsigned number);
   Checked check_write(unsigned number);
-  void set(unsigned number, Register value) noexcept {
-    value.written = true;
-    reg(number) = value;
-  }
+  void set(unsigned number, const Register& value) { reg(number) = value; }
+  // After a call: r1 to r5 hold nothing, r0 is about to be set.
+  void clobber_caller_saved();
   // A scalar that is about to be copied needs an id, unless it is a constant.
   void link(Register& source) noexcept;
   // Gives up the ranges of a scalar that contradicts itself, as Linux does; an error when the loader asked for one.
   Checked settle(Register& value, std::string_view where);
+  Register unknown() const noexcept {  // a number of which nothing is known; the unprivileged's always matter
+    Register result = Register::unknown();
+    result.precise = !bpf_capable;
+    return result;
+  }
+
+  // ---- Liveness and precision (explore/liveness.cc, explore/precision.cc)
+  void mark_read(unsigned number, bool full) { mark_read(state.top, number, full); }
+  void mark_read(unsigned frame, unsigned number, bool full);
+  void mark_slot_read(unsigned frame, std::size_t slot);
+  void mark_written(unsigned number) noexcept { state.marks[state.top].written |= static_cast<std::uint16_t>(1U << number); }
+  void mark_slot_written(unsigned frame, std::size_t slot) noexcept {
+    state.marks[frame].slots_written |= std::uint64_t{1} << slot;
+  }
+  // The scalar in this register of the current frame mattered: all it was computed from does, too.
+  Checked mark_precise(unsigned number);
+  // Of every instruction that reads or writes a whole stack slot through a pointer: the way back has to know.
+  void note_stack_access(unsigned frame, std::size_t slot);
+  void note_linked(const LinkedSet& linked);
+
+  // ---- Paths
+  // Another path that goes on at `insn` from the state as it is; null, and rejected, when there are too many. Valid
+  // until the next call. `from` is the current instruction.
+  CheckedOf<State*> fork(std::size_t insn, bool speculative = false);
+
+  // ---- References
+  std::uint32_t acquire_reference();  // its id
+  bool has_reference(std::uint32_t id) const noexcept;
+  // Gives up the reference; every register that came from it becomes unknown. EINVAL if there is none.
+  bool release_reference(std::uint32_t id);
 };
 
 Checked step(Walk& walk);  // the instruction at walk.index
 
-// By group of forms.
-Checked step_alu(Walk& walk, isa::Op op, const isa::Insn& insn);
-Checked step_load_constant(Walk& walk, isa::Op op, const isa::Insn& insn);
-Checked step_load(Walk& walk, isa::Op op, const isa::Insn& insn);
+// By group of forms. Each sets walk.next when it is not the following instruction.
+Checked step_alu(Walk& walk, isa::Op op, const isa::Insn& insn);            // alu.cc
+Checked step_load_constant(Walk& walk, isa::Op op, const isa::Insn& insn);  // constant.cc
+Checked step_load(Walk& walk, isa::Op op, const isa::Insn& insn);           // memory/
 Checked step_store(Walk& walk, isa::Op op, const isa::Insn& insn);
-Checked step_jump(Walk& walk, isa::Op op, const isa::Insn& insn);
-Checked step_call(Walk& walk, const isa::Insn& insn);
+Checked step_atomic(Walk& walk, isa::Op op, const isa::Insn& insn);
+Checked step_packet_load(Walk& walk, isa::Op op, const isa::Insn& insn);  // LD_ABS, LD_IND
+Checked step_jump(Walk& walk, isa::Op op, const isa::Insn& insn);         // jump.cc
+Checked step_helper_call(Walk& walk, const isa::Insn& insn);              // helper/
+Checked step_kfunc_call(Walk& walk, const isa::Insn& insn);               // call/
+Checked step_local_call(Walk& walk, const isa::Insn& insn);
 Checked step_exit(Walk& walk, const isa::Insn& insn);
 
 }  // namespace skep::verifier

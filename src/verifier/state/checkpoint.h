@@ -1,0 +1,71 @@
+// States that are kept: where paths meet again, and what lies on the way back.
+//
+// A checkpoint is a state frozen at a prune point. Later paths that come to the same instruction in a state it subsumes
+// need not go on. It is also the parent of the states that went on from it: marks of reading and of precision climb
+// along parents. Checkpoints lie in as many lists as the program has instructions, chosen by instruction and call site
+// as Linux does (its counts show in the log). Histories are chains of entries in one arena; index 0 is none.
+// Source: the observable algorithm of Linux 6.12. Tested by: verifier/explore/verify_test.cc.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "verifier/state/state.h"
+
+namespace skep::verifier {
+
+struct Checkpoint {
+  State state;
+  std::uint32_t insn = 0;
+  std::uint32_t hits = 0, misses = 0;
+  bool is_cleaned = false;     // what nobody read is forgotten
+  bool is_loop_entry = false;  // of some other state
+  Checkpoint* next = nullptr;  // in its list
+};
+
+class Checkpoints {
+ public:
+  void resize(std::size_t insns) { lists_.assign(insns, nullptr); }
+  // The list for this instruction in frames called from `callsite`; newest first.
+  Checkpoint*& list(std::size_t insn, std::int32_t callsite) noexcept {
+    return lists_[(static_cast<std::uint32_t>(insn) ^ static_cast<std::uint32_t>(callsite)) % lists_.size()];
+  }
+  Checkpoint* add(std::size_t insn, const State& state) {
+    all_.push_back(std::make_unique<Checkpoint>());
+    Checkpoint* made = all_.back().get();
+    made->state = state;
+    made->insn = static_cast<std::uint32_t>(insn);
+    Checkpoint*& head = list(insn, state.frame().callsite);
+    made->next = head;
+    return head = made;
+  }
+  void clear() {
+    all_.clear();
+    std::fill(lists_.begin(), lists_.end(), nullptr);
+  }
+
+ private:
+  std::vector<Checkpoint*> lists_;
+  std::vector<std::unique_ptr<Checkpoint>> all_;
+};
+
+class Histories {
+ public:
+  Histories() : entries_(1) {}
+  const HistoryEntry& operator[](std::uint32_t index) const noexcept { return entries_[index]; }
+  HistoryEntry& at(std::uint32_t index) noexcept { return entries_[index]; }
+  std::uint32_t add(const HistoryEntry& entry) {
+    entries_.push_back(entry);
+    return static_cast<std::uint32_t>(entries_.size() - 1);
+  }
+  void clear() { entries_.resize(1); }
+  std::size_t bytes() const noexcept { return entries_.capacity() * sizeof(HistoryEntry); }
+
+ private:
+  std::vector<HistoryEntry> entries_;
+};
+
+}  // namespace skep::verifier

@@ -1,0 +1,229 @@
+// One moment on one path: its frames, references and sections, and how it hangs together with the checkpoints before.
+//
+// Frames are shared between states and copied when one of them writes (FrameRef): a fork, and a checkpoint, copy
+// pointers. What was read, written and precise is kept apart from the registers, as bits per frame (Marks): marking
+// goes back along parents without touching a frame, so that shared frames stay equal. `written` speaks of the time
+// since the last checkpoint and screens its reads; `read` is set in checkpoints only, by what came after. A frame that
+// was entered after the last checkpoint has no ancestor there (`has_parent`), nor has a slot deeper than the ancestor's
+// stack.
+//
+// Histories (the jumps taken since the last checkpoint) are chains of entries in an arena, shared by forks. One
+// verification is one thread: counts are plain integers. Cost: a fork is about 1 KiB. Source: the observable algorithm
+// of Linux 6.12. Tested by: verifier/explore/verify_test.cc.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "isa/insn.h"
+#include "verifier/state/frame.h"
+
+namespace skep::verifier {
+
+// Frames that no state holds any more are used again, with their stack's capacity.
+class FramePool {
+ public:
+  FramePool() = default;
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
+
+  Frame* make() {
+    if (free_.empty()) {
+      all_.push_back(std::make_unique<Frame>());
+      return all_.back().get();
+    }
+    Frame* frame = free_.back();
+    free_.pop_back();
+    return frame;
+  }
+  void take_back(Frame* frame) { free_.push_back(frame); }
+  std::size_t bytes() const noexcept;  // allocated at the peak
+
+ private:
+  std::vector<std::unique_ptr<Frame>> all_;
+  std::vector<Frame*> free_;
+};
+
+// A shared frame. Reading is free; mutate() copies if others hold it too.
+class FrameRef {
+ public:
+  FrameRef() = default;
+  FrameRef(FramePool& pool, const Frame& initial) : pool_(&pool), frame_(pool.make()) {
+    *frame_ = initial;
+    frame_->owners = 1;
+  }
+  FrameRef(const FrameRef& other) noexcept : pool_(other.pool_), frame_(other.frame_) {
+    if (frame_ != nullptr) ++frame_->owners;
+  }
+  FrameRef(FrameRef&& other) noexcept : pool_(other.pool_), frame_(std::exchange(other.frame_, nullptr)) {}
+  FrameRef& operator=(FrameRef other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(frame_, other.frame_);
+    return *this;
+  }
+  ~FrameRef() {
+    if (frame_ != nullptr && --frame_->owners == 0) pool_->take_back(frame_);
+  }
+
+  const Frame& operator*() const noexcept { return *frame_; }
+  const Frame* operator->() const noexcept { return frame_; }
+  bool same_as(const FrameRef& other) const noexcept { return frame_ == other.frame_; }
+  Frame& mutate() {
+    if (frame_->owners != 1) *this = FrameRef(*pool_, *frame_);
+    return *frame_;
+  }
+
+ private:
+  FramePool* pool_ = nullptr;
+  Frame* frame_ = nullptr;
+};
+
+// What was done to a frame's registers and slots, one bit each.
+struct Marks {
+  std::uint16_t written = 0, read_half = 0, read_full = 0, precise = 0;  // by register
+  bool has_parent = false;
+  std::uint64_t slots_written = 0, slots_read = 0, slots_precise = 0;
+
+  std::uint16_t read() const noexcept { return read_half | read_full; }
+};
+
+// A reference that must be released before the program ends.
+struct Reference {
+  std::uint32_t id = 0;
+  std::uint32_t insn = 0;            // that acquired it
+  std::uint32_t callback_frame = 0;  // index of the callback's frame that acquired it; 0: none
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
+// The bpf_spin_lock that is held: the map (index + 1) or the reference of the allocated object it lies in, and the id of
+// the value; no lock when `object` is 0.
+struct ActiveLock {
+  std::uint64_t object = 0;
+  std::uint32_t id = 0;
+  friend bool operator==(const ActiveLock&, const ActiveLock&) = default;
+};
+
+// The places whose numbers are linked to an operand of a branch: registers and spilled registers of any frame.
+struct LinkedPlace {
+  std::uint8_t frame = 0;
+  bool is_slot = false;
+  std::uint8_t number = 0;
+};
+class LinkedSet {
+ public:
+  static constexpr std::size_t kMost = 6;
+  // False when it is full.
+  bool add(LinkedPlace place) noexcept {
+    if (count_ == kMost) return false;
+    places_[count_++] = place;
+    return true;
+  }
+  std::size_t size() const noexcept { return count_; }
+  const LinkedPlace* begin() const noexcept { return places_.data(); }
+  const LinkedPlace* end() const noexcept { return places_.data() + count_; }
+
+ private:
+  std::array<LinkedPlace, kMost> places_{};
+  std::size_t count_ = 0;
+};
+
+// Where execution did not just go on with the next instruction, or what the way back has to know of one.
+struct HistoryEntry {
+  std::uint32_t previous = 0;  // index of the entry before, in the arena; 0: none
+  std::uint32_t insn = 0;
+  std::uint32_t from = 0;            // the instruction before it
+  std::uint8_t stack_frame = 0;      // of the stack access there
+  std::uint8_t stack_slot = 0;
+  bool accesses_stack = false;
+  LinkedSet linked;  // what learnt together at the branch there
+};
+
+struct Checkpoint;
+
+struct State {
+  std::array<FrameRef, isa::kMaxFrames> frames;
+  std::array<Marks, isa::kMaxFrames> marks;
+  unsigned top = 0;  // index of the current frame
+  std::vector<Reference> references;
+  ActiveLock lock;
+  bool in_rcu = false;
+  bool speculative = false;
+  bool may_sleep = false;          // in a context where sleeping is allowed
+  std::uint32_t preempt_depth = 0;  // bpf_preempt_disable calls not yet undone
+  std::uint32_t may_goto_depth = 0;
+  std::uint32_t callback_unroll_depth = 0;
+  // The way here.
+  Checkpoint* parent = nullptr;
+  std::uint32_t first_insn = 0;
+  std::uint32_t last_insn = 0;
+  std::uint32_t history = 0;        // index of the newest entry, 0: none
+  std::uint32_t history_count = 0;  // since the parent
+  std::uint32_t branches = 1;       // paths from here that have not ended (checkpoints); 1 for one that runs
+  std::uint32_t dfs_depth = 0;
+  Checkpoint* loop_entry = nullptr;
+
+  const Frame& frame() const noexcept { return *frames[top]; }
+  Frame& mutable_frame() { return frames[top].mutate(); }
+  Frame& mutable_frame(unsigned index) { return frames[index].mutate(); }
+  // Applies `f(Register&, frame)` to every register, and every register spilled to the stack, for which `matches` holds.
+  // Frames in which nothing matches stay shared.
+  template <class Matches, class F>
+  void update_registers(Matches&& matches, F&& f);
+  template <class F>
+  void for_each_register(F&& f) const;  // f(const Register&)
+};
+
+template <class Matches, class F>
+void State::update_registers(Matches&& matches, F&& f) {
+  for (unsigned i = 0; i <= top; ++i) {
+    const Frame& seen = *frames[i];
+    for (std::size_t r = 0; r < seen.registers.size(); ++r)
+      if (matches(frames[i]->registers[r])) f(frames[i].mutate().registers[r]);
+    for (std::size_t s = 0; s < frames[i]->stack.size(); ++s)
+      if (frames[i]->stack[s].holds_register() && matches(frames[i]->stack[s].spilled))
+        f(frames[i].mutate().stack[s].spilled);
+  }
+}
+
+template <class F>
+void State::for_each_register(F&& f) const {
+  for (unsigned i = 0; i <= top; ++i) {
+    for (const Register& reg : frames[i]->registers) f(reg);
+    for (const Slot& slot : frames[i]->stack)
+      if (slot.holds_register()) f(slot.spilled);
+  }
+}
+
+// What changed since the log last showed it, as bits.
+struct Changes {
+  static constexpr std::uint32_t kAllRegisters = (1U << isa::kRegisters) - 1;
+  std::uint32_t registers = 0;
+  std::uint64_t slots = 0;
+
+  static constexpr Changes all() noexcept { return {kAllRegisters, ~std::uint64_t{0}}; }
+  bool any() const noexcept { return registers != 0 || slots != 0; }
+};
+
+// What printing needs to know besides the state.
+struct PrintNames {
+  virtual ~PrintNames() = default;
+  virtual std::string btf_type(std::uint32_t btf, std::uint32_t type) const = 0;  // "task_struct"
+  // Name and sizes of a map, for "map=values,ks=4,vs=8".
+  struct Map {
+    std::string name;
+    std::uint32_t key_size, value_size;
+  };
+  virtual Map map(std::uint32_t index) const = 0;
+};
+
+// Appends " frame1: R1=ctx() R10=fp0 fp-8=mmmmmmmm refs=2 cb": of frame `index` what `which` names and is set, each behind
+// a space, and the references when all is shown or they changed.
+void append(std::string& out, const State& state, unsigned index, const Changes& which, Rules rules,
+            const PrintNames& names);
+
+}  // namespace skep::verifier
