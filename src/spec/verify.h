@@ -3,8 +3,8 @@
 //
 // A VerifyInput is borrowed for the length of the call. A map is a MapView: what its creator said of it. Whoever fills
 // it has looked up every descriptor the instructions name, valid or not: the verifier says what is wrong with them when
-// their turn comes. The result is a VerifiedProgram, or a Rejection with the errno and the sentence of Linux; the log is
-// filled in both cases. Tested by: verifier/explore/verify_test.cc.
+// their turn comes. The result is a VerifiedProgram, or a Rejection with the errno and the sentence of Linux; the log
+// is filled in both cases. Tested by: verifier/explore/verify_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,9 @@ enum class License : std::uint8_t { Gpl, Other };
 struct MapView {
   MapId id = MapId::None;
   MapSpec spec = {};
-  const MapView* inner = nullptr;          // of a map of maps
-  std::span<const std::byte> frozen = {};  // the first value of a frozen map that programs may not write
-  const btf::Btf* btf = nullptr;           // of its value
+  const MapView* inner = nullptr;                  // of a map of maps
+  std::span<const std::byte> frozen = {};          // the first value of a frozen map that programs may not write
+  const btf::Btf* btf = nullptr;                   // of its value
   std::span<const btf::SpecialField> fields = {};  // locks, timers, kptrs ... in its value
   bool is_frozen = false;
   bool has_direct_value = false;  // its bytes may be addressed (arrays of one element and the like)
@@ -51,9 +51,9 @@ struct MapUse {
 
 // What the program will be attached to, for types that attach to functions.
 struct AttachTarget {
-  std::uint32_t btf_id = 0;           // attach_btf_id; 0: none
-  const btf::Btf* btf = nullptr;      // that the id is of: the kernel's, or a program's
-  bool is_program = false;            // attach_prog_fd named a program
+  std::uint32_t btf_id = 0;       // attach_btf_id; 0: none
+  const btf::Btf* btf = nullptr;  // that the id is of: the kernel's, or a program's
+  bool is_program = false;        // attach_prog_fd named a program
   std::string_view program_name = {};
   ProgType program_type = ProgType::Unspec;
   AttachType program_attach = AttachType::CgroupInetIngress;
@@ -67,9 +67,10 @@ struct VerifyInput {
   AttachType attach = AttachType::CgroupInetIngress;
   std::span<const isa::Insn> insns;
   std::span<const MapView> maps = {};
-  std::span<const MapUse> map_uses = {};  // by instruction
-  std::uint32_t flags = 0;                // prog_flags of BPF_PROG_LOAD
-  std::uint32_t log_level = 0;            // LogLevel bits
+  std::span<const MapUse> map_uses = {};         // by instruction
+  std::uint32_t flags = 0;                       // prog_flags of BPF_PROG_LOAD
+  std::uint32_t log_level = 0;                   // LogLevel bits
+  std::size_t log_limit = std::size_t{1} << 30;  // bytes of the log that are kept
   License license = License::Gpl;
   LoaderRights rights = {};
   std::string_view name = {};  // of the program

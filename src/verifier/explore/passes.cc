@@ -39,12 +39,36 @@ bool calls_or_names_function(const Insn& insn) {
   return (insn.code == kCall && insn.src == 1) || (insn.code == kLoadImm64 && insn.src == 4);
 }
 
+void mark(Walk& walk, std::size_t target, bool jumped) {
+  if (!jumped) return;
+  walk.info[target].is_prune_point = true;
+  walk.info[target].is_jump_point = true;
+}
+
+// Rules this verifier does not know yet, so that no verdict is given in their absence.
+Checked check_circumstances(Walk& walk) {
+  const spec::VerifyInput& input = walk.input;
+  if (input.insns.empty() || input.insns.size() > isa::kMaxInsns) return walk.reject(E2BIG, "");
+  if (!input.rights.bpf || !input.rights.perfmon) return walk.unsupported("programs of unprivileged users");
+  return {};
+}
+
 }  // namespace
+
+Checked prepare(Walk& walk) {
+  TRY_VOID(check_circumstances(walk));
+  TRY_VOID(check_subprograms(walk));
+  TRY_VOID(check_constants(walk));
+  TRY_VOID(check_flow(walk));
+  if (walk.rules != Rules::Linux612) compute_liveness(walk);
+  return {};
+}
 
 Checked check_subprograms(Walk& walk) {
   const auto& insns = walk.input.insns;
   for (walk.index = 0; walk.index < insns.size(); ++walk.index)
     if (calls_or_names_function(insns[walk.index])) return walk.unsupported("subprograms");
+  walk.subprogs.push_back({.start = 0, .end = static_cast<std::uint32_t>(insns.size())});
   if (walk.log.shows_all_paths()) walk.log.line("func#0 @0");
   for (walk.index = 0; walk.index < insns.size(); ++walk.index) {
     const Insn& insn = insns[walk.index];
@@ -104,8 +128,11 @@ Checked check_flow(Walk& walk) {
     if (to < 0 || to >= static_cast<std::int64_t>(insns.size()))
       return walk.reject(EINVAL, "jump out of range from insn {} to {}", index, to);
     const auto next = static_cast<std::size_t>(to);
-    if (seen[next] == Seen::Open) return walk.unsupported("loops");
-    if (seen[next] == Seen::Done) continue;
+    if (!falls || edges == 1) mark(walk, next, edges != 1 || jumps);
+    if (edges == 2) walk.info[index].is_prune_point = true;
+    if (seen[next] == Seen::Open && !walk.bpf_capable)
+      return walk.reject(EINVAL, "back-edge from insn {} to {}", index, next);
+    if (seen[next] != Seen::No) continue;
     seen[next] = Seen::Open;
     stack.push_back({next, 0});
   }

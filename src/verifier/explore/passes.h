@@ -8,6 +8,8 @@
 
 namespace skep::verifier {
 
+Checked prepare(Walk& walk);
+
 Checked check_subprograms(Walk& walk);
 Checked check_constants(Walk& walk);
 Checked check_flow(Walk& walk);

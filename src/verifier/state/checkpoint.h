@@ -7,7 +7,6 @@
 // Source: the observable algorithm of Linux 6.12. Tested by: verifier/explore/verify_test.cc.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,23 +32,18 @@ class Checkpoints {
   Checkpoint*& list(std::size_t insn, std::int32_t callsite) noexcept {
     return lists_[(static_cast<std::uint32_t>(insn) ^ static_cast<std::uint32_t>(callsite)) % lists_.size()];
   }
-  Checkpoint* add(std::size_t insn, const State& state) {
-    all_.push_back(std::make_unique<Checkpoint>());
-    Checkpoint* made = all_.back().get();
-    made->state = state;
-    made->insn = static_cast<std::uint32_t>(insn);
-    Checkpoint*& head = list(insn, state.frame().callsite);
-    made->next = head;
-    return head = made;
-  }
-  void clear() {
-    all_.clear();
-    std::fill(lists_.begin(), lists_.end(), nullptr);
-  }
+  Checkpoint* add(std::size_t insn, const State& state);
+  // Takes the checkpoint out of its list. It is forgotten only if no later state can climb to it.
+  void drop(Checkpoint** link);
+  std::uint32_t held() const noexcept { return held_; }
+  std::size_t bytes() const noexcept { return all_.size() * sizeof(Checkpoint); }
+  void clear();
 
  private:
   std::vector<Checkpoint*> lists_;
   std::vector<std::unique_ptr<Checkpoint>> all_;
+  std::vector<Checkpoint*> free_;
+  std::uint32_t held_ = 0;
 };
 
 class Histories {
@@ -61,11 +55,15 @@ class Histories {
     entries_.push_back(entry);
     return static_cast<std::uint32_t>(entries_.size() - 1);
   }
-  void clear() { entries_.resize(1); }
+  bool is_newest(std::uint32_t index) const noexcept { return index + 1 == entries_.size() && index > sealed_; }
+  // What was added up to now is shared with another path and must not change.
+  void seal() noexcept { sealed_ = static_cast<std::uint32_t>(entries_.size() - 1); }
+  void clear() { entries_.resize(1), sealed_ = 0; }
   std::size_t bytes() const noexcept { return entries_.capacity() * sizeof(HistoryEntry); }
 
  private:
   std::vector<HistoryEntry> entries_;
+  std::uint32_t sealed_ = 0;
 };
 
 }  // namespace skep::verifier

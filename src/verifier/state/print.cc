@@ -40,9 +40,8 @@ constexpr char letter(ByteKind kind) noexcept {
 
 class Printer {
  public:
-  Printer(std::string& out, const State& state, unsigned index, Rules rules, const PrintNames& names)
-      : out_(out), frame_(*state.frames[index]), marks_(state.marks[index]), index_(index), rules_(rules),
-        names_(names) {}
+  Printer(std::string& out, const State& state, unsigned index, const PrintContext& context)
+      : out_(out), frame_(*state.frames[index]), marks_(state.marks[index]), index_(index), context_(context) {}
 
   void registers(std::uint32_t which) {
     for (std::size_t i = 0; i < frame_.registers.size(); ++i) {
@@ -51,7 +50,7 @@ class Printer {
       print(" R{}", i);
       liveness(marks_.read() >> i & 1, marks_.written >> i & 1);
       out_ += '=';
-      value(reg, reg.precise || (marks_.precise >> i & 1));
+      value(reg, marks_.precise >> i & 1);
     }
   }
 
@@ -77,14 +76,14 @@ class Printer {
 
   // 6.18 knows what is live before it walks, and marks nothing.
   void liveness(bool read, bool written) {
-    if (rules_ != Rules::Linux612 || !(read || written)) return;
+    if (context_.rules != Rules::Linux612 || !(read || written)) return;
     out_ += '_';
     if (read) out_ += 'r';
     if (written) out_ += 'w';
   }
 
   void value(const Register& reg, bool precise) {
-    if (reg.is_scalar() && precise) out_ += 'P';
+    if (reg.is_scalar() && (precise || context_.all_precise)) out_ += 'P';
     if (reg.is_constant()) return append_signed(out_, static_cast<std::int64_t>(reg.number.value()));
     out_ += reg.type_name();
     if (reg.kind == Kind::Arena) return;
@@ -93,7 +92,7 @@ class Printer {
       if (reg.number.is_constant())
         return append_signed(out_, static_cast<std::int64_t>(reg.number.value()) + reg.offset);
     }
-    if (reg.kind == Kind::Btf) out_ += names_.btf_type(reg.btf, reg.btf_type);
+    if (reg.kind == Kind::Btf) out_ += context_.names.btf_type(reg.btf, reg.btf_type);
     out_ += '(';
     separator_ = "";
     identity(reg);
@@ -110,7 +109,7 @@ class Printer {
     if (reg.ref_obj_id != 0) listed("ref_obj_id={}", reg.ref_obj_id);
     if (reg.is(kNonOwning)) listed("non_own_ref");
     if (reg.kind != Kind::MapPointer && reg.kind != Kind::MapValue && reg.kind != Kind::MapKey) return;
-    const PrintNames::Map map = names_.map(reg.map);
+    const PrintNames::Map map = context_.names.map(reg.map);
     if (!map.name.empty()) listed("map={}", map.name);
     listed("ks={},vs={}", map.key_size, map.value_size);
   }
@@ -147,7 +146,7 @@ class Printer {
       if (slot.holds_register() && byte == ByteKind::Spill) break;
       out_ += letter(byte);
     }
-    if (slot.holds_register()) value(slot.spilled, slot.spilled.precise || (marks_.slots_precise >> index & 1));
+    if (slot.holds_register()) value(slot.spilled, marks_.slots_precise >> index & 1);
   }
 
   void dynptr(const Register& reg) {
@@ -161,7 +160,7 @@ class Printer {
 
   void iterator(const Register& reg) {
     constexpr std::string_view kPrefix = "bpf_iter_";
-    std::string type = names_.btf_type(0, reg.btf_type);
+    std::string type = context_.names.btf_type(0, reg.btf_type);
     if (type.starts_with(kPrefix)) type.erase(0, kPrefix.size());
     print("iter_{}(ref_id={},state={},depth={})", type, reg.ref_obj_id, kIterStates[index_of(reg.iter_state)],
           reg.iter_depth);
@@ -171,8 +170,7 @@ class Printer {
   const Frame& frame_;
   const Marks& marks_;
   unsigned index_;
-  Rules rules_;
-  const PrintNames& names_;
+  const PrintContext& context_;
   const char* separator_ = "";
 };
 
@@ -195,10 +193,9 @@ std::size_t FramePool::bytes() const noexcept {
   return total;
 }
 
-void append(std::string& out, const State& state, unsigned index, const Changes& which, Rules rules,
-            const PrintNames& names) {
+void append(std::string& out, const State& state, unsigned index, const Changes& which, const PrintContext& context) {
   if (index != 0) fmt::format_to(std::back_inserter(out), " frame{}:", index);
-  Printer printer(out, state, index, rules, names);
+  Printer printer(out, state, index, context);
   printer.registers(which.registers);
   printer.slots(which.slots);
   if (!state.references.empty()) {

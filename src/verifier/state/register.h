@@ -30,10 +30,10 @@ using Traits = std::uint16_t;
 inline constexpr Traits kReadOnly = 1U << 0, kRingbuf = 1U << 1, kUser = 1U << 2, kPercpu = 1U << 3,
                         kUntrusted = 1U << 4, kTrusted = 1U << 5, kRcu = 1U << 6;
 inline constexpr Traits kOrNull = 1U << 7;
-inline constexpr Traits kAllocated = 1U << 8;   // by the program: bpf_obj_new and the like
-inline constexpr Traits kNonOwning = 1U << 9;   // of an object that a list or tree owns
-inline constexpr Traits kUninit = 1U << 10;     // memory not yet written
-inline constexpr Traits kNested = 1U << 11;     // inside a kernel object that is trusted
+inline constexpr Traits kAllocated = 1U << 8;  // by the program: bpf_obj_new and the like
+inline constexpr Traits kNonOwning = 1U << 9;  // of an object that a list or tree owns
+inline constexpr Traits kUninit = 1U << 10;    // memory not yet written
+inline constexpr Traits kNested = 1U << 11;    // inside a kernel object that is trusted
 
 // Kind and traits together, as the log words them: "map_value_or_null", "rcu_ptr_or_null_", "rdonly_mem".
 std::string type_name(Kind kind, Traits traits);
@@ -49,7 +49,6 @@ struct Register {
   Kind kind = Kind::Unset;
   Traits traits = 0;
   bool is_offset = false;  // the scalar is that of its id, plus `offset`
-  bool precise = false;    // the scalar's value mattered (see explore/precision.h)
   std::uint8_t frame = 0;  // of a stack pointer: whose
   union {
     std::uint8_t detail = 0;
@@ -58,8 +57,8 @@ struct Register {
   };
   bool first_slot = false;  // of the slots of a dynptr
   std::int32_t offset = 0;
-  std::uint32_t id = 0;          // 0: none
-  std::uint32_t ref_obj_id = 0;  // of the reference that this pointer is, or was made from; 0: none
+  std::uint32_t id = 0;               // 0: none
+  std::uint32_t ref_obj_id = 0;       // of the reference that this pointer is, or was made from; 0: none
   std::uint32_t half_written_by = 0;  // index + 1 of the instruction that defined only its lower half; 0: all of it
   union {
     std::uint32_t word = 0;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "isa/insn.h"
+#include "verifier/domain/rules.h"
 #include "verifier/state/frame.h"
 
 namespace skep::verifier {
@@ -100,8 +101,8 @@ struct Reference {
   friend bool operator==(const Reference&, const Reference&) = default;
 };
 
-// The bpf_spin_lock that is held: the map (index + 1) or the reference of the allocated object it lies in, and the id of
-// the value; no lock when `object` is 0.
+// The bpf_spin_lock that is held: the map (index + 1) or the reference of the allocated object it lies in, and the id
+// of the value; no lock when `object` is 0.
 struct ActiveLock {
   std::uint64_t object = 0;
   std::uint32_t id = 0;
@@ -136,8 +137,8 @@ class LinkedSet {
 struct HistoryEntry {
   std::uint32_t previous = 0;  // index of the entry before, in the arena; 0: none
   std::uint32_t insn = 0;
-  std::uint32_t from = 0;            // the instruction before it
-  std::uint8_t stack_frame = 0;      // of the stack access there
+  std::uint32_t from = 0;        // the instruction before it
+  std::uint8_t stack_frame = 0;  // of the stack access there
   std::uint8_t stack_slot = 0;
   bool accesses_stack = false;
   LinkedSet linked;  // what learnt together at the branch there
@@ -146,6 +147,8 @@ struct HistoryEntry {
 struct Checkpoint;
 
 struct State {
+  static constexpr std::uint32_t kNoInsn = ~std::uint32_t{0};
+
   std::array<FrameRef, isa::kMaxFrames> frames;
   std::array<Marks, isa::kMaxFrames> marks;
   unsigned top = 0;  // index of the current frame
@@ -153,24 +156,28 @@ struct State {
   ActiveLock lock;
   bool in_rcu = false;
   bool speculative = false;
-  bool may_sleep = false;          // in a context where sleeping is allowed
+  bool may_sleep = false;           // in a context where sleeping is allowed
   std::uint32_t preempt_depth = 0;  // bpf_preempt_disable calls not yet undone
   std::uint32_t may_goto_depth = 0;
   std::uint32_t callback_unroll_depth = 0;
   // The way here.
   Checkpoint* parent = nullptr;
   std::uint32_t first_insn = 0;
-  std::uint32_t last_insn = 0;
-  std::uint32_t history = 0;        // index of the newest entry, 0: none
-  std::uint32_t history_count = 0;  // since the parent
-  std::uint32_t branches = 1;       // paths from here that have not ended (checkpoints); 1 for one that runs
+  std::uint32_t last_insn = kNoInsn;  // before the current one
+  std::uint32_t history = 0;          // index of the newest entry, 0: none
+  std::uint32_t history_count = 0;    // since the parent
+  std::uint32_t branches = 1;         // paths from here that have not ended (checkpoints); 1 for one that runs
   std::uint32_t dfs_depth = 0;
   Checkpoint* loop_entry = nullptr;
 
   const Frame& frame() const noexcept { return *frames[top]; }
   Frame& mutable_frame() { return frames[top].mutate(); }
   Frame& mutable_frame(unsigned index) { return frames[index].mutate(); }
-  // Applies `f(Register&, frame)` to every register, and every register spilled to the stack, for which `matches` holds.
+  // The frames that were left are given back.
+  void truncate_frames() {
+    for (unsigned i = top + 1; i < frames.size(); ++i) frames[i] = FrameRef{}, marks[i] = Marks{};
+  }
+  // Applies `f(Register&)` to every register, and every register spilled to the stack, for which `matches` holds.
   // Frames in which nothing matches stay shared.
   template <class Matches, class F>
   void update_registers(Matches&& matches, F&& f);
@@ -221,9 +228,14 @@ struct PrintNames {
   virtual Map map(std::uint32_t index) const = 0;
 };
 
-// Appends " frame1: R1=ctx() R10=fp0 fp-8=mmmmmmmm refs=2 cb": of frame `index` what `which` names and is set, each behind
-// a space, and the references when all is shown or they changed.
-void append(std::string& out, const State& state, unsigned index, const Changes& which, Rules rules,
-            const PrintNames& names);
+struct PrintContext {
+  Rules rules;
+  bool all_precise;  // of the unprivileged every number matters
+  const PrintNames& names;
+};
+
+// Appends " frame1: R1=ctx() R10=fp0 fp-8=mmmmmmmm refs=2 cb": of frame `index` what `which` names and is set, each
+// behind a space, and the references when all is shown or they changed.
+void append(std::string& out, const State& state, unsigned index, const Changes& which, const PrintContext& context);
 
 }  // namespace skep::verifier

@@ -30,6 +30,9 @@ std::string_view reserved_of(const Insn& insn) {
   }
 }
 
+// A pointer that must not become a number.
+bool is_secret(const Walk& walk, unsigned number) { return !walk.may_leak && walk.peek(number).is_pointer(); }
+
 Part part_of(Op op) { return isa::bits(op) == 64 ? Part::Full : Part::Half; }
 
 Register immediate(const Insn& insn) { return Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm})); }
@@ -44,9 +47,10 @@ Scalar64 reordered(AluOp op, const Scalar64& value, Rules rules) {
 
 Checked step_unary(Walk& walk, Op op, const Insn& insn) {
   TRY_VOID(walk.check_read(insn.dst));
+  if (is_secret(walk, insn.dst)) return walk.reject(EACCES, "R{} pointer arithmetic prohibited", insn.dst);
   TRY_VOID(walk.check_write(insn.dst));
   Scalar64 result = Scalar64::unknown();
-  const Register& operand = walk.reg(insn.dst);
+  const Register operand = walk.peek(insn.dst);
   if (operand.is_scalar() && isa::alu_op(op) == AluOp::Neg) {
     result = operand.number;
     negate(part_of(op), result, walk.rules);
@@ -92,6 +96,9 @@ Checked step_move(Walk& walk, Op op, const Insn& insn) {
   const unsigned from = extended_bits(isa::alu_op(op));
   Register& source = walk.reg(insn.src);
   if (source.is_pointer() && (part == Part::Half || from != 0)) {  // a part of a pointer is a number
+    if (is_secret(walk, insn.src))
+      return walk.reject(EACCES, "R{} {} of pointer", insn.src,
+                         part == Part::Half ? "partial copy" : "sign-extension part");
     Scalar64 number = Scalar64::unknown();
     if (part == Part::Half) move(part, number, Scalar64::unknown(), walk.rules);
     walk.set(insn.dst, Register::scalar(number));
@@ -111,21 +118,50 @@ Checked step_move(Walk& walk, Op op, const Insn& insn) {
 
 // ---- Pointers ----
 
-Checked check_sane(Walk& walk, const Register& value, Kind pointer) {
+// The object lets its pointers be moved at all.
+bool can_move(const Register& pointer, const Scalar64& by, AluOp op) {
+  switch (pointer.kind) {
+    case Kind::Context:
+    case Kind::MapValue:
+    case Kind::MapKey:
+    case Kind::Stack:
+    case Kind::PacketMeta:
+    case Kind::Packet:
+    case Kind::TpBuffer:
+    case Kind::Btf:
+    case Kind::Memory:
+    case Kind::Buffer:
+    case Kind::Function:
+    case Kind::Dynptr: return true;
+    case Kind::FlowKeys:
+      if (by.is_constant()) return true;
+      [[fallthrough]];
+    case Kind::MapPointer: return by.is_constant() && by.value() == 0 && op == AluOp::Add;
+    default: return false;
+  }
+}
+
+bool is_impossible(const Scalar64& by) {
+  const bool known = by.is_constant();
+  return (known && (by.full.smin != by.full.smax || by.full.umin != by.full.umax)) || by.full.smin > by.full.smax ||
+         by.full.umin > by.full.umax;
+}
+
+Checked check_sane(Walk& walk, const Register& value, const Register& object) {
+  const std::string pointer = object.type_name();
   const Scalar64& number = value.number;
   const std::int64_t smin = number.full.smin;
   if (number.is_constant()) {
     const auto x = static_cast<std::int64_t>(number.value());
     if (x >= kMaxOffset || x <= -kMaxOffset)
-      return walk.reject(EINVAL, "math between {} pointer and {} is not allowed", name(pointer), x);
+      return walk.reject(EINVAL, "math between {} pointer and {} is not allowed", pointer, x);
   }
   if (value.offset >= kMaxOffset || value.offset <= -kMaxOffset)  // of a linked scalar too
-    return walk.reject(EINVAL, "{} pointer offset {} is not allowed", name(pointer), value.offset);
+    return walk.reject(EINVAL, "{} pointer offset {} is not allowed", pointer, value.offset);
   if (smin == Scalar64::Full::kSmin)
-    return walk.reject(EINVAL, "math between {} pointer and register with unbounded min value is not allowed",
-                       name(pointer));
+    return walk.reject(EINVAL, "math between {} pointer and register with unbounded min value is not allowed", pointer);
   if (smin >= kMaxOffset || smin <= -kMaxOffset)
-    return walk.reject(EINVAL, "value {} makes {} pointer be out of bounds", smin, name(pointer));
+    return walk.reject(EINVAL, "value {} makes {} pointer be out of bounds", smin, pointer);
   return {};
 }
 
@@ -140,7 +176,7 @@ bool is_fixed(const Register& pointer, const Scalar64& by, AluOp op) {
 // A packet pointer that moved by a variable distance is another one: what was proven of the old one is of no use to it.
 void renew(Walk& walk, Register& pointer, const Scalar64& by, AluOp op) {
   pointer.id = ++walk.last_id;
-  if (op == AluOp::Add || by.full.smin < 0) pointer.range = 0;
+  if (op == AluOp::Add || by.full.smin < 0) pointer.word = pointer.word2 = 0;
 }
 
 void add_offset(Walk& walk, Register& to, const Register& pointer, const Scalar64& by, AluOp op) {
@@ -163,18 +199,24 @@ void add_offset(Walk& walk, Register& to, const Register& pointer, const Scalar6
 
 Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointer, const Register& by) {
   const Scalar64& number = by.number;
-  if (number.contradiction()) return walk.unsupported("pointer arithmetic with an impossible number");
+  if (is_impossible(number)) {  // of a branch that is dead
+    walk.set(insn.dst, Register::unknown());
+    return {};
+  }
   if (part_of(op) == Part::Half) {
-    if (isa::alu_op(op) == AluOp::Sub) {
+    if (isa::alu_op(op) == AluOp::Sub && walk.may_leak) {
       walk.set(insn.dst, Register::unknown());
       return {};
     }
     return walk.reject(EACCES, "R{} 32-bit pointer arithmetic prohibited", insn.dst);
   }
-  TRY_VOID(check_sane(walk, by, pointer.kind));
-  TRY_VOID(check_sane(walk, pointer, pointer.kind));
-  if (pointer.kind == Kind::PacketEnd)
-    return walk.reject(EACCES, "R{} pointer arithmetic on {} prohibited", insn.dst, name(pointer.kind));
+  if (pointer.may_be_null())
+    return walk.reject(EACCES, "R{} pointer arithmetic on {} prohibited, null-check it first", insn.dst,
+                       pointer.type_name());
+  if (!can_move(pointer, number, isa::alu_op(op)))
+    return walk.reject(EACCES, "R{} pointer arithmetic on {} prohibited", insn.dst, pointer.type_name());
+  TRY_VOID(check_sane(walk, by, pointer));
+  TRY_VOID(check_sane(walk, pointer, pointer));
   Register result;
   switch (isa::alu_op(op)) {
     case AluOp::Sub:
@@ -192,7 +234,7 @@ Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointe
       return walk.reject(EACCES, "R{} pointer arithmetic with {} operator prohibited", insn.dst,
                          kOperators[insn.code >> 4]);
   }
-  TRY_VOID(check_sane(walk, result, pointer.kind));
+  TRY_VOID(check_sane(walk, result, pointer));
   result.number.sync(walk.rules);
   walk.set(insn.dst, result);
   return walk.settle(walk.reg(insn.dst), "alu");
@@ -212,20 +254,6 @@ void relink(Register& dst, Op op, const Register& src, Rules rules) {
   if (value < least || value > INT32_MAX) return dst.unlink();
   dst.is_offset = true;
   dst.offset = static_cast<std::int32_t>(adds ? value : -value);
-}
-
-// 6.18 also follows 32-bit sums of linked numbers.
-bool links_halves(const Walk& walk, Op op, const Register& dst, const Register& src) {
-  const bool sums = isa::alu_op(op) == AluOp::Add || isa::alu_op(op) == AluOp::Sub;
-  return walk.rules != Rules::Linux612 && sums && part_of(op) == Part::Half && dst.id != 0 &&
-         src.number.is_constant(Part::Half);
-}
-
-bool explores_both(Walk& walk, Op op, const Register& dst, const Register& src) {
-  const bool masks = isa::alu_op(op) == AluOp::And || isa::alu_op(op) == AluOp::Or;
-  const auto& number = dst.number;
-  return walk.rules != Rules::Linux612 && masks && src.is_constant() &&
-         ((number.full.smin == -1 && number.full.smax == 0) || (number.half.smin == -1 && number.half.smax == 0));
 }
 
 Checked check_immediate(Walk& walk, Op op, const Insn& insn) {
@@ -248,15 +276,19 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   const Register src = by_register ? walk.reg(insn.src) : immediate(insn);
   const Register dst = walk.reg(insn.dst);
   if (src.is_pointer() && dst.is_pointer()) {
-    if (isa::alu_op(op) != AluOp::Sub)
+    if (isa::alu_op(op) != AluOp::Sub || !walk.may_leak)
       return walk.reject(EACCES, "R{} pointer {} pointer prohibited", insn.dst, kOperators[insn.code >> 4]);
     walk.set(insn.dst, Register::unknown());
     return {};
   }
-  if (src.is_pointer()) return move_pointer(walk, op, insn, src, dst);
-  if (dst.is_pointer()) return move_pointer(walk, op, insn, dst, src);
-  if (explores_both(walk, op, dst, src)) return walk.unsupported("exploring 0 and -1 apart");
-  if (links_halves(walk, op, dst, src)) return walk.unsupported("sums of 32 bits that stay linked");
+  if (src.is_pointer()) {
+    TRY_VOID(walk.mark_precise(insn.dst));
+    return move_pointer(walk, op, insn, src, dst);
+  }
+  if (dst.is_pointer()) {
+    if (by_register) TRY_VOID(walk.mark_precise(insn.src));
+    return move_pointer(walk, op, insn, dst, src);
+  }
   Register result = dst;
   alu(isa::alu_op(op), part_of(op), result.number, src.number, walk.rules);
   relink(result, op, src, walk.rules);
@@ -267,7 +299,10 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
 }  // namespace
 
 Checked step_alu(Walk& walk, Op op, const Insn& insn) {
-  if (op == Op::CastAddrSpace) return walk.unsupported("casts between address spaces");
+  if (op == Op::CastAddrSpace)  // arenas are not supported yet, so that no program has one
+    return walk.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena");
+  if ((insn.code & kOperation) > kEnd)
+    return walk.reject(EINVAL, "invalid BPF_ALU opcode {:x}", insn.code & kOperation);
   if (op == Op::Invalid || isa::stray_fields(op, insn) != 0)
     return walk.reject(EINVAL, "{} uses reserved fields", reserved_of(insn));
   switch (isa::form(op)) {
@@ -276,7 +311,7 @@ Checked step_alu(Walk& walk, Op op, const Insn& insn) {
     case isa::Form::MovReg: return step_move(walk, op, insn);
     case isa::Form::AluImm:
     case isa::Form::AluReg: return step_binary(walk, op, insn);
-    default: return walk.unsupported("instruction {:#04x}", insn.code);
+    default: return walk.reject(EINVAL, "invalid BPF_ALU opcode {:x}", insn.code & kOperation);
   }
 }
 

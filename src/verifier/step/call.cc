@@ -3,7 +3,7 @@
 
 #include "spec/helper_access.h"
 #include "spec/helpers.h"
-#include "verifier/step/walk.h"
+#include "verifier/step/call.h"
 
 namespace skep::verifier {
 namespace {
@@ -15,8 +15,6 @@ using spec::HelperId;
 // Helpers that take nothing and give a number of which nothing is known.
 constexpr HelperId kPlain[] = {HelperId::ktime_get_ns, HelperId::get_prandom_u32, HelperId::ktime_get_boot_ns,
                                HelperId::jiffies64, HelperId::ktime_get_tai_ns};
-
-constexpr unsigned kLastArgument = 5;
 
 // Programs whose return value may be anything.
 bool returns_anything(spec::ProgType type) {
@@ -40,9 +38,15 @@ Checked step_load_constant(Walk& walk, Op op, const Insn& insn) {
   return {};
 }
 
-Checked step_call(Walk& walk, const Insn& insn) {
-  if (insn.src != 0) return walk.unsupported("calls of subprograms and kfuncs");
-  if (insn.off != 0 || insn.dst != 0) return walk.reject(EINVAL, "BPF_CALL uses reserved fields");
+Checked step_local_call(Walk& walk, const Insn&) { return walk.unsupported("calls of subprograms"); }
+Checked step_kfunc_call(Walk& walk, const Insn&) { return walk.unsupported("calls of kfuncs"); }
+Checked start_function(Walk& walk, std::uint32_t) {
+  walk.reg(1) = Register::pointer(Kind::Context);
+  walk.reg(isa::kRegisters - 1) = Register::pointer(Kind::Stack);
+  return {};
+}
+
+Checked step_helper_call(Walk& walk, const Insn& insn) {
   const spec::Helper* helper = spec::find_helper(static_cast<std::uint32_t>(insn.imm));
   if (helper == nullptr) return walk.reject(EINVAL, "invalid func unknown#{}", insn.imm);
   if (!spec::helper_allowed(walk.input.type, walk.input.attach, helper->id, walk.input.rights))
@@ -50,15 +54,12 @@ Checked step_call(Walk& walk, const Insn& insn) {
   if (helper->is(spec::HelperTrait::Gpl) && walk.input.license != spec::License::Gpl)
     return walk.reject(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
   if (std::ranges::find(kPlain, helper->id) == std::end(kPlain)) return walk.unsupported("helper bpf_{}", helper->name);
-  for (unsigned number = 0; number <= kLastArgument; ++number) walk.set(number, Register{});
+  walk.clobber_caller_saved();
   walk.set(0, Register::unknown());
-  walk.changes.registers |= (1U << (kLastArgument + 1)) - 1;
   return {};
 }
 
-Checked step_exit(Walk& walk, const Insn& insn) {
-  if (insn.src != 0 || insn.dst != 0 || insn.imm != 0 || insn.off != 0)
-    return walk.reject(EINVAL, "BPF_EXIT uses reserved fields");
+Checked step_exit(Walk& walk, const Insn&) {
   if (!returns_anything(walk.input.type)) return walk.unsupported("the return value of this program type");
   TRY_VOID(walk.check_read(0));
   walk.ended = true;

@@ -1,10 +1,11 @@
 // Jumps, and what both sides of a conditional one learn.
-#include "verifier/domain/branch.h"
-
 #include <algorithm>
-#include <array>
 #include <optional>
 
+#include "verifier/domain/branch.h"
+#include "verifier/step/loops.h"
+#include "verifier/step/nullness.h"
+#include "verifier/step/packet_range.h"
 #include "verifier/step/walk.h"
 
 namespace skep::verifier {
@@ -14,16 +15,15 @@ using isa::Insn;
 using isa::JumpOp;
 using isa::Op;
 
-// Scalars linked to a branch's operands that are told what it means.
-constexpr std::size_t kMaxLinked = 6;
-
 std::size_t target(const Walk& walk, Op op, const Insn& insn) {
   return static_cast<std::size_t>(*isa::jump_target(op, insn, walk.index));
 }
 
+// ---- Linked numbers
+
 // What is known of `from` holds for `to`, which is the same number, or one at a known distance.
 void copy_knowledge(Register& to, const Register& from, Rules rules) {
-  const bool written = to.written;
+  const std::uint32_t half_written_by = to.half_written_by;
   if ((!to.is_offset && !from.is_offset) || to.offset == from.offset) {
     to = from;
   } else {
@@ -39,46 +39,47 @@ void copy_knowledge(Register& to, const Register& from, Rules rules) {
     to.number.bits = to.number.bits + by.bits;
     to.number.sync(rules);
   }
-  to.written = written;
+  to.half_written_by = half_written_by;
 }
 
-// The places whose numbers are linked to an operand of the branch. What does not fit the set loses its link.
-class LinkedSet {
- public:
-  void collect(Frame& frame, std::uint32_t id, unsigned live) {
-    for (unsigned i = 0; i < frame.registers.size(); ++i)
-      if (live >> i & 1) take(frame.registers[i], id, i);
-    for (std::size_t i = 0; i < frame.stack.size(); ++i)
-      if (frame.stack[i].holds_register()) take(frame.stack[i].spilled, id, isa::kRegisters + i);
-  }
-  // What is known of register `number` is told to the others of its id.
-  void tell(Frame& frame, unsigned number, Rules rules) const {
-    const Register& known = frame.registers[number];
-    if (!known.is_scalar() || known.id == 0) return;
-    for (std::size_t i = 0; i < count_; ++i) {
-      Register& value = at(frame, places_[i]);
-      if (&value != &known && value.is_scalar() && value.id == known.id) copy_knowledge(value, known, rules);
-    }
-  }
+const Register& at(const State& state, const LinkedPlace& place) {
+  const Frame& frame = *state.frames[place.frame];
+  return place.is_slot ? frame.stack[place.number].spilled : frame.registers[place.number];
+}
+Register& mutable_at(State& state, const LinkedPlace& place) {
+  Frame& frame = state.mutable_frame(place.frame);
+  return place.is_slot ? frame.stack[place.number].spilled : frame.registers[place.number];
+}
 
- private:
-  static Register& at(Frame& frame, std::size_t place) {
-    if (place < isa::kRegisters) return frame.registers[place];
-    return frame.stack[place - isa::kRegisters].spilled;
+// All places whose number has this id. What does not fit the set loses its link.
+void collect_linked(LinkedSet& linked, State& state, std::uint32_t id, unsigned live) {
+  const auto take = [&](const LinkedPlace& place) {
+    const Register& value = at(state, place);
+    if (value.is_scalar() && value.id == id && !linked.add(place)) mutable_at(state, place).unlink();
+  };
+  for (unsigned f = state.top + 1; f-- > 0;) {
+    const auto frame = static_cast<std::uint8_t>(f);
+    for (unsigned i = 0; i + 1 < isa::kRegisters; ++i)
+      if (f != state.top || (live >> i & 1)) take({frame, false, static_cast<std::uint8_t>(i)});
+    for (std::size_t i = 0; i < state.frames[f]->stack.size(); ++i)
+      if (state.frames[f]->stack[i].holds_register()) take({frame, true, static_cast<std::uint8_t>(i)});
   }
-  void take(Register& value, std::uint32_t id, std::size_t place) {
-    if (!value.is_scalar() || value.id != id) return;
-    if (count_ == places_.size())
-      value.id = 0;
-    else
-      places_[count_++] = place;
+}
+
+// What is known of register `number` is told to the others of its id.
+void tell_linked(const LinkedSet& linked, State& state, unsigned number, Rules rules) {
+  const Register known = state.frame().registers[number];
+  if (!known.is_scalar() || known.id == 0) return;
+  for (const LinkedPlace& place : linked) {
+    const bool itself = place.frame == state.top && !place.is_slot && place.number == number;
+    if (!itself && at(state, place).is_scalar() && at(state, place).id == known.id)
+      copy_knowledge(mutable_at(state, place), known, rules);
   }
+}
 
-  std::array<std::size_t, kMaxLinked> places_{};  // a register, or a slot behind the registers
-  std::size_t count_ = 0;
-};
+// ---- A conditional jump
 
-struct Comparison {
+struct Comparing {
   JumpOp op;
   Part part;
   unsigned dst;
@@ -86,131 +87,139 @@ struct Comparison {
   unsigned src;
   Register constant;  // the immediate
 
-  Register& source(Frame& frame) { return by_register ? frame.registers[src] : constant; }
+  const Register& source(const State& state) const { return by_register ? state.frame().registers[src] : constant; }
+  bool compares_zero() const { return !by_register && part == Part::Full && constant.is_zero(); }
 };
 
-// ---- Packet pointers ----
-
-// The farthest a packet pointer may be and still be compared with the end, in bytes.
-constexpr std::uint64_t kMaxPacketOffset = 0xffff;
-
-// A comparison of a packet pointer with its end, turned so that the pointer comes first; META compares with the start.
-struct PacketComparison {
-  JumpOp op;
-  unsigned pointer;
-};
-
-bool is_start(const Register& reg) {
-  return reg.kind == Kind::Packet && reg.offset == 0 && reg.number.is_constant() && reg.number.value() == 0;
-}
-bool ends(const Register& pointer, const Register& end) {
-  return (pointer.kind == Kind::Packet && end.kind == Kind::PacketEnd) ||
-         (pointer.kind == Kind::PacketMeta && is_start(end));
+Comparing comparing(Op op, const Insn& insn) {
+  return {isa::jump_op(op), isa::bits(op) == 64 ? Part::Full : Part::Half,
+          insn.dst,         isa::form(op) == isa::Form::JumpReg,
+          insn.src,         Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm}))};
 }
 
-bool orders(JumpOp op) { return op == JumpOp::Gt || op == JumpOp::Ge || op == JumpOp::Lt || op == JumpOp::Le; }
-
-std::optional<PacketComparison> packet_comparison(const Frame& frame, const Comparison& comparison) {
-  if (!comparison.by_register || comparison.part == Part::Half || !orders(comparison.op)) return std::nullopt;
-  const Register &a = frame.registers[comparison.dst], &b = frame.registers[comparison.src];
-  if (ends(a, b)) return PacketComparison{comparison.op, comparison.dst};
-  if (ends(b, a)) return PacketComparison{flipped(comparison.op), comparison.src};
-  return std::nullopt;
-}
-
-// What earlier comparisons said of a pointer that was not inside.
-Outcome packet_outcome(const Register& pointer, JumpOp op) {
-  if (pointer.range >= 0) return Outcome::Unknown;
-  const bool beyond = pointer.range == kBeyondPacketEnd;
-  if (op == JumpOp::Gt || op == JumpOp::Le)
-    return !beyond ? Outcome::Unknown : op == JumpOp::Gt ? Outcome::Always : Outcome::Never;
-  return op == JumpOp::Ge ? Outcome::Always : Outcome::Never;
-}
-
-enum class Open : std::uint8_t { No, Yes };  // whether the byte at the pointer is there too
-
-// `pointer` is inside the packet: every pointer with its id may access what lies before it.
-void widen_ranges(Frame& frame, unsigned number, Open open) {
-  const Register pointer = frame.registers[number];
-  if (pointer.offset < 0 || (pointer.offset == 0 && open == Open::Yes)) return;
-  const std::uint64_t most = pointer.number.full.umax;
-  if (most > kMaxPacketOffset || most + static_cast<std::uint64_t>(pointer.offset) > kMaxPacketOffset) return;
-  const std::int32_t range = pointer.offset + (open == Open::Yes ? 1 : 0);
-  const auto widen = [&](Register& reg) {
-    if (reg.kind == pointer.kind && reg.id == pointer.id) reg.range = std::max(reg.range, range);
-  };
-  for (Register& reg : frame.registers) widen(reg);
-  for (Slot& slot : frame.stack)
-    if (slot.holds_register()) widen(slot.spilled);
-}
-
-void mark_outside(Frame& frame, unsigned number, std::int32_t where) {
-  if (frame.registers[number].kind == Kind::Packet) frame.registers[number].range = where;
-}
-
-// On one side the pointer is inside, on the other it is not: `taken` is the state where the jump is taken.
-void learn_packet(const PacketComparison& comparison, Frame& taken, Frame& other) {
-  const bool inside_taken = comparison.op == JumpOp::Lt || comparison.op == JumpOp::Le;
-  // pointer < end, and not pointer >= end: the byte at the pointer is there.
-  const Open open = comparison.op == JumpOp::Lt || comparison.op == JumpOp::Ge ? Open::Yes : Open::No;
-  widen_ranges(inside_taken ? taken : other, comparison.pointer, open);
-  mark_outside(inside_taken ? other : taken, comparison.pointer, open == Open::Yes ? kAtPacketEnd : kBeyondPacketEnd);
-}
-
-// Learns on one side of the branch. The immediate is learnt about too, to no effect.
-Checked learn(Walk& walk, Frame& frame, Comparison comparison, const LinkedSet& linked, Side side) {
-  Register& a = frame.registers[comparison.dst];
-  Register& b = comparison.source(frame);
-  if (a.is_scalar() && b.is_scalar()) {
-    if (&a == &b) {
-      Scalar64 same = b.number;
-      refine(comparison.op, comparison.part, side, a.number, same, walk.rules);
-    } else {
-      refine(comparison.op, comparison.part, side, a.number, b.number, walk.rules);
-    }
-    const std::string_view where = side == Side::Taken ? "true_reg1" : "false_reg1";
-    TRY_VOID(walk.settle(a, where));
-    TRY_VOID(walk.settle(b, side == Side::Taken ? "true_reg2" : "false_reg2"));
-  }
-  if (comparison.by_register) linked.tell(frame, comparison.src, walk.rules);
-  linked.tell(frame, comparison.dst, walk.rules);
+Checked check_operands(Walk& walk, Op op, const Insn& insn, const Comparing& what) {
+  TRY_VOID(walk.check_read(insn.dst));
+  if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields");
+  if (!what.by_register) return {};
+  TRY_VOID(walk.check_read(insn.src));
+  const Register &a = walk.peek(insn.dst), &b = walk.peek(insn.src);
+  if (is_any_packet(a) && is_any_packet(b)) return {};
+  if (b.is_pointer() && !walk.may_leak) return walk.reject(EACCES, "R{} pointer comparison prohibited", insn.src);
   return {};
 }
 
-Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
-  Comparison comparison{isa::jump_op(op), isa::bits(op) == 64 ? Part::Full : Part::Half,
-                        insn.dst,         isa::form(op) == isa::Form::JumpReg,
-                        insn.src,         Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm}))};
-  TRY_VOID(walk.check_read(insn.dst));
-  if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields");
-  if (comparison.by_register) TRY_VOID(walk.check_read(insn.src));
-  const Register& a = walk.reg(insn.dst);
-  const Register& b = comparison.source(walk.frame);
-  if (comparison.by_register && insn.dst == insn.src && a.is_scalar() && !a.is_constant())
-    return walk.unsupported("comparing a register with itself");
+// A pointer that is not NULL against a constant.
+Outcome pointer_outcome(const Comparing& what, const Register& a, const Register& b) {
+  const bool first = a.is_pointer();
+  const Register &pointer = first ? a : b, &number = first ? b : a;
+  if (!number.is_scalar() || !number.number.is_constant(what.part)) return Outcome::Unknown;
+  if (!is_never_null(pointer) || number.number.value(what.part) != 0) return Outcome::Unknown;
+  if (what.op == JumpOp::Eq) return Outcome::Never;
+  return what.op == JumpOp::Ne ? Outcome::Always : Outcome::Unknown;
+}
 
-  Outcome known = Outcome::Unknown;
-  if (a.is_scalar() && b.is_scalar()) known = outcome(comparison.op, comparison.part, a.number, b.number, walk.rules);
-  const auto packet = packet_comparison(walk.frame, comparison);
-  if (packet && (a.kind == Kind::PacketEnd || b.kind == Kind::PacketEnd))
-    known = packet_outcome(walk.reg(packet->pointer), packet->op);
-  if (known == Outcome::Always) walk.next = target(walk, op, insn);
-  if (known == Outcome::Unknown) {
-    if (walk.forks.size() >= kMaxForks)
-      return walk.reject(E2BIG, "The sequence of {} jumps is too complex.", walk.forks.size() + 1);
-    LinkedSet linked;
-    const unsigned live = walk.live_before.empty() ? ~0U : walk.live_before[walk.index];
-    for (const Register* operand : {&b, &a})
-      if (operand->is_scalar() && operand->id != 0) linked.collect(walk.frame, operand->id, live);
-    walk.forks.push_back({walk.frame, target(walk, op, insn), walk.index, walk.log.size()});
-    if (packet) learn_packet(*packet, walk.forks.back().frame, walk.frame);
-    TRY_VOID(learn(walk, walk.forks.back().frame, comparison, linked, Side::Taken));
-    TRY_VOID(learn(walk, walk.frame, comparison, linked, Side::NotTaken));
+Outcome outcome_of(const Walk& walk, const Comparing& what) {
+  const Register &a = walk.peek(what.dst), &b = what.source(walk.state);
+  if (what.by_register && what.part == Part::Full && is_any_packet(a) && is_any_packet(b))
+    return packet_outcome(what.op, a, b);
+  if (a.is_pointer() || b.is_pointer()) return pointer_outcome(what, a, b);
+  return outcome(what.op, what.part, a.number, b.number, walk.rules);
+}
+
+// Only one side is possible: its operands mattered. The unprivileged's processor may try the other side all the same.
+Checked follow_known(Walk& walk, Op op, const Insn& insn, const Comparing& what, Outcome known) {
+  if (!walk.peek(what.dst).is_pointer()) TRY_VOID(walk.mark_precise(what.dst));
+  if (what.by_register && !walk.peek(what.src).is_pointer()) TRY_VOID(walk.mark_precise(what.src));
+  const bool taken = known == Outcome::Always;
+  if (!walk.bypasses_spec_v1) {
+    TRY(State * other, walk.fork(taken ? walk.index + 1 : target(walk, op, insn), true));
+    other->mutable_frame().registers[what.dst] = Register::unknown();
+    if (what.by_register) other->mutable_frame().registers[what.src] = Register::unknown();
   }
+  if (taken) walk.next = target(walk, op, insn);
+  return {};
+}
+
+// Learns on one side of the branch. The immediate is learnt about too, to no effect.
+Checked learn(Walk& walk, State& state, const Comparing& what, Side side) {
+  Frame& frame = state.mutable_frame();
+  Register immediate = what.constant;
+  Register& a = frame.registers[what.dst];
+  Register& b = what.by_register ? frame.registers[what.src] : immediate;
+  if (!a.is_scalar() || !b.is_scalar()) return {};
+  refine(what.op, what.part, side, a.number, b.number, walk.rules);  // which may be the same number
+  const bool taken = side == Side::Taken;
+  TRY_VOID(walk.settle(a, taken ? "true_reg1" : "false_reg1"));
+  return walk.settle(b, taken ? "true_reg2" : "false_reg2");
+}
+
+void learn_linked(Walk& walk, State& state, const Comparing& what, const LinkedSet& linked) {
+  if (what.by_register) tell_linked(linked, state, what.src, walk.rules);
+  tell_linked(linked, state, what.dst, walk.rules);
+}
+
+// Of two pointers that are equal neither is NULL if one is not. Kernel objects may be NULL without saying so.
+void learn_equal_pointers(const Comparing& what, State& taken, State& other, const Walk& walk) {
+  const Register a = other.frame().registers[what.dst], b = what.source(other);
+  if (what.part != Part::Full || !what.by_register || !a.is_pointer() || !b.is_pointer()) return;
+  if (a.may_be_null() == b.may_be_null() || a.kind == Kind::Btf || b.kind == Kind::Btf) return;
+  State* equal = what.op == JumpOp::Eq ? &taken : what.op == JumpOp::Ne ? &other : nullptr;
+  if (equal == nullptr) return;
+  become_not_null(walk, equal->mutable_frame().registers[a.may_be_null() ? what.dst : what.src]);
+}
+
+Checked learn_pointers(Walk& walk, const Insn& insn, const Comparing& what, State& taken) {
+  learn_equal_pointers(what, taken, walk.state, walk);
+  const bool equality = what.op == JumpOp::Eq || what.op == JumpOp::Ne;
+  if (what.compares_zero() && equality && walk.peek(what.dst).may_be_null()) {
+    settle_nullness(walk, walk.state, what.dst, what.op == JumpOp::Ne ? Nullness::Null : Nullness::NotNull);
+    settle_nullness(walk, taken, what.dst, what.op == JumpOp::Eq ? Nullness::Null : Nullness::NotNull);
+    return {};
+  }
+  if (what.by_register && what.part == Part::Full && learn_packet_range(what.op, what.dst, what.src, walk.state, taken))
+    return {};
+  if (walk.peek(what.dst).is_pointer() && !walk.may_leak)
+    return walk.reject(EACCES, "R{} pointer comparison prohibited", insn.dst);
+  return {};
+}
+
+Checked follow_both(Walk& walk, Op op, const Insn& insn, const Comparing& what) {
+  LinkedSet linked;
+  const unsigned live = walk.live_before.empty() ? ~0U : walk.live_before[walk.index];
+  const Register &a = walk.peek(what.dst), &b = what.source(walk.state);
+  const std::uint32_t ids[] = {what.by_register && b.is_scalar() ? b.id : 0, a.is_scalar() ? a.id : 0};
+  for (const std::uint32_t id : ids)
+    if (id != 0) collect_linked(linked, walk.state, id, live);
+  if (linked.size() > 1) walk.note_linked(linked);
+  TRY(State * taken, walk.fork(target(walk, op, insn)));
+  TRY_VOID(learn(walk, *taken, what, Side::Taken));
+  TRY_VOID(learn(walk, walk.state, what, Side::NotTaken));
+  learn_linked(walk, *taken, what, linked);
+  learn_linked(walk, walk.state, what, linked);
+  return learn_pointers(walk, insn, what, *taken);
+}
+
+Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
+  const Comparing what = comparing(op, insn);
+  TRY_VOID(check_operands(walk, op, insn, what));
+  const Outcome known = outcome_of(walk, what);
+  TRY_VOID(known == Outcome::Unknown ? follow_both(walk, op, insn, what) : follow_known(walk, op, insn, what, known));
   if (walk.log.shows_walk()) {
-    walk.log.changes(walk.index, walk.frame, walk.changes);
+    walk.log.changes(walk.index, walk.state, walk.changes);
     walk.changes = {};
   }
+  return {};
+}
+
+// Either the loop goes on, later and with what changes forgotten, or it is left.
+Checked step_may_goto(Walk& walk, const Insn& insn) {
+  if (insn.dst != 0 || insn.imm != 0 || insn.off == 0)
+    return walk.reject(EINVAL, "invalid may_goto off {} imm {}", insn.off, insn.imm);
+  const Checkpoint* before = previous_visit(walk, walk.state.parent, walk.index);
+  TRY(State * onward, walk.fork(walk.index + 1));
+  ++onward->may_goto_depth;
+  if (before != nullptr) widen_imprecise(walk, before->state, *onward);
+  walk.next = target(walk, Op::MayGoto, insn);
   return {};
 }
 
@@ -223,10 +232,16 @@ Checked step_jump(Walk& walk, Op op, const Insn& insn) {
       if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JA uses reserved fields");
       walk.next = target(walk, op, insn);
       return {};
+    case isa::Form::MayGoto: return step_may_goto(walk, insn);
     case isa::Form::JumpImm:
     case isa::Form::JumpReg: return step_conditional(walk, op, insn);
-    default: return walk.unsupported("jump {:#04x}", insn.code);
+    default: break;
   }
+  constexpr std::uint8_t kOperation = 0xf0, kMayGoto = 0xe0;
+  if ((insn.code & kOperation) == kMayGoto)
+    return walk.reject(EINVAL, "invalid may_goto off {} imm {}", insn.off, insn.imm);
+  if ((insn.code & kOperation) == 0) return walk.reject(EINVAL, "BPF_JA uses reserved fields");
+  return walk.reject(EINVAL, "invalid BPF_JMP/JMP32 opcode {:x}", insn.code & kOperation);
 }
 
 }  // namespace skep::verifier

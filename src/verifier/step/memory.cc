@@ -26,6 +26,7 @@ struct Access {
 struct Source {
   const Register* reg;  // null for an immediate
   std::int32_t imm;
+  unsigned number;  // of the register
 
   bool is_zero() const { return reg ? reg->is_constant() && reg->number.value() == 0 : imm == 0; }
 };
@@ -38,7 +39,7 @@ ByteKind& byte_at(Frame& frame, std::int32_t offset) {
 Slot& slot_at(Walk& walk, std::int32_t offset) {
   const auto index = static_cast<unsigned>(-offset - 1) / kSlotBytes;
   walk.changes.slots |= std::uint64_t{1} << index;
-  return walk.frame.stack[index];
+  return walk.mutable_frame().stack[index];
 }
 
 std::string tnum_text(const Tnum64& bits) {
@@ -72,15 +73,14 @@ Checked check_stack_bounds(Walk& walk, const Access& access, std::int64_t offset
                        access.direction == Direction::Read ? "read from" : "write to", access.base, offset,
                        access.size);
   const std::size_t slots = round_up(static_cast<std::size_t>(-offset), kSlotBytes) / kSlotBytes;
-  if (walk.frame.stack.size() < slots) walk.frame.stack.resize(slots);
-  walk.deepest = std::max(walk.deepest, walk.frame.depth());
+  if (walk.frame().stack.size() < slots) walk.mutable_frame().stack.resize(slots);
+  std::uint32_t& deepest = walk.subprogs[walk.frame().subprog].stack_depth;
+  deepest = std::max(deepest, walk.frame().depth());
   return {};
 }
 
 void spill(Slot& slot, const Register& value, unsigned size) {
-  const bool was_written = slot.spilled.written;
   slot.spilled = value;
-  slot.spilled.written = value.written || was_written || size == kSlotBytes;
   for (unsigned i = 0; i < kSlotBytes; ++i) {
     ByteKind& kind = slot.bytes[kSlotBytes - 1 - i];
     if (i < size)
@@ -91,17 +91,18 @@ void spill(Slot& slot, const Register& value, unsigned size) {
 }
 
 void overwrite(Walk& walk, Slot& slot, std::int32_t offset, unsigned size, bool zero) {
-  const bool written = slot.spilled.written || size == kSlotBytes;
   slot.spilled = Register{};
-  slot.spilled.written = written;
   for (ByteKind& kind : slot.bytes)
     if (kind == ByteKind::Spill) kind = ByteKind::Misc;
   for (unsigned i = 0; i < size; ++i)
-    byte_at(walk.frame, offset + static_cast<std::int32_t>(i)) = zero ? ByteKind::Zero : ByteKind::Misc;
+    byte_at(walk.mutable_frame(), offset + static_cast<std::int32_t>(i)) = zero ? ByteKind::Zero : ByteKind::Misc;
 }
 
 Checked write_stack(Walk& walk, std::int32_t offset, unsigned size, Source source, Register* reg) {
   Slot& slot = slot_at(walk, offset);
+  const auto index = static_cast<std::size_t>(-offset - 1) / kSlotBytes;
+  if (size == kSlotBytes) walk.mark_slot_written(walk.state.top, index);
+  walk.note_stack_access(walk.state.top, index);
   const bool aligned = offset % static_cast<std::int32_t>(kSlotBytes) == 0;
   if (reg != nullptr && reg->is_pointer()) {
     if (size != kSlotBytes || !aligned) return walk.reject(EACCES, "invalid size of register spill");
@@ -114,6 +115,7 @@ Checked write_stack(Walk& walk, std::int32_t offset, unsigned size, Source sourc
   } else if (reg == nullptr && aligned) {
     spill(slot, Register::constant(static_cast<std::uint64_t>(std::int64_t{source.imm})), size);
   } else {
+    if (source.is_zero() && reg != nullptr) TRY_VOID(walk.mark_precise(source.number));
     overwrite(walk, slot, offset, size, source.is_zero());
   }
   return {};
@@ -123,7 +125,7 @@ Checked write_stack(Walk& walk, std::int32_t offset, unsigned size, Source sourc
 Register bytes_read(Walk& walk, const Slot& slot, std::int32_t offset, unsigned size) {
   unsigned zero = 0, spilled = 0;
   for (unsigned i = 0; i < size; ++i) {
-    const ByteKind kind = byte_at(walk.frame, offset + static_cast<std::int32_t>(i));
+    const ByteKind kind = byte_at(walk.mutable_frame(), offset + static_cast<std::int32_t>(i));
     zero += kind == ByteKind::Zero;
     spilled += kind == ByteKind::Spill;
   }
@@ -133,17 +135,21 @@ Register bytes_read(Walk& walk, const Slot& slot, std::int32_t offset, unsigned 
 
 Checked read_stack(Walk& walk, std::int32_t offset, unsigned size, Register& result) {
   const Slot& slot = slot_at(walk, offset);
+  const auto index = static_cast<std::size_t>(-offset - 1) / kSlotBytes;
+  walk.mark_slot_read(walk.state.top, index);
   if (!slot.holds_register()) {
     result = bytes_read(walk, slot, offset, size);
     return {};
   }
   const unsigned held = slot.spilled_bytes();
   if (size == kSlotBytes && held == kSlotBytes) {
+    walk.note_stack_access(walk.state.top, index);
     result = slot.spilled;
     return {};
   }
   if (!slot.spilled.is_scalar()) return walk.reject(EACCES, "invalid size of register fill");
   if (size <= held && offset % static_cast<std::int32_t>(kSlotBytes) == 0) {
+    walk.note_stack_access(walk.state.top, index);
     result = slot.spilled;
     if (static_cast<unsigned>(std::bit_width(result.number.full.umax)) > size * 8) result.id = 0;
     return {};
@@ -207,7 +213,7 @@ Checked check_packet(Walk& walk, const Access& access) {
 
 // An instruction is rewritten for the pointer it works on, so that it may not meet another kind on another path.
 Checked remember_kind(Walk& walk, Kind kind) {
-  Kind& before = walk.accessed[walk.index];
+  Kind& before = walk.insn_info().accessed;
   if (before != Kind::Unset && before != kind && (before == Kind::Context || kind == Kind::Context))
     return walk.reject(EINVAL, "same insn cannot be used with different pointers");
   before = kind;
@@ -265,7 +271,6 @@ Checked step_load(Walk& walk, Op op, const Insn& insn) {
 Checked step_store(Walk& walk, Op op, const Insn& insn) {
   const bool by_register = (insn.code & 0x07) == 0x03;
   const std::string_view group = by_register ? "BPF_STX" : "BPF_ST";
-  if (by_register && (insn.code & 0xe0) == 0xc0) return walk.unsupported("atomic operations");
   if (op == Op::Invalid || isa::stray_fields(op, insn) != 0)
     return walk.reject(EINVAL, "{} uses reserved fields", group);
   if (by_register) TRY_VOID(walk.check_read(insn.src));
@@ -275,8 +280,12 @@ Checked step_store(Walk& walk, Op op, const Insn& insn) {
   Register ignored;
   TRY_VOID(check_base(walk, access, ignored));
   Register* reg = by_register ? &walk.reg(insn.src) : nullptr;
-  if (kind == Kind::Stack) TRY_VOID(write_stack(walk, stack_offset(walk, access), access.size, {reg, insn.imm}, reg));
+  if (kind == Kind::Stack)
+    TRY_VOID(write_stack(walk, stack_offset(walk, access), access.size, {reg, insn.imm, insn.src}, reg));
   return remember_kind(walk, kind);
 }
+
+Checked step_atomic(Walk& walk, Op, const Insn&) { return walk.unsupported("atomic operations"); }
+Checked step_packet_load(Walk& walk, Op, const Insn&) { return walk.unsupported("packet loads"); }
 
 }  // namespace skep::verifier

@@ -1,59 +1,65 @@
 #include "verifier/step/walk.h"
 
 namespace skep::verifier {
+namespace {
 
-Checked Walk::check_read(unsigned number) {
-  if (number >= isa::kRegisters) return reject(EINVAL, "R{} is invalid", number);
-  changes.registers |= 1U << number;
-  if (reg(number).kind == Kind::Unset) return reject(EACCES, "R{} !read_ok", number);
-  return {};
+using isa::Insn;
+using isa::Op;
+
+constexpr std::uint8_t kPseudoCall = 1, kPseudoKfunc = 2;
+constexpr std::uint8_t kCall = 0x85, kExit = 0x95, kOperation = 0xf0;
+constexpr std::uint8_t kModeMask = 0xe0, kImmediate = 0x00, kAbsolute = 0x20, kIndirect = 0x40, kAtomic = 0xc0;
+
+Checked step_call(Walk& walk, const Insn& insn) {
+  if (insn.code != kCall || (insn.src != kPseudoKfunc && insn.off != 0) || insn.src > kPseudoKfunc || insn.dst != 0)
+    return walk.reject(EINVAL, "BPF_CALL uses reserved fields");
+  Checked done;
+  switch (insn.src) {
+    case kPseudoCall: done = step_local_call(walk, insn); break;
+    case kPseudoKfunc: done = step_kfunc_call(walk, insn); break;
+    default: done = step_helper_call(walk, insn); break;
+  }
+  walk.changes.registers |= 1;
+  return done;
 }
 
-Checked Walk::check_write(unsigned number) {
-  if (number >= isa::kRegisters) return reject(EINVAL, "R{} is invalid", number);
-  changes.registers |= 1U << number;
-  if (number == isa::kRegisters - 1) return reject(EACCES, "frame pointer is read only");
-  return {};
+Checked step_jump_class(Walk& walk, Op op, const Insn& insn) {
+  ++walk.jumps_processed;
+  switch (insn.code & kOperation) {
+    case kCall& kOperation: return step_call(walk, insn);
+    case kExit& kOperation:
+      if (insn.code != kExit || insn.imm != 0 || insn.src != 0 || insn.dst != 0)
+        return walk.reject(EINVAL, "BPF_EXIT uses reserved fields");
+      return step_exit(walk, insn);
+    default: return step_jump(walk, op, insn);
+  }
 }
 
-void Walk::link(Register& source) noexcept {
-  if (!source.is_scalar()) return;
-  if (source.is_offset) source.unlink();
-  if (source.id == 0 && !source.number.is_constant()) source.id = ++last_id;
+Checked step_load_class(Walk& walk, Op op, const Insn& insn) {
+  switch (insn.code & kModeMask) {
+    case kImmediate: return step_load_constant(walk, op, insn);
+    case kAbsolute:
+    case kIndirect: return step_packet_load(walk, op, insn);
+    default: return walk.reject(EINVAL, "invalid BPF_LD mode");
+  }
 }
 
-Checked Walk::settle(Register& value, std::string_view where) {
-  const auto why = value.number.contradiction();
-  if (!why) return {};
-  const Scalar64& s = value.number;
-  std::string text = fmt::format(
-      "REG INVARIANTS VIOLATION ({}): {} u64=[{:#x}, {:#x}] s64=[{:#x}, {:#x}] u32=[{:#x}, {:#x}] s32=[{:#x}, {:#x}] "
-      "var_off=({:#x}, {:#x})",
-      where, *why, s.full.umin, s.full.umax, static_cast<std::uint64_t>(s.full.smin),
-      static_cast<std::uint64_t>(s.full.smax), s.half.umin, s.half.umax, static_cast<std::uint32_t>(s.half.smin),
-      static_cast<std::uint32_t>(s.half.smax), s.bits.value, s.bits.mask);
-  if (input.flags & spec::kTestRegInvariants) return reject(EFAULT, "{}", text);
-  log.line(text);
-  value.number.forget_bounds();
-  return {};
-}
+}  // namespace
 
 Checked step(Walk& walk) {
   const isa::Insn& insn = walk.input.insns[walk.index];
   const isa::Op op = isa::decode(insn);
   walk.next = walk.index + 1;
+  walk.insn_info().is_seen |= !walk.state.speculative;
   switch (insn.code & 0x07) {
-    case 0x00: return step_load_constant(walk, op, insn);
+    case 0x00: return step_load_class(walk, op, insn);
     case 0x01: return step_load(walk, op, insn);
-    case 0x02:
-    case 0x03: return step_store(walk, op, insn);
-    case 0x04:
-    case 0x07: return step_alu(walk, op, insn);
-    default: break;
+    case 0x02: return step_store(walk, op, insn);
+    case 0x03: return (insn.code & kModeMask) == kAtomic ? step_atomic(walk, op, insn) : step_store(walk, op, insn);
+    case 0x05:
+    case 0x06: return step_jump_class(walk, op, insn);
+    default: return step_alu(walk, op, insn);
   }
-  if (insn.code == 0x85) return step_call(walk, insn);
-  if (insn.code == 0x95) return step_exit(walk, insn);
-  return step_jump(walk, op, insn);
 }
 
 }  // namespace skep::verifier

@@ -2,8 +2,8 @@
 // still to be visited.
 //
 // step() applies the instruction at walk.index to walk.state: one function per group of forms, in alu.cc, memory/,
-// jump.cc, call/. It either leaves the state and sets `next` (or `ended`), or rejects with Linux's errno and sentence, in
-// the order in which Linux looks. What has no transfer function yet is refused by unsupported(), never let through.
+// jump.cc, call/. It either leaves the state and sets `next` (or `ended`), or rejects with Linux's errno and sentence,
+// in the order in which Linux looks. What has no transfer function yet is refused by unsupported(), never let through.
 // A rejection is kept here, so that Checked is two bytes and the good case costs nothing.
 // Tested by: verifier/explore/verify_test.cc.
 #pragma once
@@ -46,16 +46,18 @@ inline constexpr std::size_t kMaxForks = 8192;
 // What is known of one instruction: from the passes before the walk, and from the paths that met it.
 struct InsnInfo {
   // Before the walk.
-  bool is_prune_point : 1 = false;       // states are compared and kept here
-  bool is_jump_point : 1 = false;        // the way back has to know whether it came through here
-  bool forces_checkpoint : 1 = false;    // a state is kept at every visit
-  bool calls_callback : 1 = false;       // synchronously
+  bool is_prune_point : 1 = false;     // states are compared and kept here
+  bool is_jump_point : 1 = false;      // the way back has to know whether it came through here
+  bool forces_checkpoint : 1 = false;  // a state is kept at every visit
+  bool calls_callback : 1 = false;     // synchronously
+  bool is_iterator_next : 1 = false;   // a kfunc that asks an iterator for its next element
+  bool is_may_goto : 1 = false;
   bool in_fastcall_pattern : 1 = false;  // a spill or fill around a call that keeps registers
   // During the walk.
-  bool is_seen : 1 = false;        // by a path that is not speculative
-  bool zero_extends : 1 = false;   // someone relies on the upper half being zero
-  bool needs_nospec : 1 = false;   // a barrier against speculative stores behind it
-  bool keeps_jump : 1 = false;     // both sides were seen
+  bool is_seen : 1 = false;       // by a path that is not speculative
+  bool zero_extends : 1 = false;  // someone relies on the upper half being zero
+  bool needs_nospec : 1 = false;  // a barrier against speculative stores behind it
+  bool keeps_jump : 1 = false;    // both sides were seen
   bool falls_only : 1 = false;
   std::uint8_t fastcall_spills = 0;
   Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
@@ -71,7 +73,8 @@ struct Subprog {
   bool tail_call_reachable = false;
   bool has_ld_abs = false;
   bool is_global = false;
-  bool is_called = false;  // and thus verified, if global
+  bool is_called = false;    // and thus verified, if global
+  bool is_verified = false;  // by itself
   bool is_callback = false;
   bool is_async_callback = false;
   bool is_exception_callback = false;
@@ -93,22 +96,38 @@ struct Walk {
   const bool reads_uninit_stack;
   const bool strict_alignment;
 
+  // What the log shows of types and maps.
+  class Names : public PrintNames {
+   public:
+    explicit Names(const Walk& walk) noexcept : walk_(walk) {}
+    std::string btf_type(std::uint32_t btf, std::uint32_t type) const override;
+    Map map(std::uint32_t index) const override;
+
+   private:
+    const Walk& walk_;
+  };
+  const Names names;
   Log log;
   mutable std::optional<spec::Rejection> rejection;
   std::vector<InsnInfo> info;     // by instruction
   std::vector<Subprog> subprogs;  // in program order; the first is the main program
+  std::vector<const spec::MapView*> maps;
+  std::vector<btf::LineInfo> lines;
+  std::vector<btf::FuncInfo> funcs;
+  const btf::LineInfo* shown_line = nullptr;  // the last that the log showed
 
   FramePool pool;
   Histories histories;
   Checkpoints checkpoints;
-  State state;                 // the path that is being walked
-  std::size_t index = 0;       // of the current instruction
-  std::size_t next = 0;        // of the one to go on with
-  std::size_t previous = 0;    // of the one before
-  bool ended = false;          // the end of the path was reached
+  State state;                            // the path that is being walked
+  std::size_t index = 0;                  // of the current instruction
+  std::size_t next = 0;                   // of the one to go on with
+  std::size_t previous = State::kNoInsn;  // of the one before
+  bool ended = false;                     // the end of the path was reached
   std::vector<Fork> forks;
   std::uint32_t last_id = 0;
-  bool noted_history = false;  // of the current instruction there is an entry
+  bool explores_alu_limits = false;  // pointer masks depend on ranges, which must then be the same
+  bool noted_history = false;        // of the current instruction there is an entry
   std::uint32_t insns_processed = 0;
   std::uint32_t jumps_processed = 0;
   Changes changes = Changes::all();
@@ -123,6 +142,9 @@ struct Walk {
   const Register& peek(unsigned number) const noexcept { return state.frame().registers[number]; }
   Register& reg(unsigned number) { return state.mutable_frame().registers[number]; }
   std::uint32_t new_id() noexcept { return ++last_id; }
+  // Maps by the index in a register: those of the input, and behind them the templates of maps of maps.
+  const spec::MapView& map(std::uint32_t at) const noexcept { return *maps[at]; }
+  std::optional<std::uint32_t> inner_map(std::uint32_t at) const noexcept;  // the template's index
   // The index of the subprogram that starts at this instruction, or that contains it.
   std::optional<std::uint32_t> subprog_at(std::size_t insn) const noexcept;
   std::uint32_t subprog_of(std::size_t insn) const noexcept;
@@ -146,24 +168,21 @@ struct Walk {
   // The operand's register can be read, which is marked; the destination's can be written, which is marked.
   Checked check_read(unsigned number);
   Checked check_write(unsigned number);
-  void set(unsigned number, const Register& value) { reg(number) = value; }
+  void set(unsigned number, const Register& value);  // also notes whether only the lower half was defined
   // After a call: r1 to r5 hold nothing, r0 is about to be set.
   void clobber_caller_saved();
   // A scalar that is about to be copied needs an id, unless it is a constant.
   void link(Register& source) noexcept;
   // Gives up the ranges of a scalar that contradicts itself, as Linux does; an error when the loader asked for one.
   Checked settle(Register& value, std::string_view where);
-  Register unknown() const noexcept {  // a number of which nothing is known; the unprivileged's always matter
-    Register result = Register::unknown();
-    result.precise = !bpf_capable;
-    return result;
-  }
 
   // ---- Liveness and precision (explore/liveness.cc, explore/precision.cc)
   void mark_read(unsigned number, bool full) { mark_read(state.top, number, full); }
   void mark_read(unsigned frame, unsigned number, bool full);
   void mark_slot_read(unsigned frame, std::size_t slot);
-  void mark_written(unsigned number) noexcept { state.marks[state.top].written |= static_cast<std::uint16_t>(1U << number); }
+  void mark_written(unsigned number) noexcept {
+    state.marks[state.top].written |= static_cast<std::uint16_t>(1U << number);
+  }
   void mark_slot_written(unsigned frame, std::size_t slot) noexcept {
     state.marks[frame].slots_written |= std::uint64_t{1} << slot;
   }
@@ -172,6 +191,7 @@ struct Walk {
   // Of every instruction that reads or writes a whole stack slot through a pointer: the way back has to know.
   void note_stack_access(unsigned frame, std::size_t slot);
   void note_linked(const LinkedSet& linked);
+  void note_jump() { note({}); }  // the path came through here
 
   // ---- Paths
   // Another path that goes on at `insn` from the state as it is; null, and rejected, when there are too many. Valid
@@ -181,8 +201,12 @@ struct Walk {
   // ---- References
   std::uint32_t acquire_reference();  // its id
   bool has_reference(std::uint32_t id) const noexcept;
-  // Gives up the reference; every register that came from it becomes unknown. EINVAL if there is none.
+  // Gives up the reference; every register that came from it becomes unknown. False if there is none.
   bool release_reference(std::uint32_t id);
+  bool forget_reference(std::uint32_t id);  // registers stay as they are
+
+ private:
+  void note(const HistoryEntry& what);  // of the current instruction
 };
 
 Checked step(Walk& walk);  // the instruction at walk.index
