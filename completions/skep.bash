@@ -6,9 +6,9 @@ _skep() {
     return
   fi
   case ${COMP_WORDS[1]} in
-    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --repeat --map --dump-maps --limit --mcpu --json" ;;
+    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
     exec) options="--help --engine --unprivileged-bpf" ;;
-    dump) options="--help --prog --opcodes --dot --mcpu --json" ;;
+    dump) options="--help --prog --opcodes --dot --mcpu --btf --json" ;;
     feature) options="--help --json" ;;
     version) options="--help --json" ;;
   esac

@@ -14,6 +14,7 @@
 #include "btf/btf.h"
 #include "cli/command.h"
 #include "cli/instance.h"
+#include "cli/object_options.h"
 #include "isa/cfg.h"
 #include "isa/disasm.h"
 #include "spec/commands.h"
@@ -24,7 +25,8 @@ namespace skep::cli {
 namespace {
 
 struct Options {
-  std::string file, program, cpu = "v3";
+  std::string file, program;
+  ObjectOptions object;
   bool opcodes = false, dot = false, json = false;
 };
 
@@ -143,9 +145,9 @@ nlohmann::json as_json(const Loaded& program, const isa::Names& names) {
 }
 
 Exit dump(const Options& options) {
-  const auto file = object_bytes(options.file, options.cpu);
+  const auto file = object_bytes(options.file, options.object.cpu);
   if (!file) return report(file.error());
-  Result<loader::Object> object = loader::Object::open(file->bytes, file->name, {});
+  Result<loader::Object> object = loader::Object::open(file->bytes, file->name, {.target_btf = options.object.btf});
   if (!object) return report({Exit::Input, object.error().message});
   if (!options.program.empty()) {
     if (const Result<std::size_t> chosen = object->find_program(options.program); !chosen)
@@ -186,10 +188,7 @@ void declare_dump(Program& program) {
   command->add_option("--prog", options->program, "only this program")->type_name("NAME");
   command->add_flag("--opcodes", options->opcodes, "also each instruction's bytes");
   command->add_flag("--dot", options->dot, "the control flow as a graph for Graphviz");
-  command->add_option("--mcpu", options->cpu, "instruction set clang may use: v1 to v4")
-      ->check(CLI::IsMember({"v1", "v2", "v3", "v4"}))
-      ->capture_default_str()
-      ->type_name("CPU");
+  add_object_options(*command, options->object);
   command->add_flag("--json", options->json, "as JSON");
   command->callback([&program, options] { program.chosen = [options] { return dump(*options); }; });
 }

@@ -17,6 +17,7 @@
 #include "kernel/bpf.h"
 #include "loader/compile.h"
 #include "spec/commands.h"
+#include "spec/helpers.h"
 
 namespace skep::cli {
 namespace {
@@ -28,6 +29,14 @@ std::unexpected<Failure> give_up(Exit code, std::string message) {
 std::string trimmed(std::string_view line) {
   while (line.ends_with('\n')) line.remove_suffix(1);
   return std::string(line);
+}
+
+void add_line(Instance::Printed& printed, std::string_view line) {
+  if (printed.lines.size() < Instance::kPrintedLines) {
+    printed.lines.push_back(trimmed(line));
+  } else {
+    ++printed.left_out;
+  }
 }
 
 // The target of this thread's bpf(2) while an object is loaded.
@@ -66,14 +75,13 @@ Instance::Instance(EngineKind kind, loader::Object object) : kind_(kind), object
 Instance::~Instance() = default;
 
 std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind, const ObjectBytes& file,
-                                                                 const std::string& program,
-                                                                 const std::vector<MapArgument>& maps) {
+                                                                 const LoadOptions& options) {
   if (kind == EngineKind::Kernel && !kernel::available()) {
     return give_up(Exit::Unavailable, "engine kernel: " + kernel::why_unavailable());
   }
-  Result<loader::Object> object = loader::Object::open(file.bytes, file.name, {});
+  Result<loader::Object> object = loader::Object::open(file.bytes, file.name, {.target_btf = options.btf});
   if (!object) return give_up(Exit::Input, object.error().message);
-  const Result<std::size_t> chosen = object->find_program(program);
+  const Result<std::size_t> chosen = object->find_program(options.program);
   if (!chosen) return give_up(Exit::Input, chosen.error().message);
   std::unique_ptr<Instance> instance(new Instance(kind, *std::move(object)));
   instance->program_ = *chosen;
@@ -86,10 +94,11 @@ std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind
   }
   instance->hook_ = *hook;
   if (auto done = instance->start_hive(); !done) return std::unexpected(done.error());
-  if (auto done = instance->set_variables(maps); !done) return std::unexpected(done.error());
+  if (auto done = instance->set_variables(options.maps); !done) return std::unexpected(done.error());
   const Result<> loaded = under(instance->hive_.get(), [&] { return instance->object_.load(); });
   if (!loaded) return give_up(Exit::Refused, loaded.error().message);
-  if (auto done = instance->fill_maps(maps); !done) return std::unexpected(done.error());
+  if (auto done = instance->fill_maps(options.maps); !done) return std::unexpected(done.error());
+  if (kind == EngineKind::Kernel && instance->prints()) instance->trace_ = kernel::TraceLog::begin();
   return instance;
 }
 
@@ -100,14 +109,44 @@ std::expected<void, Failure> Instance::start_hive() {
   Result<std::unique_ptr<hive::Hive>> hive = hive::Hive::create(options);
   if (!hive) return give_up(Exit::Unavailable, hive.error().message);
   hive_ = *std::move(hive);
-  hive_->system().set_trace_sink([this](std::string_view line) {
-    if (printed_.lines.size() < kPrintedLines) {
-      printed_.lines.push_back(trimmed(line));
-    } else {
-      ++printed_.left_out;
-    }
-  });
+  hive_->system().set_trace_sink([this](std::string_view line) { add_line(printed_, line); });
   return {};
+}
+
+bool Instance::prints() const {
+  return object_.calls(program_, static_cast<std::uint32_t>(spec::HelperId::trace_printk)) ||
+         object_.calls(program_, static_cast<std::uint32_t>(spec::HelperId::trace_vprintk));
+}
+
+Instance::Printed Instance::printed() const {
+  Printed printed = printed_;
+  if (trace_) read_trace(printed);
+  return printed;
+}
+
+void Instance::read_trace(Printed& to) const {
+  const auto lines = *trace_ ? (*trace_)->lines() : std::unexpected(trace_->error());
+  if (!lines) {
+    to.note = "what the program prints is not shown: " + lines.error().message;
+    return;
+  }
+  for (const std::string& line : lines->text) add_line(to, line);
+  if (!lines->whole) to.note = "the kernel's trace buffer overwrote earlier lines of the program, or is switched off";
+}
+
+std::expected<Instance::RecordType, Failure> Instance::record_type(const std::string& map,
+                                                                   const std::string& type) const {
+  const Result<std::size_t> found = object_.find_map(map);
+  if (!found) return give_up(Exit::Input, "--record: " + found.error().message);
+  if (elements_of(object_.maps()[*found].type) != Elements::Records)
+    return give_up(Exit::Input, fmt::format("--record: map {} is no ring buffer", map));
+  for (const btf::Kind kind : {btf::Kind::Struct, btf::Kind::Union, btf::Kind::Typedef, btf::Kind::Int}) {
+    const std::optional<std::uint32_t> id = types_ ? types_->find(type, kind) : std::nullopt;
+    if (id) return RecordType{*found, *id};
+  }
+  return give_up(Exit::Input, fmt::format("--record: the object's BTF has no type \"{0}\"; clang writes the types of "
+                                          "global variables, such as: struct {0}* unused __attribute__((unused));",
+                                          type));
 }
 
 std::expected<void, Failure> Instance::set_variables(const std::vector<MapArgument>& maps) {

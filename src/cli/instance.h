@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "hive/hive.h"
 #include "hooks/net/engine.h"
 #include "hooks/net/verdict.h"
+#include "kernel/trace_log.h"
 #include "loader/object.h"
 #include "spec/attr.h"
 
@@ -37,11 +39,16 @@ struct ObjectBytes {
 // Compiles FILE when it ends in ".c", else reads it.
 std::expected<ObjectBytes, Failure> object_bytes(const std::string& file, const std::string& cpu);
 
+struct LoadOptions {
+  std::string program;  // empty: the only one
+  std::string btf;      // --btf FILE; empty: the running kernel's
+  std::vector<MapArgument> maps;
+};
+
 class Instance {
  public:
   static std::expected<std::unique_ptr<Instance>, Failure> load(EngineKind kind, const ObjectBytes& object,
-                                                                const std::string& program,
-                                                                const std::vector<MapArgument>& maps);
+                                                                const LoadOptions& options);
   ~Instance();
 
   EngineKind kind() const { return kind_; }
@@ -56,25 +63,36 @@ class Instance {
   enum class How : std::uint8_t { Direct, Test };
   std::expected<std::unique_ptr<hooks::net::Engine>, Failure> engine(How how);
 
+  // A ring buffer of the object and the BTF id of the type of its records.
+  struct RecordType {
+    std::size_t map;
+    std::uint32_t type;
+  };
+  std::expected<RecordType, Failure> record_type(const std::string& map, const std::string& type) const;
+
   // What bpf_trace_printk printed, at most kPrintedLines of them.
   static constexpr std::size_t kPrintedLines = 1000;
   struct Printed {
     std::vector<std::string> lines;
     std::uint64_t left_out = 0;
+    std::string note;  // why lines may be missing; empty: none are
   };
-  const Printed& printed() const { return printed_; }
+  Printed printed() const;
 
  private:
   Instance(EngineKind kind, loader::Object object);
   std::expected<void, Failure> start_hive();
+  bool prints() const;
+  void read_trace(Printed& to) const;
   std::expected<void, Failure> set_variables(const std::vector<MapArgument>& maps);
   std::expected<void, Failure> fill_maps(const std::vector<MapArgument>& maps);
   std::expected<void, Failure> fill_map(std::size_t map, const std::string& file);
 
   EngineKind kind_;
-  std::unique_ptr<hive::Hive> hive_;  // null: the kernel
-  Printed printed_;
-  loader::Object object_;  // its descriptors go before the hive
+  std::unique_ptr<hive::Hive> hive_;               // null: the kernel
+  Printed printed_;                                // by a hive
+  std::optional<Result<kernel::TraceLog>> trace_;  // of the kernel, when the program prints
+  loader::Object object_;                          // its descriptors go before the hive
   std::unique_ptr<btf::Btf> types_;
   std::size_t program_ = 0;
   hooks::net::Hook hook_ = hooks::net::Hook::Xdp;

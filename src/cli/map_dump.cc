@@ -91,7 +91,7 @@ Json decode(const btf::Btf* btf, std::uint32_t type, Bytes value) {
 Json dump_json(const MapContents& map, const btf::Btf* btf) {
   if (is_section(map, btf)) return variables(map, *btf);
   Json list = Json::array();
-  for (const std::vector<std::byte>& record : map.records) list.push_back(hex(record));
+  for (const std::vector<std::byte>& record : map.records) list.push_back(decode(btf, map.shape.value_type, record));
   for (const MapEntry& entry : map.entries) {
     Json element = {{"key", decode(btf, map.shape.key_type, entry.key)}};
     if (map.elements == Elements::PerCpu) {
@@ -116,7 +116,8 @@ std::string dump_text(const MapContents& map, const btf::Btf* btf) {
   }
   std::size_t shown = 0, zero = 0, more = 0;
   for (const std::vector<std::byte>& record : map.records) {
-    if (shown++ < kShownElements) text += fmt::format("  record of {} bytes: {}\n", record.size(), hex(record));
+    if (shown++ < kShownElements)
+      text += fmt::format("  record of {} bytes: {}\n", record.size(), line_of(btf, map.shape.value_type, record));
   }
   for (const MapEntry& entry : map.entries) {
     const std::string lines = entry_text(map, btf, entry);

@@ -31,7 +31,7 @@ unsigned value_cpus(std::uint32_t map_type);
 MapShape shape_of(const loader::Map& map);
 
 struct MapContents {
-  MapShape shape;
+  MapShape shape;  // a ring buffer's value is a record; its type is what the reader is told, if anything
   Elements elements = Elements::None;
   std::vector<MapEntry> entries;                // sorted by key; references: the value is empty
   std::vector<std::vector<std::byte>> records;  // not yet consumed

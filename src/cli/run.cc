@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/instance.h"
 #include "cli/map_reader.h"
+#include "cli/object_options.h"
 #include "cli/run_report.h"
 #include "cli/style.h"
 #include "cli/table.h"
@@ -32,9 +34,9 @@ struct Options {
   std::string object, program, capture;
   std::string out_pass, out_drop, out_tx;
   std::string engine = "checked";
-  std::string cpu = "v3";
+  ObjectOptions object_options;
   std::uint64_t repeat = 1, limit = 0;
-  std::vector<std::string> maps;
+  std::vector<std::string> maps, records;
   bool dump_maps = false, json = false;
 };
 
@@ -43,6 +45,12 @@ using Expected = std::expected<T, Failure>;
 
 std::unexpected<Failure> give_up(Exit code, std::string message) {
   return std::unexpected(Failure{code, std::move(message)});
+}
+
+// The sides of NAME=SOMETHING.
+std::pair<std::string, std::string> split(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 // ---- captures of what became of the packets
@@ -155,9 +163,10 @@ class Run final : public Consumer {
     Result<std::unique_ptr<CaptureReader>> reader = open_capture(options_.capture);
     if (!reader) return give_up(Exit::Input, reader.error().message);
     reader_ = *std::move(reader);
-    auto object = object_bytes(options_.object, options_.cpu);
+    auto object = object_bytes(options_.object, options_.object_options.cpu);
     if (!object) return std::unexpected(object.error());
     if (Expected<> done = load(*object); !done) return done;
+    if (Expected<> done = find_record_types(); !done) return done;
     describe(*object);
     if (Expected<> done = outputs_.open(options_); !done) return done;
     progress_.emplace();
@@ -166,10 +175,10 @@ class Run final : public Consumer {
 
   // Which engines: one, or all there are.
   Expected<> load(const ObjectBytes& object) {
-    std::vector<MapArgument> maps;
+    LoadOptions loading{.program = options_.program, .btf = options_.object_options.btf, .maps = {}};
     for (const std::string& text : options_.maps) {
-      const std::size_t equals = text.find('=');
-      maps.push_back({text.substr(0, equals), text.substr(equals + 1)});
+      const auto& [map, file] = split(text);
+      loading.maps.push_back({map, file});
     }
     for (const EngineKind kind : {EngineKind::Checked, EngineKind::Interp, EngineKind::Kernel}) {
       if (!all_ && options_.engine != name(kind)) continue;
@@ -177,7 +186,7 @@ class Run final : public Consumer {
         report_.notes.push_back("engine kernel was left out: " + kernel::why_unavailable());
         continue;
       }
-      auto instance = Instance::load(kind, object, options_.program, maps);
+      auto instance = Instance::load(kind, object, loading);
       if (!instance) return std::unexpected(instance.error());
       auto engine = (*instance)->engine(all_ ? Instance::How::Test : Instance::How::Direct);
       if (!engine) return std::unexpected(engine.error());
@@ -186,6 +195,16 @@ class Run final : public Consumer {
     }
     outcomes_.assign(engines_.size(), std::vector<Outcome>(Engine::kBatch));
     if (all_) stay_on_this_cpu();
+    return {};
+  }
+
+  Expected<> find_record_types() {
+    for (const std::string& text : options_.records) {
+      const auto& [map, type] = split(text);
+      const auto found = instances_[0]->record_type(map, type);
+      if (!found) return std::unexpected(found.error());
+      record_types_[found->map] = found->type;
+    }
     return {};
   }
 
@@ -271,6 +290,7 @@ class Run final : public Consumer {
   Expected<> finish() {
     for (const auto& engine : engines_) report_.engines.push_back({std::string(engine->name()), engine->totals()});
     report_.printed = instances_[0]->printed();
+    if (!report_.printed.note.empty()) report_.notes.push_back(report_.printed.note);
     if (!options_.dump_maps && !all_) return {};
     const std::vector<loader::Map>& maps = instances_[0]->object().maps();
     for (std::size_t i = 0; i < maps.size(); ++i) {
@@ -290,8 +310,11 @@ class Run final : public Consumer {
 
   Result<MapContents> contents(std::size_t instance, std::size_t map) {
     Instance& from = *instances_[instance];
-    return read_map([&from](int command, spec::Attr& attr) { return from.bpf(command, attr); },
-                    from.object().map_fd(map), from.object().maps()[map]);
+    Result<MapContents> read = read_map([&from](int command, spec::Attr& attr) { return from.bpf(command, attr); },
+                                        from.object().map_fd(map), from.object().maps()[map]);
+    if (const auto type = record_types_.find(map); read && type != record_types_.end())
+      read->shape.value_type = type->second;
+    return read;
   }
 
   const Options& options_;
@@ -303,6 +326,7 @@ class Run final : public Consumer {
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<std::vector<Outcome>> outcomes_;  // by engine
   std::vector<Bytes> frames_;
+  std::map<std::size_t, std::uint32_t> record_types_;  // BTF id by index of the ring buffer
   Outputs outputs_;
   std::optional<Progress> progress_;
 };
@@ -334,27 +358,35 @@ void declare_run(Program& program) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->type_name("N");
-  const auto named_file = [](const std::string& text) {
-    const std::size_t equals = text.find('=');
-    return equals == 0 || equals == std::string::npos || equals + 1 == text.size()
-               ? fmt::format("expected NAME=FILE, found \"{}\"", text)
-               : "";
+  const auto pair_of = [](const char* form) {
+    const auto check = [form](const std::string& text) {
+      const std::size_t equals = text.find('=');
+      return equals == 0 || equals == std::string::npos || equals + 1 == text.size()
+                 ? fmt::format("expected {}, found \"{}\"", form, text)
+                 : "";
+    };
+    return CLI::Validator(check, "", "");
   };
   command
       ->add_option("--map", options->maps,
                    "first contents of a map, or of global data (.rodata ...), as JSON; may be given several times")
-      ->check(CLI::Validator(named_file, "", ""))
+      ->check(pair_of("NAME=FILE"))
       ->type_name("NAME=FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_flag("--dump-maps", options->dump_maps, "print the maps at the end");
+  command
+      ->add_option("--record", options->records,
+                   "type (of the object's BTF) of a ring buffer's records, to print them by; others are printed as "
+                   "bytes; may be given several times")
+      ->check(pair_of("NAME=TYPE"))
+      ->type_name("NAME=TYPE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option("--limit", options->limit, "stop after N packets of the capture")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
-  command->add_option("--mcpu", options->cpu, "instruction set clang may use: v1 to v4")
-      ->check(CLI::IsMember({"v1", "v2", "v3", "v4"}))
-      ->capture_default_str()
-      ->type_name("CPU");
+  add_object_options(*command, options->object_options);
   command->add_flag("--json", options->json, "print the result as JSON");
   command->footer(
       "Program types: xdp, tc (sched_cls, sched_act) and socket filters; contexts are those of a test run on the\n"

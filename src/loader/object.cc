@@ -6,11 +6,14 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <ranges>
+#include <span>
 
+#include "loader/btf_check.h"
 #include "loader/elf_check.h"
 #include "loader/log.h"
 
@@ -52,6 +55,17 @@ std::string section_of(const bpf_map* map) {
   return bpf_map__is_internal(map) && dot != std::string::npos ? name.substr(dot) : "";
 }
 
+// libbpf would say of a bad file only that relocation failed, and nothing when the object has no relocations.
+Result<> check_target_btf(const std::string& path) {
+  if (path.empty()) return {};
+  TRY(const auto bytes, read_object_file(path));
+  if (Result<> fine = check_btf(bytes); !fine) {
+    return fail(ENOEXEC,
+                fmt::format("{}: expected raw BTF, as /sys/kernel/btf/vmlinux is: {}", path, fine.error().message));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::byte>> read_object_file(const std::string& path) {
@@ -81,6 +95,7 @@ Result<Object> Object::open(Bytes file, const std::string& name, const OpenOptio
   if (Result<> fine = check_elf(file); !fine) {
     return fail(fine.error().code, fmt::format("{}: {}", name, fine.error().message));
   }
+  TRY_VOID(check_target_btf(options.target_btf));
   // libbpf makes map names from the file's, up to its first dot.
   std::string base = name.substr(name.rfind('/') + 1);
   base.resize(std::min(base.find('.'), base.size()));
@@ -183,6 +198,14 @@ Result<> Object::load() {
   }
   handle_->loaded = true;
   return {};
+}
+
+bool Object::calls(std::size_t program, std::uint32_t helper) const {
+  const bpf_program* const code = handle_->programs[program];
+  const std::span<const bpf_insn> insns(bpf_program__insns(code), bpf_program__insn_cnt(code));
+  return std::ranges::any_of(insns, [helper](const bpf_insn& insn) {
+    return insn.code == (BPF_JMP | BPF_CALL) && insn.src_reg == 0 && static_cast<std::uint32_t>(insn.imm) == helper;
+  });
 }
 
 int Object::program_fd(std::size_t program) const { return bpf_program__fd(handle_->programs[program]); }

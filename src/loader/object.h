@@ -31,7 +31,8 @@ struct Map {
 };
 
 struct OpenOptions {
-  std::string target_btf;  // file to resolve CO-RE relocations against; empty: the running kernel's
+  // File of raw BTF to resolve CO-RE relocations against; empty: the running kernel's. It is checked in any case.
+  std::string target_btf;
 };
 
 // The bytes of an object file. Errors: the file's, EFBIG.
@@ -39,7 +40,7 @@ Result<std::vector<std::byte>> read_object_file(const std::string& path);
 
 class Object {
  public:
-  // Errors: ENOENT and the like for the file, ENOEXEC for its contents.
+  // Errors: ENOENT and the like for a file, ENOEXEC for its contents.
   static Result<Object> open(const std::string& path, const OpenOptions& options);
   static Result<Object> open(Bytes file, const std::string& name, const OpenOptions& options);
   ~Object();
@@ -62,6 +63,9 @@ class Object {
   // Creates maps and loads every program of known type. On failure the message has what libbpf and the other side said,
   // and the code is its errno.
   Result<> load();
+
+  // Whether the program's instructions, with those of its subprograms once it is loaded, call helper `helper`.
+  bool calls(std::size_t program, std::uint32_t helper) const;
 
   int program_fd(std::size_t program) const;  // negative when not loaded
   int map_fd(std::size_t map) const;

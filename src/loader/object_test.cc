@@ -47,6 +47,27 @@ TEST(Object, InitialValuesAreTheSources) {
   EXPECT_TRUE(object.initial_value(*object.find_map("flows")).empty());
 }
 
+TEST(Object, TheBtfToRelocateAgainstIsChecked) {
+  const Object first = opened();
+  const std::string types(reinterpret_cast<const char*>(first.btf().data()), first.btf().size());
+  const TemporaryFile good("good.btf", types), cut("cut.btf", types.substr(0, types.size() - 1)),
+      none("none.btf", "no");
+  EXPECT_TRUE(Object::open(test_object(), "a.o", {.target_btf = good.path()}));
+  for (const auto& [path, code] :
+       {std::pair{cut.path(), ENOEXEC}, {none.path(), ENOEXEC}, {std::string("/nowhere/btf"), ENOENT}}) {
+    const Result<Object> object = Object::open(test_object(), "a.o", {.target_btf = path});
+    ASSERT_FALSE(object) << path;
+    EXPECT_EQ(object.error().code, code);
+    EXPECT_TRUE(object.error().message.starts_with(path)) << object.error().message;
+  }
+}
+
+TEST(Object, KnowsWhatItsProgramsCall) {
+  const Object object = opened();
+  EXPECT_FALSE(object.calls(0, BPF_FUNC_trace_printk));
+  EXPECT_FALSE(object.calls(1, BPF_FUNC_map_lookup_elem));
+}
+
 TEST(Object, EveryTruncationIsRefused) {
   const Bytes whole = test_object();
   for (std::size_t size = 0; size < whole.size(); size += 64) {
@@ -64,6 +85,7 @@ TEST(Object, LoadsIntoTheKernel) {
   if (!loaded && loaded.error().code == EPERM) GTEST_SKIP() << loaded.error().message;
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_GE(object.program_fd(0), 0);
+  EXPECT_TRUE(object.calls(0, BPF_FUNC_map_lookup_elem));  // its subprogram does
   EXPECT_LT(object.program_fd(2), 0);
   const std::uint32_t key = 0;
   std::vector<std::byte> value(object.maps()[*object.find_map(".rodata")].value_size);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
+#include "loader/object.h"
 #include "tool.h"
 
 namespace skep::tool {
@@ -17,16 +18,41 @@ using cli::Exit;
 const std::string kFirewall = source("examples/firewall/firewall.bpf.c");
 const std::string kTraffic = source("tests/captures/traffic.pcap");
 
+void compile(const std::string& source, const std::string& object) {
+  const std::string command =
+      "clang-19 -target bpf -g -O2 -idirafter /usr/include/x86_64-linux-gnu -c " + source + " -o " + object;
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
 // An object file to damage, compiled once.
 const std::string& object() {
   static const std::string bytes = [] {
     const Folder folder;
-    const std::string command = "clang-19 -target bpf -g -O2 -idirafter /usr/include/x86_64-linux-gnu -c " + kFirewall +
-                                " -o " + (folder / "o");
-    EXPECT_EQ(std::system(command.c_str()), 0);
+    compile(kFirewall, folder / "o");
     return contents(folder / "o");
   }();
   return bytes;
+}
+
+constexpr const char* kHead = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n";
+constexpr const char* kTail = "\nchar LICENSE[] SEC(\"license\") = \"GPL\";\n";
+
+// A program that says where `b` of a structure is that no kernel has.
+std::string relocated_program(const Folder& folder) {
+  return folder.write("thing.bpf.c", std::string(kHead) +
+                                         "struct thing { int a, b; } __attribute__((preserve_access_index));\n"
+                                         "SEC(\"xdp\") int where(struct xdp_md* ctx) {\n"
+                                         "  return __builtin_preserve_field_info(((struct thing*)0)->b, 0);\n}\n" +
+                                         kTail);
+}
+
+// The types of another place, where `b` is at byte 12.
+std::string other_types(const Folder& folder) {
+  compile(folder.write("other.c", "struct thing { int b_was_here[3], b, a; } it;\n"), folder / "other.o");
+  const auto other = loader::Object::open(folder / "other.o", {});
+  EXPECT_TRUE(other) << other.error().message;
+  const Bytes types = other ? other->btf() : Bytes();
+  return folder.write("other.btf", {reinterpret_cast<const char*>(types.data()), types.size()});
 }
 
 struct Wrong {
@@ -99,6 +125,21 @@ const std::vector<Wrong>& wrong_inputs() {
       {"a variable that is not there",
        [](const Folder& f) { return on_traffic(kFirewall) + " --map .rodata=" + f.write("m", R"({"rait": 1})"); },
        Exit::Input, "no variable \"rait\"; there are:"},
+      {"a type file that is not there", [](const Folder&) { return "dump " + kFirewall + " --btf /nowhere/btf"; },
+       Exit::Input, "/nowhere/btf: No such file"},
+      {"a type file that is no BTF",
+       [](const Folder& f) { return on_traffic(kFirewall) + " --btf " + f.write("x.btf", "hello, world; no types"); },
+       Exit::Input, "expected raw BTF, as /sys/kernel/btf/vmlinux is: "},
+      {"an object for a type file",
+       [](const Folder& f) { return on_traffic(kFirewall) + " --btf " + f.write("x.o", object()); }, Exit::Input,
+       "magic 457f version 76, expected eb9f and 1"},
+      {"a record without a type", [](const Folder&) { return on_traffic(kFirewall) + " --record events"; }, Exit::Usage,
+       "expected NAME=TYPE, found \"events\""},
+      {"a record of an unknown type", [](const Folder&) { return on_traffic(kFirewall) + " --record events=evnt"; },
+       Exit::Input, "the object's BTF has no type \"evnt\""},
+      {"records in a map without any",
+       [](const Folder&) { return on_traffic(kFirewall) + " --record counters=counter"; }, Exit::Input,
+       "--record: map counters is no ring buffer"},
       {"contents for a ring buffer",
        [](const Folder& f) { return on_traffic(kFirewall) + " --map events=" + f.write("m", "[]"); }, Exit::Input,
        "whose elements have no file form"},
@@ -205,6 +246,54 @@ TEST(Tool, OutputsAreCapturesOfWhatBecameOfThePackets) {
     const auto again = nlohmann::json::parse(run("run " + kFirewall + " --json --pcap " + file).out, nullptr, false);
     EXPECT_EQ(again["packets"], row["packets"]);
     EXPECT_EQ(again["bytes"], row["bytes"]);
+  }
+}
+
+TEST(Tool, TypesToRelocateAgainstCanBeGiven) {
+  const Folder folder;
+  const std::string program = relocated_program(folder), types = " --btf " + other_types(folder);
+  EXPECT_EQ(run("dump " + program).out.find("r0 = 12"), std::string::npos);  // no kernel has the structure
+  const Result dump = run("dump " + program + types);
+  EXPECT_NE(dump.out.find("r0 = 12"), std::string::npos) << dump.out << dump.err;
+  const auto json = nlohmann::json::parse(run(on_traffic(program) + types + " --json --limit 2").out, nullptr, false);
+  ASSERT_FALSE(json.is_discarded());
+  EXPECT_EQ(json["verdicts"][0]["packets"].get<int>(), 2) << json.dump();
+}
+
+TEST(Tool, RecordsArePrintedByTheirType) {
+  const std::string arguments =
+      on_traffic(kFirewall) + " --dump-maps --json --map .rodata=" + source("examples/firewall/maps/replay.json");
+  const auto bytes = nlohmann::json::parse(run(arguments).out, nullptr, false);
+  const auto typed = nlohmann::json::parse(run(arguments + " --record events=event").out, nullptr, false);
+  const auto other = nlohmann::json::parse(run(arguments + " --record events=bucket").out, nullptr, false);
+  ASSERT_FALSE(typed.is_discarded());
+  ASSERT_EQ(typed["maps"]["events"].size(), bytes["maps"]["events"].size());
+  EXPECT_TRUE(bytes["maps"]["events"][0].is_string());
+  EXPECT_EQ(typed["maps"]["events"][0]["reason"].get<int>(), 5);
+  EXPECT_TRUE(other["maps"]["events"][0].is_string());  // of another size
+}
+
+// In a mount namespace, as this machine may have no tracefs in its place.
+TEST(Tool, WhatTheKernelPrintedIsShown) {
+  const Folder folder;
+  const std::string traced = "unshare -m sh -c 'mount -t tracefs none /sys/kernel/tracing && exec \"$@\"' sh ";
+  if (std::system((traced + "true 2>/dev/null").c_str()) != 0) GTEST_SKIP() << "tracefs cannot be mounted";
+  const std::string program = folder.write(
+      "hello.bpf.c",
+      std::string(kHead) +
+          "SEC(\"xdp\") int hello(struct xdp_md* ctx) {\n"
+          "  bpf_printk(\"first %d\\nsecond\", (int)(ctx->data_end - ctx->data));\n  return XDP_PASS;\n}\n" +
+          kTail);
+  const std::string arguments = on_traffic(program) + " --json --limit 2 --engine ";
+  if (run(arguments + "kernel").code == static_cast<int>(Exit::Unavailable)) GTEST_SKIP() << "no kernel to load into";
+  const auto here = nlohmann::json::parse(run(arguments + "interp").out, nullptr, false);
+  ASSERT_EQ(here["printed"].size(), 2U);
+  const Result kernel = run(arguments + "kernel", traced);
+  const auto there = nlohmann::json::parse(kernel.out, nullptr, false);
+  ASSERT_EQ(there["printed"].size(), 4U) << kernel.out << kernel.err;
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(here["printed"][i].get<std::string>(),
+              there["printed"][2 * i].get<std::string>() + "\n" + there["printed"][2 * i + 1].get<std::string>());
   }
 }
 

@@ -47,10 +47,10 @@ class Folder {
   std::filesystem::path path_;
 };
 
-// `arguments` as a shell would take them.
-inline Result run(const std::string& arguments) {
+// `arguments` as a shell would take them; `prefix` is what runs the tool ("unshare -m ").
+inline Result run(const std::string& arguments, const std::string& prefix = "") {
   const Folder folder;
-  const std::string command = std::string("timeout 120 " SKEP_BIN_DIR "/skep ") + arguments + " >" + (folder / "out") +
+  const std::string command = "timeout 120 " + prefix + SKEP_BIN_DIR "/skep " + arguments + " >" + (folder / "out") +
                               " 2>" + (folder / "err") + " </dev/null";
   const int status = std::system(command.c_str());
   Result result;
