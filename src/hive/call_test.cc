@@ -79,12 +79,6 @@ TEST(Call, AttributeAtTheEndOfAPage) {
   ::munmap(pages, 4096);
 }
 
-class Unprivileged final : public LocalCaller {
- public:
-  Privilege privilege() const noexcept override { return rights; }
-  Privilege rights{.bpf = false, .perfmon = false, .net_admin = false, .sys_admin = false};
-};
-
 TEST(Call, AskedWithoutPrivilege) {
   HiveBpf bpf;
   Fds fds;

@@ -129,6 +129,29 @@ void fill_no_machine_code(spec::ProgInfo& info) {
   if (info.nr_line_info == 0) info.line_info_rec_size = sizeof(spec::LineInfo);
 }
 
+// What the program is made of.
+int fill_contents(Request& request, const ProgObject& program, spec::ProgInfo& info) {
+  if (const int error = fill_code(request, program, info); error != 0) return error;
+  if (const int error = fill_debug<spec::FuncInfo>(request.caller, info.func_info, info.func_info_rec_size,
+                                                   info.nr_func_info, program.funcs);
+      error != 0)
+    return error;
+  if (const int error = fill_debug<spec::LineInfo>(request.caller, info.line_info, info.line_info_rec_size,
+                                                   info.nr_line_info, program.lines);
+      error != 0)
+    return error;
+  if (const int error = fill_tags(request, program, info); error != 0) return error;
+  fill_no_machine_code(info);
+  return 0;
+}
+
+// For callers without CAP_BPF.
+void hide_contents(spec::ProgInfo& info) {
+  info.jited_prog_len = info.xlated_prog_len = 0;
+  info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
+  info.nr_func_info = info.nr_line_info = 0;
+}
+
 long prog_info(Request& request, ProgObject& program) {
   UserInfo<spec::ProgInfo> user(request);
   spec::ProgInfo info{};
@@ -136,17 +159,11 @@ long prog_info(Request& request, ProgObject& program) {
   request.hive.count_statistics();
   fill_identity(program, info);
   if (const int error = fill_maps(request, program, info); error != 0) return -error;
-  if (const int error = fill_code(request, program, info); error != 0) return -error;
-  if (const int error = fill_debug<spec::FuncInfo>(request.caller, info.func_info, info.func_info_rec_size,
-                                                   info.nr_func_info, program.funcs);
-      error != 0)
+  if (!request.caller.privilege().bpf) {
+    hide_contents(info);
+  } else if (const int error = fill_contents(request, program, info); error != 0) {
     return -error;
-  if (const int error = fill_debug<spec::LineInfo>(request.caller, info.line_info, info.line_info_rec_size,
-                                                   info.nr_line_info, program.lines);
-      error != 0)
-    return -error;
-  if (const int error = fill_tags(request, program, info); error != 0) return -error;
-  fill_no_machine_code(info);
+  }
   return -user.write(info);
 }
 

@@ -190,5 +190,27 @@ TEST(Info, BtfGivesItsBytesBack) {
   EXPECT_EQ(info.kernel_btf, 0U);
 }
 
+TEST(Info, WhatAProgramIsMadeOfIsNotForTheUnprivileged) {
+  HiveBpf bpf;
+  Fds fds;
+  const Code code = ld_imm64(1, 1, static_cast<int>(map_of(bpf, fds))) + return_value(0);
+  spec::ProgInfo info{};
+  std::uint32_t id = 0;
+  info.nr_map_ids = 1;
+  info.map_ids = address(&id);
+  info.xlated_prog_len = sizeof buffer;
+  info.xlated_prog_insns = address(clear());
+  spec::Attr attr{};
+  attr.info.bpf_fd = static_cast<std::uint32_t>(fds.keep(load_prog(bpf, ProgType::SocketFilter, code)));
+  attr.info.info = address(&info);
+  attr.info.info_len = sizeof info;
+  Unprivileged nobody;
+  ASSERT_EQ(bpf.hive->call(nobody, static_cast<int>(Command::ObjGetInfoByFd), address(&attr), sizeof attr), 0);
+  EXPECT_EQ(info.type, static_cast<std::uint32_t>(ProgType::SocketFilter));
+  EXPECT_NE(id, 0U) << "maps are shown";
+  EXPECT_EQ(info.xlated_prog_len, 0U);
+  EXPECT_EQ(buffer[0], std::byte{0});
+}
+
 }  // namespace
 }  // namespace skep::hive::testing

@@ -33,6 +33,13 @@ class Bpf {
   }
 };
 
+// A caller without capabilities, until a test gives it some.
+class Unprivileged final : public LocalCaller {
+ public:
+  Privilege privilege() const noexcept override { return rights; }
+  Privilege rights{.bpf = false, .perfmon = false, .net_admin = false, .sys_admin = false};
+};
+
 class HiveBpf final : public Bpf {
  public:
   explicit HiveBpf(Options options = {}) : hive(std::move(*Hive::create(options))) {}
