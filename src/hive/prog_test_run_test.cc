@@ -109,6 +109,35 @@ TEST(ProgTestRun, XdpErrors) {
   });
 }
 
+// A test run gives a packet a socket, with the addresses of its header.
+TEST(ProgTestRun, TheSocketOfAPacket) {
+  const auto reads = [](std::uint32_t protocol, std::int16_t offset, std::uint32_t value) {
+    return [=](Bpf& b, Fds& f) {
+      std::iota(reinterpret_cast<std::uint8_t*>(packet), reinterpret_cast<std::uint8_t*>(packet) + 64, std::uint8_t{0});
+      packet[12] = static_cast<std::byte>(protocol >> 8), packet[13] = static_cast<std::byte>(protocol);
+      const Code code =
+          Code{insn(0xb7, 0, 0, 0, 0), insn(0x61, 2, 1, offset, 0),
+               insn(0x56, 2, 0, 1, static_cast<std::int32_t>(value)), insn(0xb7, 0, 0, 0, 1), insn(0x95, 0, 0, 0, 0)};
+      spec::Attr attr = test_attr(f.keep(load_prog(b, ProgType::CgroupSkb, code)), [](auto&) {});
+      const long result = b(Command::ProgTestRun, attr);
+      return result != 0 ? result : static_cast<long>(attr.test.retval);
+    };
+  };
+  judge({
+      {"IPv4", 1, reads(0x0800, 88, 2)},
+      {"IPv4, remote", 1, reads(0x0800, 92, 0x21201f1e)},
+      {"IPv4, local", 1, reads(0x0800, 96, 0x1d1c1b1a)},
+      {"IPv4, no IPv6", 1, reads(0x0800, 100, 0)},
+      {"IPv6", 1, reads(0x86dd, 88, 10)},
+      {"IPv6, remote, last word", 1, reads(0x86dd, 112, 0x35343332)},
+      {"IPv6, local, first word", 1, reads(0x86dd, 116, 0x19181716)},
+      {"IPv6, remote port", 1, reads(0x86dd, 132, 0)},
+      {"IPv6, local port", 1, reads(0x86dd, 136, 0)},
+      {"ARP", 1, reads(0x0806, 88, 0)},
+      {"ARP, remote", 1, reads(0x0806, 92, 0)},
+  });
+}
+
 TEST(ProgTestRun, SkbErrors) {
   for (const ProgType type : {ProgType::SchedCls, ProgType::SocketFilter}) {
     judge(of_both(type));

@@ -43,6 +43,15 @@ struct SkBuff {
   std::uint32_t wire_len = 0;
   std::uint32_t gso_segs = 0;
   std::uint32_t gso_size = 0;
+  // Of the socket that the packet belongs to: a test run's has the addresses of the packet's header. Network byte
+  // order.
+  std::uint32_t family = 0;
+  std::uint32_t remote_ip4 = 0;
+  std::uint32_t local_ip4 = 0;
+  std::array<std::uint32_t, 4> remote_ip6{};
+  std::array<std::uint32_t, 4> local_ip6{};
+  std::uint32_t remote_port = 0;
+  std::uint32_t local_port = 0;     // host byte order
   std::uint32_t mac_len = 0;        // bytes of link-layer header before the network header, as last computed
   std::int32_t network_offset = 0;  // of the network header from data
   std::int32_t transport_offset = 0;

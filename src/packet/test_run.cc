@@ -44,6 +44,22 @@ std::size_t ip_header(std::uint32_t protocol) noexcept {
   return protocol == to_be(std::uint16_t{0x86dd}) ? 40 : 0;
 }
 
+// A test run gives the packet a socket whose ends are those of its IP header.
+void add_socket(SkBuff& skb) noexcept {
+  constexpr std::uint32_t kInet = 2;
+  constexpr std::uint32_t kInet6 = 10;
+  const std::byte* header = skb.data + skb.network_offset;
+  if (ip_header(skb.protocol) == 20) {
+    skb.family = kInet;
+    skb.local_ip4 = load<std::uint32_t>(header + 12);
+    skb.remote_ip4 = load<std::uint32_t>(header + 16);
+  } else if (ip_header(skb.protocol) == 40) {
+    skb.family = kInet6;
+    skb.local_ip6 = load<std::array<std::uint32_t, 4>>(header + 8);
+    skb.remote_ip6 = load<std::array<std::uint32_t, 4>>(header + 24);
+  }
+}
+
 int set_up(SkBuff& skb, Frame& frame, Bytes packet, spec::ProgType type, std::uint32_t ifindex) noexcept {
   if (packet.size() < kTestRunMin) return -EINVAL;
   const std::optional<Device> from = device(ifindex);
@@ -163,6 +179,7 @@ int begin(SkBuff& skb, Frame& frame, Bytes packet, const spec::SkBuffMd* context
   const std::uint32_t ifindex = context && context->ifindex > kLoopback ? context->ifindex : kLoopback;
   if (const int error = set_up(skb, frame, packet, type, ifindex)) return error;
   if (packet.size() - kTestRunMin < ip_header(skb.protocol)) return -EINVAL;
+  add_socket(skb);
   if (context)
     if (const int error = take_context(skb, *context)) return error;
   if ((flags & kSkbChecksumComplete) != 0) {
