@@ -12,7 +12,8 @@ class Place:
     def __init__(self, options):
         self.tests, self.logs = pathlib.Path(options.tests), pathlib.Path(options.out) / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.wrapper = [] if options.kernel else [options.skep, "exec", "--unprivileged-bpf", "on", "--"]
+        engine = ["--engine", options.engine] if options.engine else []
+        self.wrapper = [] if options.kernel else [options.skep, "exec", "--unprivileged-bpf", "on", *engine, "--"]
         setup = ["ip link set lo up", "mount -t bpf bpf /sys/fs/bpf"]
         if not options.kernel:  # what tests read before they try what the unprivileged may do
             zero = self.logs.parent / "zero"
@@ -77,9 +78,13 @@ def run_suites(options, place):
         progress.say(suite, name, found, time.monotonic() - start)
         return [Result(suite, *row[1:]) for row in found]
 
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+    try:
         for found in pool.map(one, work):
             results += found
+    except KeyboardInterrupt:  # what is known so far is written all the same
+        print("conformance: interrupted", file=sys.stderr)
+    pool.shutdown(cancel_futures=True)
     return wanted, results
 
 
@@ -157,6 +162,7 @@ def arguments():
     parser.add_argument("--compare", nargs="+")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--skep", default="build/bin/skep")
+    parser.add_argument("--engine")
     parser.add_argument("--build", action="store_true")
     options = parser.parse_args()
     options.what = "kernel" if options.kernel else "skep"
