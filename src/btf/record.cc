@@ -30,7 +30,10 @@ constexpr std::uint32_t kPointerBytes = 8;
 
 class Finder {
  public:
-  explicit Finder(const Btf& btf) : btf_(btf) {}
+  using Kinds = std::uint32_t;  // one bit per row of kNamed
+  static constexpr Kinds bit(Special kind) { return 1U << static_cast<unsigned>(kind); }
+
+  explicit Finder(const Btf& btf, Kinds plain = 0) : btf_(btf), plain_(plain) {}  // plain: kinds that are mere data
   Result<> composite(const Type& type, std::uint32_t offset, unsigned depth);
   Result<> section(const Type& type);
   std::vector<SpecialField> take() {
@@ -39,13 +42,19 @@ class Finder {
   }
 
  private:
-  using Seen = std::uint32_t;  // one bit per row of kNamed
-  Result<> place(std::uint32_t id, std::uint32_t offset, unsigned depth, Seen& seen);
-  Result<> named(const Named& row, const Type& type, std::uint32_t offset, std::uint64_t times, Seen& seen);
+  using Seen = Kinds;
+  // Bytes: of the structure in the value, and of the member in it. Alignment counts within the structure.
+  struct Offset {
+    std::uint32_t base, member;
+    std::uint32_t whole() const { return base + member; }
+  };
+  Result<> place(std::uint32_t id, Offset offset, unsigned depth, Seen& seen);
+  Result<> named(const Named& row, const Type& type, Offset offset, std::uint64_t times, Seen& seen);
   std::optional<SpecialField> kptr(const Type& type) const;
   Result<> add(SpecialField field, std::uint64_t times);
 
   const Btf& btf_;
+  Kinds plain_;
   std::vector<SpecialField> found_;
   std::size_t steps_ = 0;
 };
@@ -85,18 +94,17 @@ std::optional<SpecialField> Finder::kptr(const Type& type) const {
   return std::nullopt;
 }
 
-Result<> Finder::named(const Named& row, const Type& type, std::uint32_t offset, std::uint64_t times, Seen& seen) {
-  const Seen bit = 1U << static_cast<unsigned>(row.kind);
-  if (row.how_many == HowMany::Once && (seen & bit) != 0)
+Result<> Finder::named(const Named& row, const Type& type, Offset offset, std::uint64_t times, Seen& seen) {
+  if (row.how_many == HowMany::Once && (seen & bit(row.kind)) != 0)
     return fail(E2BIG, fmt::format("the value has more than one {}", row.name));
-  seen |= bit;
-  if (type.kind() != Kind::Struct && type.kind() != Kind::Union) return {};
-  if (type.size() != row.bytes || offset % row.alignment != 0) return {};
-  return add({row.kind, offset, row.bytes, 0}, times);
+  seen |= bit(row.kind);
+  if (type.kind() != Kind::Struct) return {};
+  if (type.size() != row.bytes || offset.member % row.alignment != 0) return {};
+  return add({row.kind, offset.whole(), row.bytes, 0}, times);
 }
 
 // What lies at `offset`, whose type is `id`: through arrays, but not through modifiers, as in the kernel.
-Result<> Finder::place(std::uint32_t id, std::uint32_t offset, unsigned depth, Seen& seen) {
+Result<> Finder::place(std::uint32_t id, Offset offset, unsigned depth, Seen& seen) {
   if (++steps_ > kMaxSteps) return fail(E2BIG, fmt::format("the value has more than {} members", kMaxSteps));
   std::uint64_t times = 1;
   unsigned arrays = 0;
@@ -108,10 +116,10 @@ Result<> Finder::place(std::uint32_t id, std::uint32_t offset, unsigned depth, S
   if (times == 0) return {};
   const Type type = btf_.type(id);
   const auto row = std::ranges::find(kNamed, type.name(), &Named::name);
-  if (row != kNamed.end()) return named(*row, type, offset, times, seen);
+  if (row != kNamed.end() && (plain_ & bit(row->kind)) == 0) return named(*row, type, offset, times, seen);
   if (is_composite(type.kind())) {
     const std::size_t before = found_.size();
-    TRY_VOID(composite(type, offset, depth + 1));
+    TRY_VOID(composite(type, offset.whole(), depth + 1));
     const std::vector<SpecialField> once(found_.begin() + static_cast<std::ptrdiff_t>(before), found_.end());
     if (!once.empty() && before + once.size() * times > kMaxSpecialFields)
       return fail(E2BIG, fmt::format("the value has more than {} special fields", kMaxSpecialFields));
@@ -126,8 +134,8 @@ Result<> Finder::place(std::uint32_t id, std::uint32_t offset, unsigned depth, S
     return {};
   }
   auto pointer = kptr(type);
-  if (!pointer || offset % kPointerBytes != 0) return {};
-  pointer->offset = offset;
+  if (!pointer || offset.member % kPointerBytes != 0) return {};
+  pointer->offset = offset.whole();
   return add(*pointer, times);
 }
 
@@ -136,7 +144,7 @@ Result<> Finder::composite(const Type& type, std::uint32_t offset, unsigned dept
   Seen seen = 0;
   for (std::uint32_t i = 0; i < type.vlen(); ++i) {
     const Member member = type.member(i);
-    TRY_VOID(place(member.type, offset + member.bit_offset / 8, depth, seen));
+    TRY_VOID(place(member.type, {offset, member.bit_offset / 8}, depth, seen));
   }
   return {};
 }
@@ -145,9 +153,17 @@ Result<> Finder::section(const Type& type) {
   Seen seen = 0;
   for (std::uint32_t i = 0; i < type.vlen(); ++i) {
     const Variable variable = type.variable(i);
-    TRY_VOID(place(btf_.type(variable.type).type(), variable.offset, 0, seen));
+    TRY_VOID(place(btf_.type(variable.type).type(), {0, variable.offset}, 0, seen));
   }
   return {};
+}
+
+// Whether a member is of one of two types.
+using Either = std::array<std::optional<std::uint32_t>, 2>;
+bool has_member_of(const Type& type, const Either& ids) {
+  for (std::uint32_t i = 0; i < type.vlen(); ++i)
+    if (std::ranges::find(ids, std::optional(type.member(i).type)) != ids.end()) return true;
+  return false;
 }
 
 }  // namespace
@@ -159,6 +175,20 @@ Result<std::vector<SpecialField>> special_fields(const Btf& btf, std::uint32_t i
   if (is_composite(type.kind())) TRY_VOID(finder.composite(type, 0, 0));
   if (type.kind() == Kind::Datasec) TRY_VOID(finder.section(type));
   return finder.take();
+}
+
+Result<> check_locks(const Btf& btf) {
+  const Either judged{btf.find("bpf_spin_lock", Kind::Struct), btf.find("bpf_refcount", Kind::Struct)};
+  if (!judged[0] && !judged[1]) return {};
+  for (std::uint32_t id = 1; id <= btf.count(); ++id) {
+    const Type type = btf.type(id);
+    if (type.kind() != Kind::Struct || !has_member_of(type, judged)) continue;
+    Finder finder(btf, Finder::bit(Special::Timer) | Finder::bit(Special::Wq));
+    if (Result<> done = finder.composite(type, 0, 0); !done)
+      return fail(done.error().code, fmt::format("type {} ({}): {}", id, type.name(), done.error().message));
+    if (finder.take().empty()) return fail(EFAULT, fmt::format("type {} ({}): a misplaced lock", id, type.name()));
+  }
+  return {};
 }
 
 }  // namespace skep::btf

@@ -34,8 +34,13 @@ struct SpecialField {
 inline constexpr std::size_t kMaxSpecialFields = 11;
 
 // The special fields of a value of type `id`, in the order of their offsets; none for types that are no structure or
-// data section. E2BIG: more than 11, a second lock, timer, workqueue or reference count in one structure, nested too
+// data section. E2BIG: more than 11, a second lock, timer or workqueue in one structure, nested too
 // deeply.
 Result<std::vector<SpecialField>> special_fields(const Btf& btf, std::uint32_t id);
+
+// Structures with a lock or a reference count among their members are judged already when BTF is loaded, timers and
+// workqueues apart. E2BIG: a second lock, or too many special fields; EINVAL: an array of locks; EFAULT: what they have
+// is misplaced.
+Result<> check_locks(const Btf& btf);
 
 }  // namespace skep::btf

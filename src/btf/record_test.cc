@@ -123,5 +123,66 @@ TEST(Record, TheKernelAgrees) {
   EXPECT_GT(refused, 20U);
 }
 
+// ---- BPF_BTF_LOAD
+
+std::vector<std::byte> with_members(std::initializer_list<Builder::Field> members, Kind kind = Kind::Struct) {
+  Builder b;
+  b.add_int("int", 4);
+  b.add_struct("bpf_spin_lock", 4, {{"val", 1, 0}});               // 2
+  b.add_struct("bpf_timer", 16, {{"a", 1, 0}});                    // 3
+  b.add_struct("bpf_wq", 16, {{"a", 1, 0}});                       // 4
+  b.add_struct("bpf_refcount", 4, {{"val", 1, 0}});                // 5
+  b.add_struct("inner", 8, {{"x", 1, 0}, {"lock", 2, 32}});        // 6
+  b.add_array(2, 1, 2);                                            // 7
+  b.add_array(2, 1, 1);                                            // 8
+  b.add_array(6, 1, 2);                                            // 9
+  b.add(Kind::Typedef, "lock_t", 2);                               // 10
+  b.add_struct("bpf_spin_lock", 8, {{"a", 1, 0}});                 // 11, of the wrong size
+  b.add_struct("bpf_spin_lock", 4, {{"val", 1, 0}}, Kind::Union);  // 12
+  b.add_array(5, 1, 2);                                            // 13
+  b.add_struct("v", 4096, members, kind);
+  return b.bytes();
+}
+
+constexpr std::uint32_t kMemberKinds = 13;
+
+int locks_checked(const std::vector<std::byte>& bytes) {
+  const auto btf = Btf::parse(bytes);
+  EXPECT_TRUE(btf);
+  if (!btf) return -1;
+  const Result<> checked = check_locks(*btf);
+  return checked ? 0 : -checked.error().code;
+}
+
+TEST(Record, OneLockInAStructure) {
+  EXPECT_EQ(locks_checked(with_members({{"a", 2, 0}})), 0);
+  EXPECT_EQ(locks_checked(with_members({{"a", 2, 0}, {"b", 2, 32}})), -E2BIG);
+  EXPECT_EQ(locks_checked(with_members({{"a", 2, 0}, {"b", 2, 0}}, Kind::Union)), 0);
+  EXPECT_EQ(locks_checked(with_members({{"a", 2, 0}, {"b", 6, 32}})), 0);
+  EXPECT_EQ(locks_checked(with_members({{"a", 7, 0}, {"b", 2, 64}})), -EINVAL);
+  EXPECT_EQ(locks_checked(with_members({{"a", 2, 16}})), -EFAULT);
+}
+
+TEST(Record, TheKernelLoadsTheSameLocks) {
+  SKEP_NEEDS_KERNEL_BPF();
+  const auto kernel = [](const std::vector<std::byte>& bytes) {
+    std::uint64_t load[19] = {reinterpret_cast<std::uint64_t>(bytes.data()), 0, bytes.size()};
+    const long fd = testing::kernel_bpf(18, load, sizeof load);
+    const Fd closed(fd < 0 ? -1 : static_cast<int>(fd));
+    return fd < 0 ? static_cast<int>(fd) : 0;
+  };
+  unsigned refused = 0;
+  for (std::uint32_t first = 1; first <= kMemberKinds; ++first)
+    for (std::uint32_t second = 1; second <= kMemberKinds; ++second)
+      for (std::uint32_t third = 1; third <= kMemberKinds; ++third)
+        for (const std::uint32_t offset : {0U, 16U}) {  // bits
+          const auto bytes = with_members({{"a", first, offset}, {"b", second, 512}, {"c", third, 1024}});
+          const int expected = kernel(bytes);
+          refused += expected != 0;
+          ASSERT_EQ(locks_checked(bytes), expected) << first << ' ' << second << ' ' << third << " at " << offset;
+        }
+  EXPECT_GT(refused, 500U);
+}
+
 }  // namespace
 }  // namespace skep::btf

@@ -1,5 +1,6 @@
 // BPF_BTF_LOAD.
 #include "btf/btf.h"
+#include "btf/record.h"
 #include "hive/log.h"
 #include "hive/request.h"
 
@@ -12,6 +13,7 @@ long load(Request& request, Log& log) {
   if (!request.caller.copy_in(attr.btf, data)) return -EFAULT;
   Result<btf::Btf> types = btf::Btf::parse(data, log.wanted() ? &log.text : nullptr);
   if (!types) return refuse(std::move(types.error()));
+  if (Result<> locks = btf::check_locks(*types); !locks) return refuse(std::move(locks.error()));
   Objects& objects = request.hive.objects;
   const Ref<BtfObject> btf = objects.insert(std::make_shared<BtfObject>(std::move(*types)), objects.take_id(Kind::Btf));
   return install(request, *btf);

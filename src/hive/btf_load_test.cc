@@ -17,6 +17,13 @@ std::vector<std::byte> bad() {
   btf.add("unknown", 31, 0, 4);
   return btf.bytes();
 }
+std::vector<std::byte> two_locks() {
+  BtfBuilder btf;
+  const std::uint32_t number = btf.integer("int", 4);
+  const std::uint32_t lock = btf.add("bpf_spin_lock", 4, 1, 4, {btf.string("val"), number, 0});
+  btf.add("v", 4, 2, 8, {btf.string("a"), lock, 0, btf.string("b"), lock, 32});
+  return btf.bytes();
+}
 
 char log_buffer[4096];
 Case with(const char* name, long expected, std::function<void(AttrBtfLoad&)> change,
@@ -42,6 +49,8 @@ TEST(BtfLoad, Attributes) {
       with("half of it", -EINVAL, [](auto& a) { a.btf_size = 30; }),
       with(
           "an unknown kind", -EINVAL, [](auto&) {}, bad()),
+      with(
+          "a structure with two locks", -E2BIG, [](auto&) {}, two_locks()),
       with("a level without a buffer", 0, [](auto& a) { a.btf_log_level = 1; }),
       with("a buffer without a level", -EINVAL,
            [](auto& a) { a.btf_log_buf = address(log_buffer), a.btf_log_size = sizeof log_buffer; }),
