@@ -5,6 +5,7 @@
 #include "bytecode.h"
 #include "exec/doors.h"
 #include "exec/failure.h"
+#include "exec/quiet_host.h"
 #include "interp/interp.h"
 
 extern "C" {
@@ -18,21 +19,7 @@ extern "C" {
 namespace skep::bench {
 namespace {
 
-// The programs call no helpers and have no surroundings.
-class NoHost final : public exec::Host {
- public:
-  std::uint64_t now(exec::Clock) noexcept override { return 0; }
-  std::uint32_t random() noexcept override { return 0; }
-  std::uint64_t pid_tgid() noexcept override { return 0; }
-  std::uint64_t uid_gid() noexcept override { return 0; }
-  void comm(char (&name)[16]) noexcept override { std::ranges::fill(name, '\0'); }
-  void trace(std::string_view) noexcept override {}
-  int perf_event(maps::Map&, std::uint64_t, Bytes) noexcept override { return -ENOENT; }
-  int clone_to(std::uint32_t, bool, Bytes) noexcept override { return -ENODEV; }
-  const exec::Executable* program(maps::Reference) noexcept override { return nullptr; }
-  maps::Map* map(maps::Reference) noexcept override { return nullptr; }
-};
-
+// The programs call no helpers.
 class NoBindings final : public exec::Bindings {
  public:
   maps::Map* map(spec::MapId) const override { return nullptr; }
@@ -40,7 +27,7 @@ class NoBindings final : public exec::Bindings {
 };
 
 Result<std::uint64_t> interpret(const exec::Executable& executable, MutableBytes memory) {
-  NoHost host;
+  exec::QuietHost host;
   exec::Failure failure;
   exec::Call call{.host = host};
   call.program = &executable;

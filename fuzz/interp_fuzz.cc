@@ -9,6 +9,7 @@
 
 #include "exec/doors.h"
 #include "exec/failure.h"
+#include "exec/quiet_host.h"
 #include "interp/interp.h"
 #include "packet/sk_buff.h"
 #include "packet/xdp_buff.h"
@@ -17,18 +18,9 @@ namespace {
 
 using namespace skep;
 
-class Nothing final : public exec::Host, public exec::Bindings {
+class Nothing final : public exec::QuietHost, public exec::Bindings {
  public:
-  std::uint64_t now(exec::Clock) noexcept override { return 0; }
-  std::uint32_t random() noexcept override { return 0; }
-  std::uint64_t pid_tgid() noexcept override { return 0; }
-  std::uint64_t uid_gid() noexcept override { return 0; }
-  void comm(char (&name)[16]) noexcept override { std::ranges::fill(name, '\0'); }
-  void trace(std::string_view) noexcept override {}
-  int perf_event(maps::Map&, std::uint64_t, Bytes) noexcept override { return 0; }
-  int clone_to(std::uint32_t, bool, Bytes) noexcept override { return 0; }
-  const exec::Executable* program(maps::Reference) noexcept override { return nullptr; }
-  maps::Map* map(maps::Reference) noexcept override { return nullptr; }
+  using exec::QuietHost::map;
   maps::Map* map(spec::MapId) const override { return nullptr; }
   exec::HelperBody helper(std::uint32_t id) const noexcept override {
     return id == 181 ? loop : id % 3 ? fill : nullptr;

@@ -7,26 +7,12 @@
 
 #include "exec/doors.h"
 #include "exec/failure.h"
+#include "exec/quiet_host.h"
 
 namespace skep::interp {
 namespace {
 
 constexpr std::uint64_t kBudget = std::uint64_t{1} << 32;
-
-// A host without surroundings.
-class EmptyHost final : public exec::Host {
- public:
-  std::uint64_t now(exec::Clock) noexcept override { return 0; }
-  std::uint32_t random() noexcept override { return 0; }
-  std::uint64_t pid_tgid() noexcept override { return 0; }
-  std::uint64_t uid_gid() noexcept override { return 0; }
-  void comm(char (&name)[16]) noexcept override { std::ranges::fill(name, '\0'); }
-  void trace(std::string_view) noexcept override {}
-  int perf_event(maps::Map&, std::uint64_t, Bytes) noexcept override { return -ENOENT; }
-  int clone_to(std::uint32_t, bool, Bytes) noexcept override { return -ENODEV; }
-  const exec::Executable* program(maps::Reference) noexcept override { return nullptr; }
-  maps::Map* map(maps::Reference) noexcept override { return nullptr; }
-};
 
 // The helpers that vectors may call. Helper 5 is "unwind" in the runner's reference: it does nothing but give 0.
 struct TestHelper {
@@ -84,7 +70,7 @@ Result<std::uint64_t> run_vector(std::vector<isa::Insn> insns, MutableBytes memo
   source.insns = std::move(insns);
   TRY(exec::Image image, exec::assume_verified(source, exec::ContextKind::Memory, "conformance vector"));
   TRY(const auto program, bind(std::make_shared<const exec::Image>(std::move(image)), TestBindings(), policy));
-  EmptyHost host;
+  exec::QuietHost host;
   exec::Failure failure;
   exec::Call call{.host = host};
   call.program = program.get();

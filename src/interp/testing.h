@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exec/failure.h"
+#include "exec/quiet_host.h"
 #include "exec/testing.h"
 #include "interp/interp.h"
 
@@ -34,17 +35,11 @@ inline Outcome failed() {  // of a program that could not be loaded
   return outcome;
 }
 
-class World final : public exec::Host, public exec::Bindings {
+class World final : public exec::QuietHost, public exec::Bindings {
  public:
   // ---- Host
   std::uint64_t now(exec::Clock) noexcept override { return 1234; }
   std::uint32_t random() noexcept override { return 4; }
-  std::uint64_t pid_tgid() noexcept override { return 0; }
-  std::uint64_t uid_gid() noexcept override { return 0; }
-  void comm(char (&name)[16]) noexcept override { std::ranges::fill(name, '\0'); }
-  void trace(std::string_view) noexcept override {}
-  int perf_event(maps::Map&, std::uint64_t, Bytes) noexcept override { return -ENOENT; }
-  int clone_to(std::uint32_t, bool, Bytes) noexcept override { return -ENODEV; }
   const exec::Executable* program(maps::Reference reference) noexcept override {
     const auto found = programs_.find(reference.id);
     return found == programs_.end() ? nullptr : found->second;
