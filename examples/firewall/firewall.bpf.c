@@ -14,6 +14,7 @@ enum reason {
   DROP_FRAGMENT,
   REASONS,
 };
+#include "../common/counters.h"
 
 // Configuration, set before loading. A rate of 0 switches the token buckets off.
 const volatile __u64 rate_per_second = 1000;
@@ -40,11 +41,6 @@ struct bucket {
   __u64 tokens;   // in thousandths of a packet
   __u64 filled;   // when, ns
   __u64 refused;  // packets since it was last half full
-};
-
-struct counter {
-  __u64 packets;
-  __u64 bytes;
 };
 
 struct event {
@@ -81,13 +77,6 @@ struct {
   __type(key, struct address);
   __type(value, struct bucket);
 } buckets SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, REASONS);
-  __type(key, __u32);  // enum reason
-  __type(value, struct counter);
-} counters SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -178,11 +167,7 @@ int firewall(struct xdp_md* ctx) {
     case TRUNCATED: reason = DROP_TRUNCATED; break;
     default: reason = DROP_MALFORMED;
   }
-  struct counter* counter = bpf_map_lookup_elem(&counters, &reason);
-  if (counter) {
-    counter->packets++;
-    counter->bytes += end - data;
-  }
+  count_packet(reason, end - data);
   return reason <= PASS_ALLOWED ? XDP_PASS : XDP_DROP;
 }
 

@@ -21,6 +21,7 @@ enum reason {
   DROP_DNS_ANY,
   REASONS,
 };
+#include "../common/counters.h"
 
 struct policy {
   __u32 syns_per_second;
@@ -38,11 +39,6 @@ struct client {
   struct address host;
   __be16 port;  // of the host
   __u8 zero[2];
-};
-
-struct counter {
-  __u64 packets;
-  __u64 bytes;
 };
 
 struct dns_header {
@@ -81,13 +77,6 @@ struct {
   __type(key, __u16);
   __type(value, __u64);
 } query_types SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, REASONS);
-  __type(key, __u32);  // enum reason
-  __type(value, struct counter);
-} counters SEC(".maps");
 
 // The host's current window, begun anew when a second is over.
 static __always_inline struct window* current_window(const struct address* host, __u64 now) {
@@ -224,11 +213,7 @@ SEC("xdp")
 int shield(struct xdp_md* ctx) {
   __u32 bytes = bpf_xdp_get_buff_len(ctx);
   enum reason reason = decide(ctx);
-  struct counter* counter = bpf_map_lookup_elem(&counters, &reason);
-  if (counter) {
-    counter->packets++;
-    counter->bytes += bytes;
-  }
+  count_packet(reason, bytes);
   if (reason == TX_TRUNCATED_DNS) return XDP_TX;
   return reason < TX_TRUNCATED_DNS ? XDP_PASS : XDP_DROP;
 }
