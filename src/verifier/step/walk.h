@@ -60,6 +60,12 @@ struct InsnInfo {
   bool keeps_jump : 1 = false;    // both sides were seen
   bool falls_only : 1 = false;
   std::uint8_t fastcall_spills = 0;
+  // Of an ld_imm64: what its constant is (Unset: a number; MapPointer, MapValue, Btf, Memory, Function), which map,
+  // type or how many bytes, and where in the map's value.
+  Kind constant = Kind::Unset;
+  Traits constant_traits = 0;
+  std::uint32_t which = 0;
+  std::uint32_t offset = 0;
   Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
   Traits accessed_traits = 0;
 };
@@ -68,7 +74,11 @@ struct Subprog {
   std::uint32_t start = 0;  // index of its first instruction
   std::uint32_t end = 0;
   std::uint32_t stack_depth = 0;  // bytes
-  std::uint32_t fastcall_stack_offset = 0;
+  // From this many bytes below the frame pointer on down the stack is only used to keep registers around calls;
+  // kNoFastcalls: nowhere is.
+  static constexpr std::uint32_t kNoFastcalls = ~std::uint32_t{0};
+  std::uint32_t fastcall_stack_offset = kNoFastcalls;
+  bool keeps_fastcall_stack = false;  // some of these calls do not keep registers after all
   bool has_tail_call = false;
   bool tail_call_reachable = false;
   bool has_ld_abs = false;
@@ -83,11 +93,25 @@ struct Subprog {
   std::string name = {};
 };
 
+// The function that a program is attached to, for types that attach to functions: fentry, lsm, raw tracepoints by type
+// ...
+struct Attached {
+  const btf::Btf* btf = nullptr;  // that the ids are of; null: nothing is known of the function
+  std::uint32_t function = 0;     // a FUNC, or the tracepoint's typedef; 0: none
+  std::uint32_t proto = 0;        // its FUNC_PROTO; 0: five numbers
+  std::string_view name = {};
+  bool is_tracepoint = false;  // the prototype's first parameter is none of the program's
+};
+
 struct Walk {
   Walk(const spec::VerifyInput& what, Rules followed);
 
   const spec::VerifyInput& input;
   const Rules rules;
+  // What kind of program it is: the input's, but for extensions, which are what they extend (prepare/target.cc).
+  spec::ProgType type = input.type;
+  spec::AttachType attach = input.attach;
+  Attached attached = {};
   // Rights, as Linux splits them.
   const bool bpf_capable;       // loops, more instructions, precise scalars
   const bool may_leak;          // pointers may become numbers
