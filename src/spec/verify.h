@@ -49,6 +49,14 @@ struct MapUse {
   int error = 0;  // why it is no map: EBADF, EINVAL; EPROTO without fd_array, EFAULT where it cannot be read
 };
 
+// A function of a program that another one is attached to.
+struct TargetFunction {
+  std::uint32_t type_id = 0;   // a FUNC of the program's BTF
+  bool is_unreliable = false;  // its BTF may not say what it really takes: static functions
+  bool changes_packet = false;
+  bool is_exception_callback = false;
+};
+
 // What the program will be attached to, for types that attach to functions.
 struct AttachTarget {
   std::uint32_t btf_id = 0;       // attach_btf_id; 0: none
@@ -57,6 +65,8 @@ struct AttachTarget {
   std::string_view program_name = {};
   ProgType program_type = ProgType::Unspec;
   AttachType program_attach = AttachType::CgroupInetIngress;
+  bool program_is_attached = false;  // to a program itself
+  std::span<const TargetFunction> functions = {};
 };
 
 // Indices of BTFs in registers and instructions.

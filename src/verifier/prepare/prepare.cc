@@ -1,0 +1,18 @@
+#include "verifier/prepare/prepare.h"
+
+namespace skep::verifier {
+Checked prepare(Walk& walk) {
+  walk.info.assign(walk.input.insns.size(), InsnInfo{});
+  TRY_VOID(read_functions(walk));
+  TRY_VOID(find_subprograms(walk));
+  TRY_VOID(check_subprograms(walk));
+  TRY_VOID(match_functions(walk));
+  TRY_VOID(resolve_constants(walk));
+  TRY_VOID(check_flow(walk));
+  TRY_VOID(check_target(walk));
+  mark_fastcalls(walk);
+  if (walk.rules != Rules::Linux612) compute_liveness(walk);
+  return {};
+}
+
+}  // namespace skep::verifier
