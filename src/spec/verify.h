@@ -107,8 +107,21 @@ struct VerifyStats {
   std::size_t peak_bytes = 0;  // of memory for states
 };
 
+// A function of a verified program.
+struct VerifiedFunction {
+  std::uint32_t start = 0;        // of its first instruction
+  std::uint32_t given = 0;        // which it was in the input: its func_info is the one of that number
+  std::string name = {};          // empty when unknown
+  std::uint32_t stack_depth = 0;  // bytes
+  bool is_global = false;
+  bool changes_packet = false;
+  bool is_exception_callback = false;
+};
+
 struct VerifiedProgram {
-  std::vector<isa::Insn> insns;  // as given, maps by fd
+  std::vector<isa::Insn> insns;        // that run, in the order they were given; maps as given
+  std::vector<std::uint32_t> origins;  // by instruction: its index in the input
+  std::vector<VerifiedFunction> functions;
   VerifyStats stats;
 };
 

@@ -1,0 +1,133 @@
+// The program that runs: without what the walk has shown to be superfluous.
+#include <algorithm>
+
+#include "isa/op.h"
+#include "verifier/finish/finish.h"
+#include "verifier/finish/patch.h"
+#include "verifier/prepare/code.h"
+
+namespace skep::verifier {
+namespace {
+
+using isa::Insn;
+
+constexpr bool is_nop(const Insn& insn) { return insn.code == code::kGoto && insn.off == 0; }
+
+// A program on its way, with the index in the input of each instruction.
+struct Draft {
+  std::vector<Insn> insns;
+  std::vector<std::uint32_t> origins;
+};
+
+// False when a jump became too long, which shorter programs never have.
+bool apply(Draft& draft, Patch& patch) {
+  auto insns = patch.done();
+  if (!insns) return false;
+  std::vector<std::uint32_t> origins;
+  origins.reserve(insns->size());
+  for (const std::uint32_t from : patch.origins()) origins.push_back(draft.origins[from]);
+  // The second slot of a constant stands for itself.
+  for (std::size_t i = 1; i < origins.size(); ++i)
+    if (code::is_ld_imm64((*insns)[i - 1])) ++origins[i];
+  draft = {*std::move(insns), std::move(origins)};
+  return true;
+}
+
+// What the walk says of each instruction, by its place in the draft.
+class Cleaner {
+ public:
+  Cleaner(const Walk& walk, Draft& draft) : walk_(walk), draft_(draft) {}
+
+  bool run() {
+    Patch dead(draft_.insns);
+    for (std::size_t i = 0; i < draft_.insns.size(); i += code::slots(draft_.insns[i])) drop_or_wire(dead, i);
+    if (!apply(draft_, dead)) return false;
+    Patch nops(draft_.insns);
+    for (std::size_t i = 0; i < draft_.insns.size(); i += code::slots(draft_.insns[i]))
+      if (is_nop(draft_.insns[i])) nops.remove(i);
+    return apply(draft_, nops);
+  }
+
+ private:
+  bool is_seen(std::size_t at) const { return at >= walk_.info.size() || walk_.info[at].is_seen; }
+
+  void drop_or_wire(Patch& patch, std::size_t at) const {
+    const Insn& insn = draft_.insns[at];
+    if (!is_seen(at)) return patch.remove(at);
+    if (!code::is_conditional(insn)) return;
+    const Insn jump = isa::encode(isa::Op::Goto);
+    if (!is_seen(at + 1)) return patch.replace(at, {&jump, 1}, 0);
+    if (!is_seen(static_cast<std::size_t>(code::target(insn, at)))) patch.remove(at);
+  }
+
+  const Walk& walk_;
+  Draft& draft_;
+};
+
+// Dead code of those who may not have it removed: nobody comes here, not even by speculation.
+void trap(const Walk& walk, Draft& draft) {
+  Insn loop = isa::encode(isa::Op::Goto);
+  loop.off = -1;
+  for (std::size_t i = 0; i < draft.insns.size(); ++i) {
+    if (walk.info[i].is_seen) {
+      i += code::slots(draft.insns[i]) - 1;
+    } else {
+      draft.insns[i] = loop;
+    }
+  }
+}
+
+// Stores and loads around calls that leave the registers alone become nothing.
+void drop_fastcall_spills(const Walk& walk, Draft& draft) {
+  const Insn nop = isa::encode(isa::Op::Goto);
+  for (std::size_t i = 0; i < draft.insns.size(); ++i)
+    for (std::size_t j = 1; j <= walk.info[i].fastcall_spills; ++j) draft.insns[i - j] = draft.insns[i + j] = nop;
+}
+
+void name_functions(const Walk& walk, spec::VerifiedProgram& program) {
+  for (std::uint32_t i = 0; i < walk.subprogs.size(); ++i) {
+    const Subprog& subprog = walk.subprogs[i];
+    const auto first = std::ranges::lower_bound(program.origins, subprog.start);
+    if (first == program.origins.end() || *first >= subprog.end) continue;  // all of it went
+    program.functions.push_back({.start = static_cast<std::uint32_t>(first - program.origins.begin()),
+                                 .given = i,
+                                 .name = subprog.name,
+                                 .stack_depth = subprog.stack_depth,
+                                 .is_global = subprog.is_global,
+                                 .changes_packet = subprog.changes_packet,
+                                 .is_exception_callback = subprog.is_exception_callback});
+  }
+}
+
+Checked clean(Walk& walk, spec::VerifiedProgram& program) {
+  Draft draft{{walk.input.insns.begin(), walk.input.insns.end()}, {}};
+  for (std::uint32_t i = 0; i < draft.insns.size(); ++i) draft.origins.push_back(i);
+  drop_fastcall_spills(walk, draft);
+  if (walk.bpf_capable) {
+    if (!Cleaner(walk, draft).run()) return walk.reject(ERANGE, "");
+  } else {
+    trap(walk, draft);
+  }
+  program.insns = std::move(draft.insns);
+  program.origins = std::move(draft.origins);
+  name_functions(walk, program);
+  return {};
+}
+
+}  // namespace
+
+void shrink_stacks(Walk& walk) {
+  for (Subprog& subprog : walk.subprogs) {
+    const auto first = walk.info.begin() + subprog.start, last = walk.info.begin() + subprog.end;
+    const bool shrinks = std::any_of(first, last, [](const InsnInfo& info) { return info.fastcall_spills != 0; });
+    if (shrinks && !subprog.keeps_fastcall_stack) subprog.stack_depth = subprog.fastcall_stack_offset;
+  }
+}
+
+Checked finish(Walk& walk, spec::VerifiedProgram& program) {
+  shrink_stacks(walk);
+  TRY_VOID(check_stack_depth(walk));
+  return clean(walk, program);
+}
+
+}  // namespace skep::verifier
