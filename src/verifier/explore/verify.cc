@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "verifier/explore/explore.h"
-#include "verifier/explore/passes.h"
+#include "verifier/finish/finish.h"
+#include "verifier/prepare/prepare.h"
 #include "verifier/step/walk.h"
 
 namespace skep::verifier {
@@ -28,10 +29,11 @@ Checked explore_globals(Walk& walk) {
   return {};
 }
 
-Checked check(Walk& walk) {
+Checked check(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(prepare(walk));
   TRY_VOID(explore(walk, 0));
-  return explore_globals(walk);
+  TRY_VOID(explore_globals(walk));
+  return finish(walk, program);
 }
 
 std::string stack_depths(const Walk& walk) {
@@ -58,7 +60,8 @@ Verdict verify(const spec::VerifyInput& input, Rules rules) {
   const auto start = std::chrono::steady_clock::now();
   Walk walk(input, rules);
   Verdict verdict{std::unexpected(spec::Rejection{}), {}, {}};
-  const Checked outcome = check(walk);
+  spec::VerifiedProgram program;
+  const Checked outcome = check(walk, program);
   walk.stats.insns_processed = walk.insns_processed;
   for (const Subprog& subprog : walk.subprogs)
     walk.stats.stack_depth = std::max(walk.stats.stack_depth, subprog.stack_depth);
@@ -67,10 +70,12 @@ Verdict verify(const spec::VerifyInput& input, Rules rules) {
   verdict.stats = walk.stats;
   verdict.log_size = walk.log.size();
   verdict.log = walk.log.take();
-  if (outcome)
-    verdict.result = spec::VerifiedProgram{{input.insns.begin(), input.insns.end()}, walk.stats};
-  else
+  if (outcome) {
+    program.stats = walk.stats;
+    verdict.result = std::move(program);
+  } else {
     verdict.result = std::unexpected(*std::move(walk.rejection));
+  }
   return verdict;
 }
 

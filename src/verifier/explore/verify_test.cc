@@ -261,7 +261,6 @@ TEST(Verify, RefusesWhatItDoesNotKnow) {
     const char* program;
   } subjects[] = {
       {"subprograms", "r0 = 0\ncall pc+1\nexit\nexit"},
-      {"maps", "r1 = map[fd:3]\nr0 = 0\nexit"},
       {"atomic operations", "*(u64 *)(r10 -8) = 0\nr0 = 1\nlock *(u64 *)(r10 -8) += r0\nexit"},
       {"variable offset", "call bpf_ktime_get_ns\nr0 &= 7\nr1 = r10\nr1 += -8\nr1 += r0\n*(u8 *)(r1 +0) = 1\nexit"},
       {"helper bpf_map_lookup_elem", "call bpf_map_lookup_elem\nexit"},

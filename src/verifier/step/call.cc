@@ -1,4 +1,4 @@
-// Calls, constants of 64 bits, and the end of a program.
+// Calls, and the end of a program.
 #include <algorithm>
 
 #include "spec/helper_access.h"
@@ -9,7 +9,6 @@ namespace skep::verifier {
 namespace {
 
 using isa::Insn;
-using isa::Op;
 using spec::HelperId;
 
 // Helpers that take nothing and give a number of which nothing is known.
@@ -28,15 +27,6 @@ bool returns_anything(spec::ProgType type) {
 }
 
 }  // namespace
-
-Checked step_load_constant(Walk& walk, Op op, const Insn& insn) {
-  if (op != Op::LdImm64) return walk.unsupported("load {:#04x} with source {}", insn.code, unsigned{insn.src});
-  if (insn.off != 0) return walk.reject(EINVAL, "BPF_LD_IMM64 uses reserved fields");
-  TRY_VOID(walk.check_write(insn.dst));
-  walk.set(insn.dst, Register::constant(isa::imm64(insn, walk.input.insns[walk.index + 1])));
-  walk.next = walk.index + 2;
-  return {};
-}
 
 Checked step_local_call(Walk& walk, const Insn&) { return walk.unsupported("calls of subprograms"); }
 Checked step_kfunc_call(Walk& walk, const Insn&) { return walk.unsupported("calls of kfuncs"); }
