@@ -1,0 +1,74 @@
+#include "spec/kfuncs.h"
+
+#include <algorithm>
+#include <array>
+
+namespace skep::spec {
+namespace {
+
+template <class... Types>
+constexpr std::uint64_t mask(Types... types) noexcept {
+  return (std::uint64_t{0} | ... | (std::uint64_t{1} << static_cast<unsigned>(types)));
+}
+
+// One constant per group of types.
+namespace groups {
+constexpr std::uint64_t All = ~std::uint64_t{0};
+#define KFUNC_TYPES(Name, ...)        \
+  constexpr std::uint64_t Name = [] { \
+    using enum ProgType;              \
+    return mask(__VA_ARGS__);         \
+  }();
+#define KFUNC(...)
+#include "spec/kfuncs.def"
+#undef KFUNC_TYPES
+#undef KFUNC
+constexpr std::uint64_t Generic = Tracers | Classifier | Xdp | StructOps | Syscall | Cgroup;
+constexpr std::uint64_t Masks = Tracers | StructOps | Syscall;
+constexpr std::uint64_t Tracking = Xdp | Classifier;
+}  // namespace groups
+
+constexpr auto kRows = [] {
+  std::array rows{
+#define KFUNC_TYPES(...)
+#define KFUNC(name, groups_, traits) \
+  Kfunc{#name,                       \
+        [] {                         \
+          using namespace groups;    \
+          return groups_;            \
+        }(),                         \
+        [] {                         \
+          using enum KfuncTrait;     \
+          return traits;             \
+        }()},
+#include "spec/kfuncs.def"
+#undef KFUNC_TYPES
+#undef KFUNC
+  };
+  std::ranges::sort(rows, {}, &Kfunc::name);
+  return rows;
+}();
+static_assert(std::ranges::adjacent_find(kRows, {}, &Kfunc::name) == kRows.end());
+
+// Functions that not all programs of a type may call.
+bool is_attached_right(std::string_view name, ProgType type, AttachType attach) {
+  if (name == "bpf_sock_destroy") return type == ProgType::Tracing && attach == AttachType::TraceIter;
+  if (name.starts_with("bpf_session_"))
+    return attach == AttachType::TraceKprobeMulti || attach == AttachType::TraceKprobeSession;
+  return true;
+}
+
+}  // namespace
+
+std::span<const Kfunc> kfuncs() noexcept { return kRows; }
+
+const Kfunc* find_kfunc(std::string_view name) noexcept {
+  const auto row = std::ranges::lower_bound(kRows, name, {}, &Kfunc::name);
+  return row == kRows.end() || row->name != name ? nullptr : &*row;
+}
+
+bool kfunc_allowed(const Kfunc& kfunc, ProgType type, AttachType attach) noexcept {
+  return (kfunc.types & mask(type)) != 0 && is_attached_right(kfunc.name, type, attach);
+}
+
+}  // namespace skep::spec
