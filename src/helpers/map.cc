@@ -35,6 +35,12 @@ std::byte* map_lookup_percpu_elem(Call&, Map& map, const std::byte* key, std::ui
   return cpu < map.domain().cpus() ? map.lookup_percpu(key, cpu) : nullptr;
 }
 
+// The storage of the cgroup that the program runs for.
+std::byte* get_local_storage(Call& call, Map& map, std::uint64_t) noexcept {
+  const bool storage = map.spec().type == MapType::CgroupStorage || map.spec().type == MapType::PercpuCgroupStorage;
+  return storage ? map.lookup(nullptr, call.cpu) : nullptr;
+}
+
 // What a walk over a map needs to call the program back.
 struct Walk {
   Call& call;
@@ -66,7 +72,7 @@ std::span<const Binding> map_bindings() noexcept {
   static constexpr Binding rows[] = {
       SKEP_BIND(map_lookup_elem),   SKEP_BIND(map_update_elem),        SKEP_BIND(map_delete_elem),
       SKEP_BIND(map_push_elem),     SKEP_BIND(map_pop_elem),           SKEP_BIND(map_peek_elem),
-      SKEP_BIND(for_each_map_elem), SKEP_BIND(map_lookup_percpu_elem),
+      SKEP_BIND(for_each_map_elem), SKEP_BIND(map_lookup_percpu_elem), SKEP_BIND(get_local_storage),
   };
   return rows;
 }

@@ -33,6 +33,7 @@ const EmptyMap::Answers& EmptyMap::answers_of(MapType type) noexcept {
       {MapType::InodeStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
       {MapType::TaskStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
       {MapType::CgrpStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
+      {MapType::StructOps, false, ENOENT, EOPNOTSUPP, EINVAL, EINVAL, ENOENT},
       {MapType::UserRingbuf, false, kNotSupported, kNotSupported, kNotSupported, kNotSupported, kNotSupported},
       {MapType::Arena, false, EINVAL, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP},
   };

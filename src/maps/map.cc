@@ -12,6 +12,7 @@
 #include "maps/map_hash.h"
 #include "maps/queue_map.h"
 #include "maps/ring_map.h"
+#include "maps/run_storage.h"
 #include "maps/words.h"
 
 namespace skep::maps {

@@ -114,6 +114,9 @@ Result<> check_entries(const MapSpec& spec, const Kind& kind) {
     case EntriesRule::Cpus:
       if (spec.max_entries > most_cpus()) return refuse(spec, E2BIG, "more entries than CPUs can be" + is);
       return {};
+    case EntriesRule::One:
+      if (spec.max_entries != 1) return refuse(spec, EINVAL, "max_entries must be 1" + is);
+      return {};
     case EntriesRule::None:
       if (spec.max_entries != 0) return refuse(spec, EINVAL, "max_entries must be 0" + is);
       return {};
@@ -196,6 +199,7 @@ Result<> check_limits(const MapSpec& spec, const Kind& kind) {
     case Family::Cpu:
     case Family::Ring:
     case Family::Socket:
+    case Family::Struct:
     case Family::Bloom: break;
   }
   if (kind.value == ValueRule::PerCpu && round_up(value, 8) > kMostPerCpuBytes)
