@@ -9,7 +9,7 @@
 //   Ctx                           packet::XdpBuff& or packet::SkBuff&, or Context when several kinds of program call it
 //   SpinLock                      std::uint32_t&
 //   Func                          Function
-//   Stack, RingbufMem             std::byte*
+//   Stack, RingbufMem, sockets    std::byte*
 // The first parameter is exec::Call&. The result is an integer (sign-extended when signed), std::byte* where the
 // row says memory, void where it says so. A program whose context is of another kind than the body wants gets -EINVAL.
 #pragma once
@@ -99,15 +99,15 @@ constexpr bool fits(const spec::ArgInfo& arg) noexcept {
     case ArgBase::SpinLock: return std::same_as<P, std::uint32_t&>;
     case ArgBase::Func: return std::same_as<P, Function>;
     case ArgBase::Stack:
+    case ArgBase::SockCommon:
+    case ArgBase::Socket:
+    case ArgBase::AnySock:
     case ArgBase::RingbufMem: return writer;
     case ArgBase::None:
     case ArgBase::Size:
     case ArgBase::Timer:
     case ArgBase::KptrSlot:
     case ArgBase::Dynptr:
-    case ArgBase::SockCommon:
-    case ArgBase::Socket:
-    case ArgBase::AnySock:
     case ArgBase::PercpuBtf:
     case ArgBase::Btf: return false;
   }
@@ -120,10 +120,10 @@ constexpr bool result_fits(spec::ResultBase result) noexcept {
     case spec::ResultBase::Integer: return std::integral<R>;
     case spec::ResultBase::Void: return std::is_void_v<R>;
     case spec::ResultBase::MapValue:
-    case spec::ResultBase::RingbufMem: return std::same_as<R, std::byte*>;
     case spec::ResultBase::Socket:
     case spec::ResultBase::TcpSock:
     case spec::ResultBase::SockCommon:
+    case spec::ResultBase::RingbufMem: return std::same_as<R, std::byte*>;
     case spec::ResultBase::DynptrMem:
     case spec::ResultBase::MemOrBtf:
     case spec::ResultBase::Btf: return false;

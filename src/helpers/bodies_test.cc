@@ -98,7 +98,7 @@ TEST(Bodies, Promised) {
 TEST(Bodies, OthersHaveNone) {
   EXPECT_EQ(body(0), nullptr);
   EXPECT_EQ(body(static_cast<std::uint32_t>(HelperId::tail_call)), nullptr);  // the engines' own
-  EXPECT_EQ(body(static_cast<std::uint32_t>(HelperId::sk_lookup_tcp)), nullptr);
+  EXPECT_EQ(body(static_cast<std::uint32_t>(HelperId::sk_assign)), nullptr);
   EXPECT_EQ(body(spec::kHelperCount + 1), nullptr);
   EXPECT_EQ(body(UINT32_MAX), nullptr);
 }

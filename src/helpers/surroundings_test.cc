@@ -56,6 +56,15 @@ TEST_F(Surroundings, TimeIsTheHosts) {
   EXPECT_EQ(invoke(call, HelperId::jiffies64), 1004);
 }
 
+TEST_F(Surroundings, NoSocketIsFound) {
+  exec::Call skb_run = skb_call();
+  std::byte tuple[12]{};
+  const auto at = reinterpret_cast<std::int64_t>(tuple);
+  const auto packet = reinterpret_cast<std::int64_t>(&skb);
+  for (const HelperId id : {HelperId::sk_lookup_tcp, HelperId::sk_lookup_udp, HelperId::skc_lookup_tcp})
+    EXPECT_EQ(invoke(skb_run, id, packet, at, sizeof tuple, -1, 0), 0);
+}
+
 TEST_F(Surroundings, TaskIsTheHosts) {
   EXPECT_EQ(invoke(call, HelperId::get_current_pid_tgid), 0x1100000022);
   EXPECT_EQ(invoke(call, HelperId::get_current_uid_gid), 0x3300000044);
