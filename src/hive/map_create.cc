@@ -14,11 +14,13 @@ namespace {
 using spec::MapType;
 
 spec::MapSpec spec_of(const spec::AttrMapCreate& attr) {
+  const bool of_structs = attr.map_type == std::to_underlying(MapType::StructOps);
+  const std::uint32_t about_descriptors = spec::kTokenFd | (of_structs ? spec::kVtypeBtfObjFd : 0U);
   return {.type = static_cast<MapType>(attr.map_type),
           .key_size = attr.key_size,
           .value_size = attr.value_size,
           .max_entries = attr.max_entries,
-          .flags = attr.map_flags & ~std::uint32_t{spec::kTokenFd},
+          .flags = attr.map_flags & ~about_descriptors,
           .extra = attr.map_extra,
           .numa_node = attr.numa_node,
           .name = {},
@@ -77,6 +79,24 @@ bool is_outer(MapType type) noexcept {
   return kind != nullptr && kind->has(maps::kOuter);
 }
 
+// A structure of functions that the kernel calls: its value wraps one that the kernel's types say can be replaced.
+Result<> check_struct_ops(Request& request, const spec::MapSpec& spec) {
+  const spec::AttrMapCreate& attr = request.attr.map_create;
+  if ((attr.map_flags & spec::kVtypeBtfObjFd) != 0)  // types of a kernel's module, of which there are none
+    return fail(find_btf(request.hive, request.caller, attr.value_type_btf_obj_fd).error == EBADF ? EBADF : EINVAL,
+                "map_create: value_type_btf_obj_fd is no kernel module's");
+  const std::uint32_t id = attr.btf_vmlinux_value_type_id;
+  if (id == 0) return fail(EINVAL, "map_create: a struct_ops map needs btf_vmlinux_value_type_id");
+  const btf::Btf* types = request.hive.kernel_btf();
+  if (types == nullptr) return fail(EINVAL, "map_create: the kernel's types cannot be read");
+  const bool wraps = types->has(id) && types->type(id).kind() == btf::Kind::Struct && types->type(id).vlen() == 2 &&
+                     types->type(types->type(id).member(0).type).name() == "bpf_struct_ops_common_value";
+  if (!wraps) return fail(maps::kNotSupported, "map_create: no structure of functions has this type");
+  if (types->type(id).size() != spec.value_size)
+    return fail(EINVAL, "map_create: value_size must be " + std::to_string(types->type(id).size()));
+  return {};
+}
+
 // No interface of the machine takes maps of a hive.
 int device_error(const spec::MapSpec& spec) noexcept {
   char name[IF_NAMESIZE];
@@ -101,7 +121,8 @@ struct Types {
 Result<Types> types_of(Request& request, const spec::MapSpec& spec) {
   const spec::AttrMapCreate& attr = request.attr.map_create;
   Types types;
-  if (attr.btf_key_type_id == 0 && attr.btf_value_type_id == 0) return types;
+  // A value of the kernel's types was found with the help of the program's.
+  if (attr.btf_key_type_id == 0 && attr.btf_value_type_id == 0 && attr.btf_vmlinux_value_type_id == 0) return types;
   Found<BtfObject> btf = find_btf(request.hive, request.caller, static_cast<int>(attr.btf_fd));
   if (!btf.object) return fail(btf.error, "btf_fd " + std::to_string(attr.btf_fd) + " is no BTF");
   if (attr.btf_value_type_id != 0) {
@@ -171,6 +192,8 @@ long map_create(Request& request) {
   if ((attr.map_flags & spec::kTokenFd) != 0) return -token_error(request, attr.map_token_fd);
   if (!permitted(request.hive, spec.type, request.caller.privilege()))
     return refuse(EPERM, "map_create: not permitted");
+  if (spec.type == MapType::StructOps)
+    if (Result<> fits = check_struct_ops(request, spec); !fits) return refuse(std::move(fits.error()));
   Result<Ref<MapObject>> map = make(request, spec, inner.object.get());
   if (!map) return refuse(std::move(map.error()));
   return install_map(request, **map, access_of(spec.flags));

@@ -159,6 +159,45 @@ TEST(MapCreate, Types) {
   });
 }
 
+// Maps of functions for the kernel to call: the value's type is the kernel's.
+TEST(MapCreate, StructuresOfFunctions) {
+  const std::uint32_t id = kernel_type("bpf_struct_ops_tcp_congestion_ops", btf::Kind::Struct);
+  if (id == 0) GTEST_SKIP() << "no types of the kernel";
+  const std::uint32_t size = *kernel_types()->size_of(id);
+  const auto of = [](std::uint32_t type, std::uint32_t bytes, std::uint32_t entries = 1, std::uint32_t flags = 0) {
+    return [=](Bpf& b, Fds& f) {
+      return with(b, f, {.type = MapType::StructOps, .value = bytes, .entries = entries, .flags = flags}, [&](auto& a) {
+        a.btf_vmlinux_value_type_id = type;
+        a.btf_fd = static_cast<std::uint32_t>(types(b, f));
+      });
+    };
+  };
+  judge({
+      {"congestion control", 0, of(id, size)},
+      {"with a link", 0, of(id, size, 1, spec::kLink)},
+      {"two", -EINVAL, of(id, size, 2)},
+      {"another size", -EINVAL, of(id, size + 1)},
+      {"no type", -EINVAL, of(0, size)},
+      {"a type that is none", -maps::kNotSupported, of(1, 4)},
+      {"a type that is not there", -maps::kNotSupported, of(0xffff0, 4)},
+      {"flags", -EINVAL, of(id, size, 1, spec::kNoPrealloc)},
+      {"no BTF of the program", -EBADF,
+       [=](Bpf& b, Fds& f) {
+         return with(b, f, {.type = MapType::StructOps, .value = size, .entries = 1},
+                     [=](auto& a) { a.btf_vmlinux_value_type_id = id, a.btf_fd = kNoFd; });
+       }},
+      {"of another map", -EINVAL,
+       [=](Bpf& b, Fds& f) { return with(b, f, {}, [=](auto& a) { a.btf_vmlinux_value_type_id = id; }); }},
+      {"of a module that is none", -EBADF,
+       [=](Bpf& b, Fds& f) {
+         return with(b, f, {.type = MapType::StructOps, .value = size, .entries = 1, .flags = spec::kVtypeBtfObjFd},
+                     [=](auto& a) { a.btf_vmlinux_value_type_id = id, a.value_type_btf_obj_fd = kNoFd; });
+       }},
+      {"a hash with a module's type", -EINVAL,
+       [](Bpf& b, Fds& f) { return create(b, f, {.type = MapType::Hash, .flags = spec::kVtypeBtfObjFd}); }},
+  });
+}
+
 // What each map type says to types of its keys and values, asked of the kernel and of the hive.
 TEST(MapCreate, TypesOfEveryMapType) {
   if (!KernelBpf::here()) GTEST_SKIP() << "no bpf(2) here";

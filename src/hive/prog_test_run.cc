@@ -6,6 +6,7 @@
 
 #include "exec/failure.h"
 #include "hive/request.h"
+#include "maps/run_storage.h"
 #include "packet/test_run.h"
 #include "packet/xdp_ops.h"
 
@@ -93,6 +94,13 @@ int write_results(Request& request, Bytes packet, Outcome outcome) noexcept {
 // The errno of a run that an engine stopped: the kernel's verifier would have said EACCES.
 int stopped_error(const exec::Failure& failure) noexcept {
   return failure.kind == exec::Failure::Kind::Budget ? ETIMEDOUT : EACCES;
+}
+
+// Programs that ask for a cgroup's storage get one of this command's own.
+void restart_storage(ProgObject& program) {
+  const std::scoped_lock lock(program.mutex);
+  for (MapObject* map : program.maps)
+    if (auto* storage = dynamic_cast<maps::RunStorage*>(map->map.get())) storage->restart();
 }
 
 // The repetitions. `reset` puts the packet back as the caller gave it.
@@ -201,6 +209,22 @@ long run_tracepoint(Request& request, const ProgObject& program) {
   return run_plain(request, program, kMaxTracepointContext, Back::No);
 }
 
+// Programs attached to functions are not run themselves: the kernel calls its bpf_fentry_test*() or
+// bpf_modify_return_test*() functions, so that whatever is attached there runs. Nothing can be attached to them in a
+// hive: this is what they return.
+long run_functions(Request& request, const ProgObject& program) {
+  constexpr std::uint32_t kOfModifyReturn = 2U << 16 | 33;  // both changed their argument; 1 + 3, and 29
+  const AttrTest& attr = request.attr.test;
+  if (attr.flags != 0 || attr.cpu != 0 || attr.batch_size != 0) return -EINVAL;
+  switch (static_cast<spec::AttachType>(program.attach_type)) {
+    case spec::AttachType::TraceFentry:
+    case spec::AttachType::TraceFexit: return answer(request, offsetof(AttrTest, retval), 0U) ? 0 : -EFAULT;
+    case spec::AttachType::ModifyReturn:
+      return answer(request, offsetof(AttrTest, retval), kOfModifyReturn) ? 0 : -EFAULT;
+    default: return -EFAULT;
+  }
+}
+
 }  // namespace
 
 const exec::Failure& Hive::last_failure() noexcept { return failure_of_last_run; }
@@ -213,6 +237,7 @@ long prog_test_run(Request& request) {
   const Found<ProgObject> found = find_prog(request.hive, request.caller, static_cast<int>(attr.prog_fd));
   if (!found.object) return -found.error;
   const ProgObject& program = *found.object;
+  restart_storage(*found.object);
   request.hive.count_statistics();
   if (program.type == ProgType::Xdp) return run_xdp(request, program);
   if (goes_through_skb(program)) return run_skb(request, program);
@@ -221,6 +246,7 @@ long prog_test_run(Request& request) {
       return attr.flags != 0 ? -EINVAL : run_plain(request, program, kMaxSyscallContext, Back::Yes);
     case ProgType::RawTracepoint:
     case ProgType::RawTracepointWritable: return run_tracepoint(request, program);
+    case ProgType::Tracing: return run_functions(request, program);
     default: return refuse(maps::kNotSupported, "prog_test_run: not for programs of this type");
   }
 }

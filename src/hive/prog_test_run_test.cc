@@ -138,6 +138,62 @@ TEST(ProgTestRun, TheSocketOfAPacket) {
   });
 }
 
+// Each test run starts with a storage of zeros, and keeps it for its repetitions.
+TEST(ProgTestRun, TheStorageOfACgroup) {
+  const auto counts = [](MapType type, std::uint32_t repeat, std::int32_t expected) {
+    return [=](Bpf& b, Fds& f) {
+      const long map = f.keep(create_map(b, {.type = type, .key = 8, .value = 4, .entries = 0}));
+      const Code count = ld_imm64(1, 1, static_cast<int>(map)) + Code{mov(2, 0),
+                                                                      insn(0x85, 0, 0, 0, 81),
+                                                                      insn(0x61, 1, 0, 0, 0),
+                                                                      insn(0x07, 1, 0, 0, 1),
+                                                                      insn(0x63, 0, 1, 0, 0),
+                                                                      mov(0, 0),
+                                                                      insn(0x55, 1, 0, 1, expected),
+                                                                      mov(0, 1),
+                                                                      insn(0x95, 0, 0, 0, 0)};
+      const long prog = f.keep(load_prog(b, ProgType::CgroupSkb, count));
+      for (int run = 0; run < 2; ++run) {
+        spec::Attr attr = test_attr(prog, [=](auto& a) { a.repeat = repeat; });
+        if (const long result = b(Command::ProgTestRun, attr); result != 0) return result;
+        if (attr.test.retval != 1) return 1000L + run;
+      }
+      return 0L;
+    };
+  };
+  judge({
+      {"one", 0, counts(MapType::CgroupStorage, 1, 1)},
+      {"repeated", 0, counts(MapType::CgroupStorage, 5, 5)},
+      {"per CPU", 0, counts(MapType::PercpuCgroupStorage, 1, 1)},
+  });
+}
+
+// What runs is what is attached to the kernel's functions for tests; nothing is. The kernel's own answer is that of its
+// functions, but not every kernel can attach to them.
+TEST(ProgTestRun, ProgramsOnFunctions) {
+  const std::uint32_t function = kernel_type("bpf_fentry_test1", btf::Kind::Func);
+  if (function == 0) GTEST_SKIP() << "no types of the kernel";
+  HiveBpf bpf;
+  Fds fds;
+  const auto answer = [&](AttachType attach, std::uint32_t cpu = 0) -> long {
+    const Code code = return_value(0);
+    spec::Attr load = prog_attr(ProgType::Tracing, code);
+    load.prog_load.expected_attach_type = static_cast<std::uint32_t>(attach);
+    load.prog_load.attach_btf_id = function;
+    spec::Attr attr{};
+    attr.test.prog_fd = static_cast<std::uint32_t>(fds.keep(bpf(Command::ProgLoad, load)));
+    attr.test.retval = 77;
+    attr.test.cpu = cpu;
+    const long result = bpf(Command::ProgTestRun, attr);
+    return result != 0 ? result : static_cast<long>(attr.test.retval);
+  };
+  EXPECT_EQ(answer(AttachType::TraceFentry), 0);
+  EXPECT_EQ(answer(AttachType::TraceFexit), 0);
+  EXPECT_EQ(answer(AttachType::ModifyReturn), 2 << 16 | 33);
+  EXPECT_EQ(answer(AttachType::TraceRawTp), -EFAULT);
+  EXPECT_EQ(answer(AttachType::TraceFentry, 1), -EINVAL);
+}
+
 TEST(ProgTestRun, SkbErrors) {
   for (const ProgType type : {ProgType::SchedCls, ProgType::SocketFilter}) {
     judge(of_both(type));

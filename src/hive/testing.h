@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "btf/btf.h"
 #include "hive/hive.h"
 #include "isa/op.h"
 #include "spec/attr.h"
@@ -99,6 +102,20 @@ inline Code operator+(Code left, const Code& right) {
 inline Code return_value(int value) { return {mov(0, value), exit_insn()}; }
 
 // ---- calls
+// The running kernel's types; null where they cannot be read.
+inline const btf::Btf* kernel_types() {
+  static const auto types = []() -> std::optional<btf::Btf> {
+    std::ifstream file("/sys/kernel/btf/vmlinux", std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    auto parsed = btf::Btf::parse(std::as_bytes(std::span(bytes)), nullptr, {.attribute_tags = true});
+    return parsed ? std::optional(*std::move(parsed)) : std::nullopt;
+  }();
+  return types ? &*types : nullptr;
+}
+inline std::uint32_t kernel_type(std::string_view name, btf::Kind kind) {
+  return kernel_types() != nullptr ? kernel_types()->find(name, kind).value_or(0) : 0;
+}
+
 struct MapShape {
   spec::MapType type = spec::MapType::Array;
   std::uint32_t key = 4, value = 8, entries = 4, flags = 0;
