@@ -84,6 +84,8 @@ TEST = re.compile(r"^#\d+\s+([^:/]+):(OK|FAIL|SKIP)$")
 def progs_detail(block):
     why = first_match(r"^.*:FAIL:.*", block)
     expected = first_match(r"^EXPECTED.*|^UNEXPECTED.*", block)
+    if "VERIFIER LOG:" not in block and "PROG LOAD LOG" not in block:
+        return why
     log = block.split("VERIFIER LOG:")[-1] if "VERIFIER LOG:" in block else block.split("BEGIN PROG LOAD LOG")[-1]
     log = re.sub(r"^[=-]{3,}.*$", "", log.split("END PROG LOAD LOG")[0], flags=re.M)
     return " | ".join(part for part in (why, expected, "got: " + last_words(log)) if part)
