@@ -13,16 +13,17 @@ constexpr std::size_t kInsnBytes = 8;
 template <class T>
 bool size_is_valid(const Records& records) {
   return records.record_bytes >= sizeof(T) && records.record_bytes <= kMaxRecordBytes &&
-         records.record_bytes % sizeof(std::uint32_t) == 0 &&
-         records.bytes.size() >= std::uint64_t{records.record_bytes} * records.count;
+         records.record_bytes % sizeof(std::uint32_t) == 0;
 }
 
-// Record i, unless it says more than T holds.
+// Record i, unless it cannot be read (EFAULT) or says more than T holds (E2BIG).
 template <class T>
-std::optional<T> record(const Records& records, std::uint32_t i) {
+Result<T> record(const Records& records, std::uint32_t i, std::string_view what) {
+  if (records.bytes.size() < (std::size_t{i} + 1) * records.record_bytes) return fail(EFAULT, "");
   const Bytes bytes = records.bytes.subspan(std::size_t{records.record_bytes} * i, records.record_bytes);
   const auto is_zero = [](std::byte b) { return b == std::byte{0}; };
-  if (!std::ranges::all_of(bytes.subspan(sizeof(T)), is_zero)) return std::nullopt;
+  if (!std::ranges::all_of(bytes.subspan(sizeof(T)), is_zero))
+    return fail(E2BIG, fmt::format("nonzero tailing record in {}", what));
   return load<T>(bytes.data());
 }
 
@@ -41,17 +42,16 @@ Result<std::vector<FuncInfo>> parse_func_info(const Btf& btf, const Records& rec
   if (!size_is_valid<FuncInfo>(records))
     return fail(EINVAL, fmt::format("invalid func info rec size {}", records.record_bytes));
   for (std::uint32_t i = 0; i < records.count; ++i) {
-    const auto info = record<FuncInfo>(records, i);
-    if (!info) return fail(E2BIG, "nonzero tailing record in func info");
-    if (i == 0 && info->insn_off != 0)
-      return fail(EINVAL, fmt::format("nonzero insn_off {} for the first func info record", info->insn_off));
-    if (i != 0 && info->insn_off <= infos.back().insn_off) {
+    TRY(const FuncInfo info, record<FuncInfo>(records, i, "func info"));
+    if (i == 0 && info.insn_off != 0)
+      return fail(EINVAL, fmt::format("nonzero insn_off {} for the first func info record", info.insn_off));
+    if (i != 0 && info.insn_off <= infos.back().insn_off) {
       return fail(EINVAL, fmt::format("same or smaller insn offset ({}) than previous func info record ({})",
-                                      info->insn_off, infos.back().insn_off));
+                                      info.insn_off, infos.back().insn_off));
     }
-    if (!btf.has(info->type_id) || btf.type(info->type_id).kind() != Kind::Func)
-      return fail(EINVAL, fmt::format("invalid type id {} in func info", info->type_id));
-    infos.push_back(*info);
+    if (!btf.has(info.type_id) || btf.type(info.type_id).kind() != Kind::Func)
+      return fail(EINVAL, fmt::format("invalid type id {} in func info", info.type_id));
+    infos.push_back(info);
   }
   return infos;
 }
@@ -71,18 +71,17 @@ Result<std::vector<LineInfo>> parse_line_info(const Btf& btf, const Records& rec
     return fail(EINVAL, fmt::format("invalid line info rec size {}", records.record_bytes));
   const std::size_t length = insns.size() / kInsnBytes;
   for (std::uint32_t i = 0; i < records.count; ++i) {
-    const auto info = record<LineInfo>(records, i);
-    if (!info) return fail(E2BIG, "nonzero tailing record in line_info");
+    TRY(const LineInfo info, record<LineInfo>(records, i, "line_info"));
     const std::uint32_t previous = infos.empty() ? 0 : infos.back().insn_off;
-    if ((i != 0 && info->insn_off <= previous) || info->insn_off >= length) {
+    if ((i != 0 && info.insn_off <= previous) || info.insn_off >= length) {
       return fail(EINVAL, fmt::format("Invalid line_info[{}].insn_off:{} (prev_offset:{} prog->len:{})", i,
-                                      info->insn_off, previous, length));
+                                      info.insn_off, previous, length));
     }
-    if (insns[info->insn_off * kInsnBytes] == std::byte{0})
+    if (insns[info.insn_off * kInsnBytes] == std::byte{0})
       return fail(EINVAL, fmt::format("Invalid insn code at line_info[{}].insn_off", i));
-    if (!btf.string(info->line_off) || !btf.string(info->file_name_off))
+    if (!btf.string(info.line_off) || !btf.string(info.file_name_off))
       return fail(EINVAL, fmt::format("Invalid line_info[{}].line_off or .file_name_off", i));
-    infos.push_back(*info);
+    infos.push_back(info);
   }
   return infos;
 }

@@ -36,14 +36,16 @@ struct LineInfo {
 };
 static_assert(sizeof(LineInfo) == 16);
 
-// An array of records as it was handed over: `bytes` holds `count` records of `record_bytes` each.
+// An array of records as it was handed over: `bytes` holds `count` records of `record_bytes` each, or as many of them as
+// could be read.
 struct Records {
   Bytes bytes;
   std::uint32_t record_bytes = 0;
   std::uint32_t count = 0;
 };
 
-// EINVAL: record size, order, type that is no function. E2BIG: a record with more than we know.
+// EINVAL: record size, order, type that is no function. E2BIG: a record with more than we know. EFAULT: the bytes end
+// before a record that was looked at.
 Result<std::vector<FuncInfo>> parse_func_info(const Btf& btf, const Records& records);
 // One record per subprogram, at its start. EINVAL.
 Result<> match_func_info(std::span<const FuncInfo> infos, std::span<const std::uint32_t> subprograms);

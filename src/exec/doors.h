@@ -1,5 +1,5 @@
-// The named doors through which bytecode becomes an Image (ARCHITECTURE, walls). verify() is the verifier's;
-// an image from an authenticated host enters by receive() when hives have hosts.
+// The named doors through which bytecode becomes an Image (ARCHITECTURE, walls). verify() is for what the verifier let
+// through; an image from an authenticated host enters by receive() when hives have hosts.
 #pragma once
 
 #include <string_view>
@@ -20,6 +20,10 @@ struct Source {
   std::vector<Subprogram> subprograms;  // sorted by start; may be empty: then they are found by their calls
   std::vector<SourceLine> lines;        // sorted by insn
 };
+
+// For programs that the verifier accepted, and no others. Lowers the program as below; errors say what no engine here can
+// run.
+Result<Image> verify(const Source& source);
 
 // For conformance and engine tests, and for programs that run under the checked policy only. Lowers the program:
 // rewrites context accesses (exec/lower_context.h), collects relocations. `context` overrides the context of the

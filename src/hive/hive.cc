@@ -48,6 +48,7 @@ Result<Hive::Program> Hive::program(int fd) const {
   Found<ProgObject> found = find_prog(*state_, here, fd);
   if (!found.object) return fail(found.error, "descriptor " + std::to_string(fd) + " is no program of this hive");
   ProgObject* object = found.object.get();
+  if (!object->code) return fail(EOPNOTSUPP, "no engine here can run this program: " + object->obstacle);
   auto kept = keep(state_, std::move(found.object));
   return Program{.id = spec::ProgId{object->id()},
                  .code = std::shared_ptr<const exec::Executable>(std::move(kept), object->code.get()),

@@ -65,6 +65,10 @@ class LocalCaller : public Caller {
 
 enum class Engine : std::uint8_t { Checked, Interp };  // the policy programs are bound with
 
+// Whether programs are verified before they run. Skipped is for experiments, and for tests of engines with programs that
+// no verifier lets through: these always run under the checked policy.
+enum class Verification : std::uint8_t { Required, Skipped };
+
 // What PROG_TEST_RUN starts a repetition with.
 enum class Repeat : std::uint8_t {
   Continue,  // the packet as the repetition before left it, as in the kernel
@@ -72,11 +76,12 @@ enum class Repeat : std::uint8_t {
 };
 
 struct Options {
-  Engine engine = Engine::Checked;
+  Engine engine = Engine::Interp;
+  Verification verification = Verification::Required;
   exec::Host* host = nullptr;  // surroundings of runs; null: the system's own, Hive::system()
   Repeat repeat = Repeat::Continue;
   // Instructions that one repetition of PROG_TEST_RUN may execute; 0: no limit. Programs that no verifier has seen
-  // may loop for ever.
+  // may loop for ever, and those it has seen for years.
   std::uint64_t budget = std::uint64_t{1} << 32;
   // Whether callers without CAP_BPF may make simple maps and load socket filters and cgroup filters, which are then
   // verified as the unprivileged's. The kernel's opposite: kernel.unprivileged_bpf_disabled.

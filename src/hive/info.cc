@@ -51,18 +51,6 @@ bool give_records(Caller& caller, std::uint64_t address, std::uint32_t& room, st
   return address != 0 && caller.copy_out(address, std::as_bytes(records.first(count)));
 }
 
-// Instructions as the engines run them, with the ids of maps where their addresses will be.
-std::vector<isa::Insn> translated(const exec::Image& image) {
-  std::vector<isa::Insn> insns = image.insns;
-  for (const exec::Relocation& relocation : image.relocations) {
-    isa::Insn& insn = insns[relocation.insn];
-    insn.imm = static_cast<std::int32_t>(relocation.id);
-    if (relocation.kind == exec::Relocation::Kind::MapValue)
-      insns[relocation.insn + 1].imm = static_cast<std::int32_t>(relocation.offset);
-  }
-  return insns;
-}
-
 void fill_identity(const ProgObject& program, spec::ProgInfo& info) {
   info.type = std::to_underlying(program.type);
   info.id = program.id();
@@ -86,7 +74,7 @@ void fill_identity(const ProgObject& program, spec::ProgInfo& info) {
 }
 
 int fill_code(Request& request, const ProgObject& program, spec::ProgInfo& info) {
-  const std::vector<isa::Insn> insns = translated(program.code->image());
+  const std::vector<isa::Insn>& insns = program.translated;
   const auto bytes = static_cast<std::uint32_t>(insns.size() * sizeof(isa::Insn));
   const std::uint32_t room = info.xlated_prog_len;
   info.xlated_prog_len = bytes;

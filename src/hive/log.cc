@@ -19,15 +19,20 @@ void Log::add(const std::string& line) {
   if (!line.ends_with('\n')) text += '\n';
 }
 
+void Log::add(std::string part, std::size_t written) noexcept {
+  left_out += written - part.size();
+  text += part;
+}
+
 std::uint32_t Log::true_size() const noexcept {
-  return wanted() && !text.empty() ? static_cast<std::uint32_t>(text.size() + 1) : 0;
+  return wanted() && !text.empty() ? static_cast<std::uint32_t>(text.size() + left_out + 1) : 0;
 }
 
 int Log::write(Caller& caller) const {
   if (!wanted() || address == 0 || text.empty()) return 0;
-  const bool fits = text.size() < size;
+  const bool fits = text.size() + left_out < size;
   std::string part = text;
-  if (!fits) part = (level & spec::kLogFixed) != 0 ? text.substr(0, size - 1) : text.substr(text.size() - (size - 1));
+  if (text.size() >= size) part = (level & spec::kLogFixed) != 0 ? text.substr(0, size - 1) : text.substr(text.size() - (size - 1));
   if (!caller.copy_out(address, std::as_bytes(std::span(part.c_str(), part.size() + 1)))) return EFAULT;
   return fits ? 0 : ENOSPC;
 }

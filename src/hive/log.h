@@ -16,12 +16,15 @@ struct Log {
   std::uint32_t level = 0;
   std::uint64_t address = 0;
   std::uint32_t size = 0;  // bytes of the caller's buffer
-  std::string text;
+  std::string text = {};
+  std::size_t left_out = 0;  // bytes of the text that are not kept: before it, or with BPF_LOG_FIXED behind
 
   bool valid() const noexcept;
   bool wanted() const noexcept { return level != 0; }
   // A line, if the caller wants any.
   void add(const std::string& line);
+  // What was written elsewhere: the part of it that matters, of `size` bytes.
+  void add(std::string part, std::size_t size) noexcept;
   // Bytes the whole text takes, with its NUL; 0 when nothing was said.
   std::uint32_t true_size() const noexcept;
   // Hands the text over: 0, ENOSPC or EFAULT.

@@ -179,20 +179,62 @@ bool needs_cpu(const exec::Image& image, std::span<const Ref<MapObject>> maps) n
   return std::ranges::any_of(image.relocations, asks) || std::ranges::any_of(maps, depends);
 }
 
-// What the kernel's verifier does first, and then the door and the engine.
-Result<> accept(Loading& loading, ProgObject& program) {
-  TRY_VOID(read_debug_info(loading));
-  TRY_VOID(resolve_maps(loading));
-  TRY(exec::Image image, exec::assume_verified(loading.source, "bound with the checked policy unless asked otherwise"));
+// Instructions as the engines run them, with the ids of maps where their addresses will be.
+std::vector<isa::Insn> translated(const exec::Image& image) {
+  std::vector<isa::Insn> insns = image.insns;
+  for (const exec::Relocation& relocation : image.relocations) {
+    isa::Insn& insn = insns[relocation.insn];
+    insn.imm = static_cast<std::int32_t>(relocation.id);
+    if (relocation.kind == exec::Relocation::Kind::MapValue)
+      insns[relocation.insn + 1].imm = static_cast<std::int32_t>(relocation.offset);
+  }
+  return insns;
+}
+
+// The engine that runs it.
+Result<> bind(Loading& loading, ProgObject& program, exec::Image image, interp::Policy policy) {
   image.uses_cpu = image.uses_cpu && needs_cpu(image, loading.maps);
+  program.translated = translated(image);
   TRY_VOID(place_debug_info(loading, program, image));
-  TRY_VOID(check_tail_calls(loading, program));
   std::vector<maps::Map*> used;
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
-  const bool checked = loading.request.hive.options.engine == Engine::Checked;
-  TRY(program.code, interp::bind(std::make_shared<const exec::Image>(std::move(image)), runtime::MapBindings(used),
-                                 checked ? interp::Policy::Checked : interp::Policy::Plain));
+  TRY(program.code,
+      interp::bind(std::make_shared<const exec::Image>(std::move(image)), runtime::MapBindings(used), policy));
   return {};
+}
+
+Result<> accept_unverified(Loading& loading, ProgObject& program) {
+  TRY_VOID(check_debug_info(loading));
+  find_maps(loading);
+  TRY_VOID(resolve_maps(loading));
+  TRY(exec::Image image, exec::assume_verified(loading.source, "bound with the checked policy"));
+  TRY_VOID(bind(loading, program, std::move(image), interp::Policy::Checked));
+  loading.log.add(fmt::format("{} instructions accepted unverified", loading.insns.size()));
+  return {};
+}
+
+// A program that no engine here can run is loaded all the same.
+Result<> accept_verified(Loading& loading, ProgObject& program) {
+  TRY_VOID(verify(loading, program));
+  const bool checked = loading.request.hive.options.engine == Engine::Checked;
+  Result<exec::Image> image = exec::verify(loading.source);
+  const Result<> bound =
+      image ? bind(loading, program, *std::move(image), checked ? interp::Policy::Checked : interp::Policy::Plain)
+            : std::unexpected(std::move(image).error());
+  if (bound) return {};
+  program.obstacle = bound.error().message;
+  if (!program.translated.empty()) return {};
+  program.translated = loading.source.insns;
+  program.funcs = std::move(loading.funcs);
+  program.lines = std::move(loading.lines);
+  return {};
+}
+
+Result<> accept(Loading& loading, ProgObject& program) {
+  TRY_VOID(read_debug_info(loading));
+  const bool required = loading.request.hive.options.verification == Verification::Required;
+  TRY_VOID(required ? accept_verified(loading, program) : accept_unverified(loading, program));
+  return check_tail_calls(loading, program);
 }
 
 // The verifier's part: everything from here on is told in the log.
@@ -200,8 +242,7 @@ Result<> accept_logged(Loading& loading, ProgObject& program) {
   Request& request = loading.request;
   if (!loading.log.valid()) return fail(EINVAL, "log level, buffer and size do not go together");
   Result<> accepted = accept(loading, program);
-  if (!accepted) loading.log.add(accepted.error().message);
-  if (accepted) loading.log.add(fmt::format("{} instructions accepted unverified", loading.insns.size()));
+  if (!accepted && loading.log.text.empty()) loading.log.add(accepted.error().message);
   int error = loading.log.write(request.caller);
   constexpr std::size_t kTrueSize = offsetof(AttrProgLoad, log_true_size);
   if (request.attr_bytes >= kTrueSize + sizeof(std::uint32_t) && !answer(request, kTrueSize, loading.log.true_size()))
@@ -229,14 +270,17 @@ long prog_load(Request& request) {
   if (!target) return refuse(std::move(target.error()));
   const AttrProgLoad& attr = request.attr.prog_load;
   Loading loading{.request = request,
-                  .log = {.level = attr.log_level, .address = attr.log_buf, .size = attr.log_size, .text = {}},
+                  .log = {.level = attr.log_level, .address = attr.log_buf, .size = attr.log_size},
                   .target = *std::move(target),
                   .source = {},
                   .insns = {},
                   .btf = {},
+                  .func_bytes = {},
+                  .line_bytes = {},
                   .funcs = {},
                   .lines = {},
-                  .maps = {}};
+                  .maps = {},
+                  .uses = {}};
   auto program = std::make_shared<ProgObject>();
   if (Result<> read = read_program(loading, *program); !read) return refuse(std::move(read.error()));
   if (Result<> accepted = accept_logged(loading, *program); !accepted) return refuse(std::move(accepted.error()));

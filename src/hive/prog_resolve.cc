@@ -23,29 +23,50 @@ enum Pseudo : std::uint8_t {
 
 constexpr std::size_t kMaxMaps = 64;
 constexpr std::uint32_t kMaxValueOffset = 1U << 29;
+constexpr std::uint8_t kLdImm64 = 0x18;
 
 bool is_index(std::uint8_t src) noexcept { return src == kMapIdx || src == kMapIdxValue; }
 bool is_value(std::uint8_t src) noexcept { return src == kMapValue || src == kMapIdxValue; }
+bool names_map(const Insn& insn) noexcept {
+  return insn.code == kLdImm64 && (insn.src == kMapFd || is_value(insn.src) || is_index(insn.src));
+}
 
-Result<int> descriptor_in(Loading& loading, const Insn& insn) {
+// The descriptor that an instruction names, or the errno of not finding one.
+std::expected<int, int> descriptor_in(const Loading& loading, const Insn& insn) {
   if (!is_index(insn.src)) return insn.imm;
   const std::uint64_t array = loading.request.attr.prog_load.fd_array;
-  if (array == 0) return fail(EPROTO, "fd_idx without fd_array is invalid");
+  if (array == 0) return std::unexpected(EPROTO);
   std::array<std::byte, sizeof(int)> fd;
   const auto offset = static_cast<std::uint64_t>(std::int64_t{insn.imm} * 4);
-  if (!loading.request.caller.copy_in(array + offset, fd)) return fail(EFAULT, "bad address in fd_array");
+  if (!loading.request.caller.copy_in(array + offset, fd)) return std::unexpected(EFAULT);
   return skep::load<int>(fd.data());
 }
 
-Result<MapObject*> use_map(Loading& loading, int fd) {
-  Found<MapObject> found = find_map(loading.request.hive, loading.request.caller, fd);
-  if (!found.object) return fail(found.error, fmt::format("fd {} is not pointing to valid bpf_map", fd));
-  MapObject* map = found.object.get();
-  if (std::ranges::find(loading.maps, map, [](const auto& ref) { return ref.get(); }) != loading.maps.end()) return map;
-  if (loading.maps.size() >= kMaxMaps)
+spec::MapUse use_at(Loading& loading, std::size_t at) {
+  spec::MapUse use{.insn = static_cast<std::uint32_t>(at)};
+  const auto fd = descriptor_in(loading, loading.insns[at]);
+  if (!fd) {
+    use.error = fd.error();
+    return use;
+  }
+  use.fd = *fd;
+  Found<MapObject> found = find_map(loading.request.hive, loading.request.caller, *fd);
+  use.error = found.error;
+  if (!found.object) return use;
+  const auto known = std::ranges::find(loading.maps, found.object.get(), [](const auto& ref) { return ref.get(); });
+  use.map = static_cast<std::uint32_t>(known - loading.maps.begin());
+  if (known == loading.maps.end()) loading.maps.push_back(std::move(found.object));
+  return use;
+}
+
+Result<MapObject*> map_of(const Loading& loading, const spec::MapUse& use) {
+  if (use.error == EPROTO) return fail(EPROTO, "fd_idx without fd_array is invalid");
+  if (use.error == EFAULT) return fail(EFAULT, "bad address in fd_array");
+  if (use.map == spec::MapUse::kNone)
+    return fail(use.error, fmt::format("fd {} is not pointing to valid bpf_map", use.fd));
+  if (use.map >= kMaxMaps)
     return fail(E2BIG, fmt::format("The total number of maps per program has reached the limit of {}", kMaxMaps));
-  loading.maps.push_back(std::move(found.object));
-  return map;
+  return loading.maps[use.map].get();
 }
 
 Result<> check_value(const MapObject& map, std::uint32_t offset) {
@@ -81,8 +102,8 @@ Result<> resolve_pair(Loading& loading, std::size_t at) {
   TRY_VOID(check_pair(insns, at));
   Insn& insn = insns[at];
   if (insn.src == kPlain || insn.src == kBtfId || insn.src == kFunc) return {};
-  TRY(const int fd, descriptor_in(loading, insn));
-  TRY(MapObject * map, use_map(loading, fd));
+  const auto use = std::ranges::lower_bound(loading.uses, at, {}, &spec::MapUse::insn);
+  TRY(MapObject * map, map_of(loading, *use));
   if (is_value(insn.src)) TRY_VOID(check_value(*map, static_cast<std::uint32_t>(insns[at + 1].imm)));
   insn.src = (is_value(insn.src) ? kMapValue : kMapFd) & 0xf;
   insn.imm = static_cast<std::int32_t>(map->id());
@@ -97,10 +118,16 @@ bool plain_load(const Insn& insn) noexcept {
 
 }  // namespace
 
+void find_maps(Loading& loading) {
+  for (std::size_t i = 0; i < loading.insns.size() && loading.maps.size() <= kMaxMaps; ++i) {
+    if (names_map(loading.insns[i])) loading.uses.push_back(use_at(loading, i));
+    if (loading.insns[i].code == kLdImm64) ++i;
+  }
+}
+
 Result<> resolve_maps(Loading& loading) {
   std::vector<Insn>& insns = loading.source.insns;
   insns = loading.insns;
-  constexpr std::uint8_t kLdImm64 = 0x18;
   for (std::size_t i = 0; i < insns.size(); ++i) {
     if (is_load(insns[i].code) && !plain_load(insns[i])) return fail(EINVAL, "BPF_LDX uses reserved fields");
     if (insns[i].code == kLdImm64) {

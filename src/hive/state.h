@@ -23,6 +23,7 @@
 #include "runtime/system_host.h"
 #include "spec/info.h"
 #include "spec/uapi.h"
+#include "spec/verify.h"
 
 namespace skep::hive {
 
@@ -73,12 +74,15 @@ class ProgObject final : public Object {
   std::uint64_t load_time = 0;  // nanoseconds since boot
   std::uint32_t uid = 0;
   std::uint32_t verified_insns = 0;
-  std::shared_ptr<const exec::Executable> code;
+  std::shared_ptr<const exec::Executable> code;  // null: no engine here can run it
+  std::string obstacle;                          // why not
+  std::vector<isa::Insn> translated;             // as it is shown: maps by id
+  std::vector<spec::TargetFunction> functions;   // for programs that attach to it
   BtfObject* btf = nullptr;           // held
   std::uint32_t attach_btf_id = 0;    // a function of `target`, or else of the kernel; 0: none
   ProgObject* target = nullptr;       // held
-  std::vector<spec::FuncInfo> funcs;  // by lowered instruction
-  std::vector<spec::LineInfo> lines;  // by lowered instruction
+  std::vector<spec::FuncInfo> funcs;  // by translated instruction
+  std::vector<spec::LineInfo> lines;  // by translated instruction
   std::mutex mutex;                   // guards maps
   std::vector<MapObject*> maps;       // held; those the instructions name first
   mutable runtime::Counters counters;

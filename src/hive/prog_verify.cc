@@ -1,0 +1,182 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "hive/prog_load.h"
+#include "hive/prog_types.h"
+#include "isa/op.h"
+#include "spec/helpers.h"
+#include "verifier/explore/verify.h"
+
+namespace skep::hive {
+namespace {
+
+using isa::Insn;
+using isa::Op;
+using spec::ProgType;
+
+// ---- What the verifier is told
+
+spec::MapView view_of(const MapObject& map) {
+  const spec::MapSpec& spec = map.map->spec();
+  spec::MapView view{.id = spec::MapId{map.id()}, .spec = spec, .fields = map.fields};
+  const std::byte* value = map.map->direct_value();
+  view.is_frozen = map.map->frozen();
+  view.has_direct_value = value != nullptr;
+  view.btf = map.btf != nullptr ? &map.btf->types : nullptr;
+  if (view.is_frozen && value != nullptr && (spec.flags & spec::kRdonlyProg) != 0)
+    view.frozen = {value, spec.value_size};
+  return view;
+}
+
+// Views of the program's maps, and of the templates of those that are maps of maps.
+class Views {
+ public:
+  explicit Views(std::span<const Ref<MapObject>> maps) {
+    inner_.reserve(maps.size());
+    for (const Ref<MapObject>& map : maps) {
+      views_.push_back(view_of(*map));
+      if (!map->inner) continue;
+      inner_.push_back({.spec = *map->inner, .fields = map->inner_fields});
+      views_.back().inner = &inner_.back();
+    }
+  }
+  std::span<const spec::MapView> get() const noexcept { return views_; }
+
+ private:
+  std::vector<spec::MapView> views_, inner_;
+};
+
+// Whether the program speaks of the kernel's types. Reading them takes a while, so they are only read then.
+bool names_kernel_types(const spec::Helper& helper) {
+  if (!spec::info(helper.result).btf_type.empty() || spec::info(helper.result).base == spec::ResultBase::Btf ||
+      spec::info(helper.result).base == spec::ResultBase::MemOrBtf)
+    return true;
+  return std::ranges::any_of(helper.args, [](spec::ArgKind arg) {
+    const spec::ArgInfo& info = spec::info(arg);
+    return !info.btf_type.empty() || info.base == spec::ArgBase::Btf || info.base == spec::ArgBase::PercpuBtf ||
+           info.base == spec::ArgBase::KptrSlot;
+  });
+}
+bool names_kernel_types(const Insn& insn) {
+  const Op op = isa::decode(insn);
+  if (op == Op::CallKfunc || op == Op::LdBtfId) return true;
+  const spec::Helper* helper = op == Op::CallHelper ? spec::find_helper(static_cast<std::uint32_t>(insn.imm)) : nullptr;
+  return helper != nullptr && names_kernel_types(*helper);
+}
+bool needs_kernel_types(const Loading& loading, ProgType type) {
+  return attaches_to_btf(type) || type == ProgType::Netfilter ||
+         std::ranges::any_of(loading.maps, [](const auto& map) { return !map->fields.empty(); }) ||
+         std::ranges::any_of(loading.insns, [](const Insn& insn) { return names_kernel_types(insn); });
+}
+
+spec::AttachTarget target_of(const Loading& loading) {
+  const Target& target = loading.target;
+  spec::AttachTarget result{.btf_id = target.btf_id, .btf = target.kernel};
+  if (!target.program) return result;
+  const ProgObject& program = *target.program;
+  result.btf = program.btf != nullptr ? &program.btf->types : nullptr;
+  result.is_program = true;
+  result.program_name = program.name;
+  result.program_type = program.type;
+  result.program_attach = spec::AttachType{program.attach_type};
+  result.program_is_attached = program.target != nullptr;
+  result.functions = program.functions;
+  return result;
+}
+
+verifier::Verdict ask(Loading& loading, const ProgObject& program, std::span<const spec::MapView> maps) {
+  const Privilege privilege = loading.request.caller.privilege();
+  const bool kernel = needs_kernel_types(loading, program.type);
+  const spec::VerifyInput input{
+      .type = program.type,
+      .attach = spec::AttachType{program.attach_type},
+      .insns = loading.insns,
+      .maps = maps,
+      .map_uses = loading.uses,
+      .flags = program.flags,
+      .log_level = loading.log.level,
+      .log_limit = loading.log.size != 0 ? loading.log.size : 1,
+      .license = program.gpl ? spec::License::Gpl : spec::License::Other,
+      .rights = {.bpf = privilege.bpf, .perfmon = privilege.perfmon},
+      .name = program.name,
+      .kernel_btf = kernel ? loading.request.hive.kernel_btf() : nullptr,
+      .btf = loading.btf ? &loading.btf->types : nullptr,
+      .func_info = func_records(loading),
+      .line_info = line_records(loading),
+      .target = target_of(loading),
+  };
+  return verifier::verify(input);
+}
+
+// ---- What it found
+
+// Maps by id instead of by descriptor.
+void name_maps(const Loading& loading, const spec::VerifiedProgram& verified, std::vector<Insn>& insns) {
+  for (std::size_t i = 0; i < insns.size(); ++i) {
+    const auto use = std::ranges::lower_bound(loading.uses, verified.origins[i], {}, &spec::MapUse::insn);
+    if (use == loading.uses.end() || use->insn != verified.origins[i]) continue;
+    const Op op = isa::decode(insns[i]);
+    const bool is_value = op == Op::LdMapValue || op == Op::LdMapIdxValue;
+    insns[i].src = isa::encode(is_value ? Op::LdMapValue : Op::LdMapFd).src;
+    insns[i].imm = static_cast<std::int32_t>(loading.maps[use->map]->id());
+    ++i;
+  }
+}
+
+void place_functions(Loading& loading, ProgObject& program, const spec::VerifiedProgram& verified) {
+  std::vector<btf::FuncInfo> given;
+  if (loading.btf)
+    if (auto parsed = btf::parse_func_info(loading.btf->types, func_records(loading))) given = *std::move(parsed);
+  for (const spec::VerifiedFunction& function : verified.functions) {
+    loading.source.subprograms.push_back({function.start, function.name});
+    if (given.empty()) continue;
+    const std::uint32_t type = given[function.given].type_id;
+    loading.funcs.push_back({function.start, type});
+    program.functions.push_back({.type_id = type,
+                                 .is_unreliable = !function.is_global,
+                                 .changes_packet = function.changes_packet,
+                                 .is_exception_callback = function.is_exception_callback});
+  }
+}
+
+// Each line at the first instruction that is left of it; of several that end up at one place the last.
+void place_lines(Loading& loading, const spec::VerifiedProgram& verified) {
+  if (!loading.btf) return;
+  const btf::Btf& types = loading.btf->types;
+  const auto insns = std::as_bytes(std::span<const Insn>(loading.insns));
+  const auto given = btf::parse_line_info(types, line_records(loading), insns);
+  if (!given) return;
+  for (btf::LineInfo line : *given) {
+    const auto at = std::ranges::lower_bound(verified.origins, line.insn_off);
+    if (at == verified.origins.end()) break;
+    line.insn_off = static_cast<std::uint32_t>(at - verified.origins.begin());
+    if (!loading.lines.empty() && loading.lines.back().insn_off == line.insn_off) loading.lines.pop_back();
+    loading.lines.push_back(line);
+  }
+  for (const btf::LineInfo& line : loading.lines) loading.source.lines.push_back(source_line(types, line));
+}
+
+}  // namespace
+
+Result<> verify(Loading& loading, ProgObject& program) {
+  find_maps(loading);
+  const Views views(loading.maps);
+  verifier::Verdict verdict = ask(loading, program, views.get());
+  loading.log.add(std::move(verdict.log), verdict.log_size);
+  if (!verdict.result) {
+    const spec::Rejection& rejection = verdict.result.error();
+    Error error{rejection.code, rejection.message};
+    tell_record_size(loading, error);
+    return std::unexpected(std::move(error));
+  }
+  spec::VerifiedProgram& verified = *verdict.result;
+  program.verified_insns = verdict.stats.insns_processed;
+  loading.source.insns = std::move(verified.insns);
+  name_maps(loading, verified, loading.source.insns);
+  place_functions(loading, program, verified);
+  place_lines(loading, verified);
+  return {};
+}
+
+}  // namespace skep::hive
