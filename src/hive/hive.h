@@ -76,8 +76,8 @@ enum class Repeat : std::uint8_t {
 };
 
 struct Options {
-  Engine engine = Engine::Interp;
-  Verification verification = Verification::Required;
+  Engine engine = Engine::Checked;
+  Verification verification = Verification::Skipped;
   exec::Host* host = nullptr;  // surroundings of runs; null: the system's own, Hive::system()
   Repeat repeat = Repeat::Continue;
   // Instructions that one repetition of PROG_TEST_RUN may execute; 0: no limit. Programs that no verifier has seen

@@ -1,0 +1,103 @@
+#include "verifier/finish/translate.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "isa/asm.h"
+#include "isa/disasm.h"
+#include "spec/helpers.h"
+
+namespace skep::verifier {
+namespace {
+
+class HelperNames : public isa::Symbols {
+ public:
+  std::optional<std::int32_t> helper(std::string_view name) const override {
+    const spec::Helper* found = spec::find_helper(name);
+    return found ? std::optional(static_cast<std::int32_t>(found->id)) : std::nullopt;
+  }
+};
+
+std::vector<isa::Insn> assembled(std::string_view text) {
+  const auto result = isa::assemble(text, HelperNames());
+  EXPECT_TRUE(result) << text;
+  return result ? result->insns : std::vector<isa::Insn>{};
+}
+
+std::string shown(const std::vector<isa::Insn>& insns, std::vector<ShownFunction> functions = {{0, 8}},
+                  std::vector<InlinedLoop> loops = {}, std::vector<std::int32_t> casts = {}) {
+  const auto result = translate(insns, functions, loops, casts);
+  if (!result) return "too long";
+  isa::PrintOptions options;
+  options.index = options.code = isa::Show::No;
+  return isa::disassemble(result->insns, isa::no_names(), options);
+}
+std::string shown(std::string_view program) { return shown(assembled(program)); }
+
+TEST(Translate, MostIsAsItWas) {
+  EXPECT_EQ(shown("r0 = 5\nr0 /= 3\nr0 s%= 2\ncall bpf_ktime_get_ns\nexit"),
+            "r0 = 5\nr0 /= 3\nr0 s%= 2\ncall unknown#5\nexit\n");
+}
+
+TEST(Translate, DivisorsAreGuarded) {
+  EXPECT_EQ(shown("r0 /= r1\nexit"), "if r1 != 0x0 goto pc+2\nw0 ^= w0\ngoto pc+1\nr0 /= r1\nexit\n");
+  EXPECT_EQ(shown("w0 /= w1\nexit"), "if w1 != 0x0 goto pc+2\nw0 ^= w0\ngoto pc+1\nw0 /= w1\nexit\n");
+  EXPECT_EQ(shown("r0 %= r1\nexit"), "if r1 == 0x0 goto pc+1\nr0 %= r1\nexit\n");
+  EXPECT_EQ(shown("w0 %= w1\nexit"), "if w1 == 0x0 goto pc+2\nw0 %= w1\ngoto pc+1\nw0 = w0\nexit\n");
+}
+
+TEST(Translate, SignedDivisorsAreGuardedAgainstMinusOneToo) {
+  EXPECT_EQ(shown("r2 s/= r3\nexit"),
+            "r11 = r3\nr11 += 1\nif r11 > 0x1 goto pc+4\nif r11 == 0x0 goto pc+1\nr2 = 0\nr2 = -r2\ngoto pc+1\n"
+            "r2 s/= r3\nexit\n");
+  EXPECT_EQ(shown("w2 s/= w3\nexit"),
+            "r11 = r3\nw11 += 1\nif w11 > 0x1 goto pc+4\nif w11 == 0x0 goto pc+1\nw2 = 0\nw2 = -w2\ngoto pc+1\n"
+            "w2 s/= w3\nexit\n");
+  EXPECT_EQ(
+      shown("r2 s%= r3\nexit"),
+      "r11 = r3\nr11 += 1\nif r11 > 0x1 goto pc+3\nif r11 == 0x1 goto pc+3\nw2 = 0\ngoto pc+1\nr2 s%= r3\nexit\n");
+  EXPECT_EQ(shown("w2 s%= w3\nexit"),
+            "r11 = r3\nw11 += 1\nif w11 > 0x1 goto pc+3\nif w11 == 0x1 goto pc+4\nw2 = 0\ngoto pc+1\nw2 s%= w3\n"
+            "goto pc+1\nw2 = w2\nexit\n");
+  EXPECT_EQ(shown("r2 s/= -1\nw3 s/= -1\nr4 s%= -1\nexit"), "r2 = -r2\nw3 = -w3\nw4 = 0\nexit\n");
+}
+
+TEST(Translate, JumpsGoAroundWhatGrew) {
+  EXPECT_EQ(shown("if r1 == 0 goto +1\nr0 /= r1\nexit"),
+            "if r1 == 0x0 goto pc+4\nif r1 != 0x0 goto pc+2\nw0 ^= w0\ngoto pc+1\nr0 /= r1\nexit\n");
+}
+
+TEST(Translate, MayGotoCountsOnTheStack) {
+  EXPECT_EQ(shown("r1 = 1\nmay_goto +1\n*(u64 *)(r10 -8) = r1\nexit"),
+            "*(u64 *)(r10 -16) = 8388608\nr1 = 1\nr11 = *(u64 *)(r10 -16)\nif r11 == 0x0 goto pc+3\nr11 -= 1\n"
+            "*(u64 *)(r10 -16) = r11\n*(u64 *)(r10 -8) = r1\nexit\n");
+  EXPECT_EQ(shown("may_goto +1\ngoto -2\nexit"),
+            "*(u64 *)(r10 -16) = 8388608\nr11 = *(u64 *)(r10 -16)\nif r11 == 0x0 goto pc+3\nr11 -= 1\n"
+            "*(u64 *)(r10 -16) = r11\ngoto pc-6\nexit\n");
+}
+
+TEST(Translate, SmallHelpersAreInTheirPlace) {
+  const auto result = translate(assembled("call bpf_get_smp_processor_id\ncall bpf_kptr_xchg\nexit"),
+                                std::vector<ShownFunction>{{0, 0}}, {}, {});
+  ASSERT_TRUE(result);
+  ASSERT_EQ(result->insns.size(), 6U);
+  EXPECT_EQ(result->insns[1].off, -1);  // the address of this CPU's
+  EXPECT_EQ(result->insns[2].code, 0x61);
+  EXPECT_EQ(result->insns[3], isa::Insn(assembled("r0 = r2")[0]));
+  EXPECT_EQ(result->insns[4].imm, 0xe1);
+  EXPECT_EQ(result->moved, (std::vector<std::uint32_t>{0, 3, 5, 6}));
+  EXPECT_EQ(shown(assembled(".insn 0x85, 0, 2, 0, 77\nexit"), {{0, 0}}, {}, {77}), "r0 = r1\nexit\n");
+}
+
+TEST(Translate, LoopsWithOneCallback) {
+  const auto insns = assembled("r2 = subprog[+6]\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\nr0 = 0\nexit");
+  EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {{4, 7}}),
+            "r2 = subprog[+24]\nr3 = 0\nr4 = 0\nif r1 <= 0x800000 goto pc+2\nw0 = -7\ngoto pc+16\n"
+            "*(u64 *)(r10 -32) = r6\n*(u64 *)(r10 -24) = r7\n*(u64 *)(r10 -16) = r8\nr6 = r1\nw7 = 0\nr8 = r3\n"
+            "if r7 >= r6 goto pc+5\nr1 = r7\nr2 = r8\ncall pc+8\nr7 += 1\nif r0 == 0x0 goto pc-6\nr0 = r7\n"
+            "r6 = *(u64 *)(r10 -32)\nr7 = *(u64 *)(r10 -24)\nr8 = *(u64 *)(r10 -16)\nr0 = 0\nexit\nr0 = 0\nexit\n");
+}
+
+}  // namespace
+}  // namespace skep::verifier
