@@ -192,15 +192,14 @@ std::vector<isa::Insn> translated(const exec::Image& image) {
 }
 
 // The engine that runs it.
-Result<> bind(Loading& loading, ProgObject& program, exec::Image image, interp::Policy policy) {
-  image.uses_cpu = image.uses_cpu && needs_cpu(image, loading.maps);
-  program.translated = translated(image);
-  TRY_VOID(place_debug_info(loading, program, image));
+Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, interp::Policy policy) {
+  lowered.uses_cpu = lowered.uses_cpu && needs_cpu(lowered, loading.maps);
+  const auto image = std::make_shared<const exec::Image>(std::move(lowered));
   std::vector<maps::Map*> used;
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
-  TRY(program.code,
-      interp::bind(std::make_shared<const exec::Image>(std::move(image)), runtime::MapBindings(used), policy));
-  return {};
+  TRY(program.code, interp::bind(image, runtime::MapBindings(used), policy));
+  program.translated = translated(*image);
+  return place_debug_info(loading, program, *image);
 }
 
 Result<> accept_unverified(Loading& loading, ProgObject& program) {
@@ -214,19 +213,23 @@ Result<> accept_unverified(Loading& loading, ProgObject& program) {
 }
 
 // A program that no engine here can run is loaded all the same.
-Result<> accept_verified(Loading& loading, ProgObject& program) {
-  TRY_VOID(verify(loading, program));
+void bind_verified(Loading& loading, ProgObject& program) {
   const bool checked = loading.request.hive.options.engine == Engine::Checked;
   Result<exec::Image> image = exec::verify(loading.source);
   const Result<> bound =
       image ? bind(loading, program, *std::move(image), checked ? interp::Policy::Checked : interp::Policy::Plain)
             : std::unexpected(std::move(image).error());
-  if (bound) return {};
+  if (bound) return;
   program.obstacle = bound.error().message;
-  if (!program.translated.empty()) return {};
   program.translated = loading.source.insns;
   program.funcs = std::move(loading.funcs);
   program.lines = std::move(loading.lines);
+}
+
+Result<> accept_verified(Loading& loading, ProgObject& program) {
+  TRY_VOID(verify(loading, program));
+  bind_verified(loading, program);
+  show(loading, program);
   return {};
 }
 
@@ -242,7 +245,10 @@ Result<> accept_logged(Loading& loading, ProgObject& program) {
   Request& request = loading.request;
   if (!loading.log.valid()) return fail(EINVAL, "log level, buffer and size do not go together");
   Result<> accepted = accept(loading, program);
-  if (!accepted && loading.log.text.empty()) loading.log.add(accepted.error().message);
+  if (!accepted) {
+    tell_record_size(loading, accepted.error());
+    if (loading.log.text.empty()) loading.log.add(accepted.error().message);
+  }
   int error = loading.log.write(request.caller);
   constexpr std::size_t kTrueSize = offsetof(AttrProgLoad, log_true_size);
   if (request.attr_bytes >= kTrueSize + sizeof(std::uint32_t) && !answer(request, kTrueSize, loading.log.true_size()))
@@ -280,7 +286,8 @@ long prog_load(Request& request) {
                   .funcs = {},
                   .lines = {},
                   .maps = {},
-                  .uses = {}};
+                  .uses = {},
+                  .functions = {}};
   auto program = std::make_shared<ProgObject>();
   if (Result<> read = read_program(loading, *program); !read) return refuse(std::move(read.error()));
   if (Result<> accepted = accept_logged(loading, *program); !accepted) return refuse(std::move(accepted.error()));

@@ -32,8 +32,9 @@ struct Loading {
   std::vector<std::byte> func_bytes, line_bytes;  // the records as the caller gave them
   std::vector<spec::FuncInfo> funcs;
   std::vector<spec::LineInfo> lines;
-  std::vector<Ref<MapObject>> maps;  // each once, in the order of first use
-  std::vector<spec::MapUse> uses;    // by instruction
+  std::vector<Ref<MapObject>> maps;               // each once, in the order of first use
+  std::vector<spec::MapUse> uses;                 // by instruction
+  std::vector<spec::VerifiedFunction> functions;  // of the verified program
 };
 
 // prog_btf_fd, func_info and line_info as they are: fills btf and the bytes.
@@ -47,6 +48,10 @@ void tell_record_size(Loading& loading, const Error& error);
 void find_maps(Loading& loading);
 // The verifier's verdict and log. Fills funcs, lines and the source, and what there is to know of the program.
 Result<> verify(Loading& loading, ProgObject& program);
+
+// Makes what is shown of a verified program from what runs: its translated instructions, and the places of its
+// functions and lines in them.
+void show(const Loading& loading, ProgObject& program);
 
 // ---- Of programs that are not verified
 // Fills funcs, lines, and the source's subprograms and lines.

@@ -165,10 +165,8 @@ Result<> verify(Loading& loading, ProgObject& program) {
   verifier::Verdict verdict = ask(loading, program, views.get());
   loading.log.add(std::move(verdict.log), verdict.log_size);
   if (!verdict.result) {
-    const spec::Rejection& rejection = verdict.result.error();
-    Error error{rejection.code, rejection.message};
-    tell_record_size(loading, error);
-    return std::unexpected(std::move(error));
+    spec::Rejection& rejection = verdict.result.error();
+    return fail(rejection.code, std::move(rejection.message));
   }
   spec::VerifiedProgram& verified = *verdict.result;
   program.verified_insns = verdict.stats.insns_processed;
@@ -176,6 +174,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
   name_maps(loading, verified, loading.source.insns);
   place_functions(loading, program, verified);
   place_lines(loading, verified);
+  loading.functions = std::move(verified.functions);
   return {};
 }
 

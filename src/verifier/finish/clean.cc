@@ -4,6 +4,7 @@
 #include "isa/op.h"
 #include "verifier/finish/finish.h"
 #include "verifier/finish/patch.h"
+#include "verifier/finish/translate.h"
 #include "verifier/prepare/code.h"
 
 namespace skep::verifier {
@@ -124,10 +125,28 @@ void shrink_stacks(Walk& walk) {
   }
 }
 
+namespace {
+
+// What Linux needs on the stack for its rewrites, which the statistics count in.
+void add_stack_of_rewrites(Walk& walk, const spec::VerifiedProgram& program) {
+  for (std::size_t i = 0; i < program.functions.size(); ++i) {
+    const bool is_last = i + 1 == program.functions.size();
+    const std::size_t end = is_last ? program.insns.size() : program.functions[i + 1].start;
+    const auto first = program.insns.begin() + program.functions[i].start;
+    const auto last = program.insns.begin() + static_cast<std::ptrdiff_t>(end);
+    const auto counts = [](const Insn& insn) { return insn.code == code::kMayGoto; };
+    if (std::any_of(first, last, counts)) walk.subprogs[program.functions[i].given].stack_depth += kMayGotoStack;
+  }
+}
+
+}  // namespace
+
 Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   shrink_stacks(walk);
   TRY_VOID(check_stack_depth(walk));
-  return clean(walk, program);
+  TRY_VOID(clean(walk, program));
+  add_stack_of_rewrites(walk, program);
+  return {};
 }
 
 }  // namespace skep::verifier

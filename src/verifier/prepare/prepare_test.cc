@@ -285,7 +285,7 @@ class Extension {
  public:
   struct Function {
     std::uint32_t result = 1;  // 1: int; 2: long; 3: struct ctx *; 4: struct other *
-    std::vector<std::uint32_t> params;
+    std::vector<std::uint32_t> params = {};
     std::uint32_t linkage = 1;
   };
   Extension(const Function& ours, const Function& theirs) {
