@@ -36,8 +36,8 @@ struct LineInfo {
 };
 static_assert(sizeof(LineInfo) == 16);
 
-// An array of records as it was handed over: `bytes` holds `count` records of `record_bytes` each, or as many of them as
-// could be read.
+// An array of records as it was handed over: `bytes` holds `count` records of `record_bytes` each, or as many of them
+// as could be read.
 struct Records {
   Bytes bytes;
   std::uint32_t record_bytes = 0;

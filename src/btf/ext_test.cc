@@ -67,7 +67,7 @@ TEST(Ext, CountsBeyondTheBytes) {
   const std::vector<FuncInfo> funcs{{0, p.main}};
   Records records = records_of(funcs);
   records.count = 0xffffffff;
-  EXPECT_EQ(parse_func_info(btf, records).error().code, EINVAL);
+  EXPECT_EQ(parse_func_info(btf, records).error().code, EFAULT);
 }
 
 }  // namespace

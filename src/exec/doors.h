@@ -21,8 +21,8 @@ struct Source {
   std::vector<SourceLine> lines;        // sorted by insn
 };
 
-// For programs that the verifier accepted, and no others. Lowers the program as below; errors say what no engine here can
-// run.
+// For programs that the verifier accepted, and no others. Lowers the program as below; errors say what no engine here
+// can run.
 Result<Image> verify(const Source& source);
 
 // For conformance and engine tests, and for programs that run under the checked policy only. Lowers the program:

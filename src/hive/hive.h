@@ -65,8 +65,8 @@ class LocalCaller : public Caller {
 
 enum class Engine : std::uint8_t { Checked, Interp };  // the policy programs are bound with
 
-// Whether programs are verified before they run. Skipped is for experiments, and for tests of engines with programs that
-// no verifier lets through: these always run under the checked policy.
+// Whether programs are verified before they run. Skipped is for experiments, and for tests of engines with programs
+// that no verifier lets through: these always run under the checked policy.
 enum class Verification : std::uint8_t { Required, Skipped };
 
 // What PROG_TEST_RUN starts a repetition with.

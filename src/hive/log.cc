@@ -32,7 +32,8 @@ int Log::write(Caller& caller) const {
   if (!wanted() || address == 0 || text.empty()) return 0;
   const bool fits = text.size() + left_out < size;
   std::string part = text;
-  if (text.size() >= size) part = (level & spec::kLogFixed) != 0 ? text.substr(0, size - 1) : text.substr(text.size() - (size - 1));
+  if (text.size() >= size)
+    part = (level & spec::kLogFixed) != 0 ? text.substr(0, size - 1) : text.substr(text.size() - (size - 1));
   if (!caller.copy_out(address, std::as_bytes(std::span(part.c_str(), part.size() + 1)))) return EFAULT;
   return fits ? 0 : ENOSPC;
 }

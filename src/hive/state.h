@@ -78,13 +78,13 @@ class ProgObject final : public Object {
   std::string obstacle;                          // why not
   std::vector<isa::Insn> translated;             // as it is shown: maps by id
   std::vector<spec::TargetFunction> functions;   // for programs that attach to it
-  BtfObject* btf = nullptr;           // held
-  std::uint32_t attach_btf_id = 0;    // a function of `target`, or else of the kernel; 0: none
-  ProgObject* target = nullptr;       // held
-  std::vector<spec::FuncInfo> funcs;  // by translated instruction
-  std::vector<spec::LineInfo> lines;  // by translated instruction
-  std::mutex mutex;                   // guards maps
-  std::vector<MapObject*> maps;       // held; those the instructions name first
+  BtfObject* btf = nullptr;                      // held
+  std::uint32_t attach_btf_id = 0;               // a function of `target`, or else of the kernel; 0: none
+  ProgObject* target = nullptr;                  // held
+  std::vector<spec::FuncInfo> funcs;             // by translated instruction
+  std::vector<spec::LineInfo> lines;             // by translated instruction
+  std::mutex mutex;                              // guards maps
+  std::vector<MapObject*> maps;                  // held; those the instructions name first
   mutable runtime::Counters counters;
 
   ProgOwner owner() const;
