@@ -9,6 +9,7 @@
 #include "maps/run_storage.h"
 #include "packet/test_run.h"
 #include "packet/xdp_ops.h"
+#include "spec/prog_rules.h"
 
 namespace skep::hive {
 namespace {
@@ -237,7 +238,8 @@ long prog_test_run(Request& request) {
   const Found<ProgObject> found = find_prog(request.hive, request.caller, static_cast<int>(attr.prog_fd));
   if (!found.object) return -found.error;
   const ProgObject& program = *found.object;
-  if (!program.code) return refuse(EOPNOTSUPP, "no engine here can run this program: " + program.obstacle);
+  const bool runs = spec::test_run(program.type) != spec::TestRun::None && program.type != ProgType::Tracing;
+  if (runs && !program.code) return refuse(EOPNOTSUPP, "no engine here can run this program: " + program.obstacle);
   restart_storage(*found.object);
   request.hive.count_statistics();
   if (program.type == ProgType::Xdp) return run_xdp(request, program);
