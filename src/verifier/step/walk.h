@@ -66,6 +66,8 @@ struct InsnInfo {
   Traits constant_traits = 0;
   std::uint32_t which = 0;
   std::uint32_t offset = 0;
+  std::uint8_t alu_masking = 0;    // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
+  std::uint32_t alu_limit = 0;
   Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
   Traits accessed_traits = 0;
 };
@@ -156,6 +158,10 @@ struct Walk {
   std::uint32_t jumps_processed = 0;
   Changes changes = Changes::all();
   spec::VerifyStats stats;
+  // What accesses asked for, which attaching and the fixups want to know.
+  bool writes_packet = false;
+  bool explores_alu_limits = false;  // numbers that masks were chosen by count when states are compared
+  std::int64_t max_context_end = 0, max_tp_buffer_end = 0, max_read_buffer_end = 0, max_write_buffer_end = 0;  // bytes
   std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
 
   const isa::Insn& insn() const noexcept { return input.insns[index]; }
