@@ -76,6 +76,12 @@ std::optional<std::uint32_t> Btf::find(std::string_view name, Kind kind) const {
   return first;
 }
 
+std::size_t Btf::count(std::string_view name, Kind kind) const {
+  const auto [from, to] = by_name_.equal_range(name);
+  return static_cast<std::size_t>(
+      std::count_if(from, to, [&](const auto& entry) { return type(entry.second).kind() == kind; }));
+}
+
 std::uint32_t Btf::resolve(std::uint32_t id) const noexcept {
   return has(id) && is_modifier(type(id).kind()) ? resolved_[id] : id;
 }

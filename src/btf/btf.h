@@ -124,6 +124,7 @@ class Btf {
 
   // The first type of this name and kind.
   std::optional<std::uint32_t> find(std::string_view name, Kind kind) const;
+  std::size_t count(std::string_view name, Kind kind) const;  // how many there are
   // `id` without its modifiers: a type that is none. 0 for void.
   std::uint32_t resolve(std::uint32_t id) const noexcept;
   // Bytes of a value of this type; nullopt for what has none (void, fwd, functions, tags) or overflows 32 bits.

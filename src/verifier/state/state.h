@@ -86,11 +86,21 @@ class FrameRef {
 
 // What was done to a frame's registers and slots, one bit each.
 struct Marks {
+  static constexpr std::uint8_t kOwn = 0xff, kNone = 0xfe;
+  static constexpr unsigned kPassed = 6;  // r0 to r5
+
   std::uint16_t written = 0, read_half = 0, read_full = 0, precise = 0;  // by register
   bool has_parent = false;
+  // Whose register in the parent this one was: a call hands r1 to r5 on, a return r0.
+  std::array<std::uint8_t, kPassed> ancestor{kOwn, kOwn, kOwn, kOwn, kOwn, kOwn};
   std::uint64_t slots_written = 0, slots_read = 0, slots_precise = 0;
 
   std::uint16_t read() const noexcept { return read_half | read_full; }
+  // The frame in the parent in which this register was, seen from frame `own`; kNone: it is new.
+  std::uint8_t ancestor_of(unsigned number, unsigned own) const noexcept {
+    if (number < kPassed && ancestor[number] != kOwn) return ancestor[number];
+    return has_parent ? static_cast<std::uint8_t>(own) : kNone;
+  }
 };
 
 // A reference that must be released before the program ends.

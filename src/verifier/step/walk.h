@@ -25,6 +25,7 @@
 #include "verifier/state/checkpoint.h"
 #include "verifier/state/state.h"
 #include "verifier/step/log.h"
+#include "verifier/step/prototype.h"
 
 namespace skep::verifier {
 
@@ -93,6 +94,8 @@ struct Subprog {
   bool changes_packet = false;
   bool might_sleep = false;
   std::string name = {};
+  std::optional<Prototype> prototype = {};  // once it was read
+  bool has_unreliable_btf = false;          // its BTF does not say what it is called with
 };
 
 // The function that a program is attached to, for types that attach to functions: fentry, lsm, raw tracepoints by type
