@@ -31,9 +31,13 @@ struct Row {
 constexpr std::array kRows{
 #define PROG_RULE(Type, run, min, max) Row{ProgType::Type, TestRun::run, range(min, max)},
 #define RETURN_RULE(...)
+#define PACKET_RULE(...)
+#define PLAIN_CONTEXT(...)
 #include "spec/prog_rules.def"
 #undef PROG_RULE
 #undef RETURN_RULE
+#undef PACKET_RULE
+#undef PLAIN_CONTEXT
 };
 
 struct AttachRow {
@@ -54,12 +58,48 @@ constexpr std::array kAttachRows{
               using enum AttachType;              \
               return mask(__VA_ARGS__);           \
             }()},
+#define PACKET_RULE(...)
+#define PLAIN_CONTEXT(...)
 #include "spec/prog_rules.def"
 #undef PROG_RULE
 #undef RETURN_RULE
+#undef PACKET_RULE
+#undef PLAIN_CONTEXT
 };
 
 }  // namespace
+
+PacketRights packet_rights(ProgType type) noexcept {
+  switch (type) {
+#define PROG_RULE(...)
+#define RETURN_RULE(...)
+#define PACKET_RULE(Type, rights) \
+  case ProgType::Type: return PacketRights::rights;
+#define PLAIN_CONTEXT(...)
+#include "spec/prog_rules.def"
+#undef PROG_RULE
+#undef RETURN_RULE
+#undef PACKET_RULE
+#undef PLAIN_CONTEXT
+    default: return PacketRights::None;
+  }
+}
+
+bool has_plain_context(ProgType type) noexcept {
+  switch (type) {
+#define PROG_RULE(...)
+#define RETURN_RULE(...)
+#define PACKET_RULE(...)
+#define PLAIN_CONTEXT(Type) case ProgType::Type:
+#include "spec/prog_rules.def"
+#undef PROG_RULE
+#undef RETURN_RULE
+#undef PACKET_RULE
+#undef PLAIN_CONTEXT
+    return true;
+    default: return false;
+  }
+}
 
 TestRun test_run(ProgType type) noexcept {
   const auto row = std::ranges::find(kRows, type, &Row::type);

@@ -28,6 +28,13 @@ struct ReturnRange {
   friend constexpr bool operator==(const ReturnRange&, const ReturnRange&) = default;
 };
 
+// What a program may do to the packet through pointers into it.
+enum class PacketRights : std::uint8_t { None, Read, ReadWrite };
+PacketRights packet_rights(ProgType type) noexcept;
+
+// The context lies in memory as the program sees it: accesses are not rewritten, and helpers may be handed it as bytes.
+bool has_plain_context(ProgType type) noexcept;
+
 TestRun test_run(ProgType type) noexcept;
 ReturnRange return_range(ProgType type, AttachType attach) noexcept;
 

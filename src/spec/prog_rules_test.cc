@@ -14,6 +14,14 @@ TEST(ProgRules, EveryTypeHasARow) {
   EXPECT_FALSE(return_range(ProgType::Netfilter, AttachType::Netfilter).contains(2));
 }
 
+TEST(ProgRules, WhoMayTouchThePacket) {
+  EXPECT_EQ(packet_rights(ProgType::Xdp), PacketRights::ReadWrite);
+  EXPECT_EQ(packet_rights(ProgType::CgroupSkb), PacketRights::Read);
+  EXPECT_EQ(packet_rights(ProgType::SocketFilter), PacketRights::None);
+  EXPECT_TRUE(has_plain_context(ProgType::Syscall));
+  EXPECT_FALSE(has_plain_context(ProgType::PerfEvent));
+}
+
 struct Case {
   ProgType type;
   AttachType attach = AttachType::CgroupInetIngress;
