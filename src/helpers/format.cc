@@ -5,13 +5,15 @@
 #include <cerrno>
 #include <optional>
 
-#include "helpers/format_spec.h"
 #include "helpers/safe_read.h"
+#include "spec/format_spec.h"
 
 namespace skep::helpers {
 
 namespace {
 
+using spec::FormatSpec;
+using spec::take_spec;
 using Kind = FormatSpec::Kind;
 
 // Text that is cut where the room ends and counted to its end.

@@ -105,7 +105,7 @@ enum class ResultKind : std::uint8_t {
 };
 
 struct ResultInfo {
-  enum class Property : std::uint8_t { None, Null, Trusted };
+  enum class Property : std::uint8_t { None, Null, Trusted, Cpu, Length };
   std::string_view name;
   ResultBase base = ResultBase::Integer;
   Property property = Property::None;
@@ -125,6 +125,8 @@ enum class HelperTrait : std::uint16_t {
   Calls = 1 << 6,        // calls its Func argument before it returns
   CallsLater = 1 << 7,   // its Func argument is called some time later
   Fastcall = 1 << 8,     // clobbers no register but r0
+  RecordsMap = 1 << 9,   // engines want to know whether it is always the same map
+  WritesMap = 1 << 10,   // changes its map's elements, from the program side
 };
 constexpr HelperTrait operator|(HelperTrait a, HelperTrait b) noexcept {
   return static_cast<HelperTrait>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

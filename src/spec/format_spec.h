@@ -1,10 +1,13 @@
-// One conversion of a format, parsed. Used by format.cc.
+// The format language of bpf_trace_printk, bpf_snprintf and the like, as far as the format alone tells: one conversion,
+// parsed, and whether a whole format is well-formed. helpers/format.h says what the language is. Tested by:
+// spec/format_spec_test.cc, helpers/format_test.cc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-namespace skep::helpers {
+namespace skep::spec {
 
 struct FormatSpec {
   enum class Kind : std::uint8_t {
@@ -35,4 +38,8 @@ struct FormatSpec {
 // Parses the conversion at the start of `text` (its per cent sign) and takes it off; false: malformed.
 bool take_spec(std::string_view& text, FormatSpec& spec) noexcept;
 
-}  // namespace skep::helpers
+// Whether bpf_snprintf takes this format (without its NUL) with so many arguments: printable ASCII and blanks,
+// well-formed conversions, an argument for each.
+bool valid_format(std::string_view format, std::size_t arguments) noexcept;
+
+}  // namespace skep::spec

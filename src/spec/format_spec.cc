@@ -1,8 +1,8 @@
-#include "helpers/format_spec.h"
+#include "spec/format_spec.h"
 
 #include <algorithm>
 
-namespace skep::helpers {
+namespace skep::spec {
 
 namespace {
 
@@ -39,6 +39,8 @@ void take_width(std::string_view& text, FormatSpec& spec) noexcept {
     width = width * 10 + static_cast<std::uint32_t>(text[0] - '0');
   spec.width = std::clamp(static_cast<std::int32_t>(width), -kMaxWidth, kMaxWidth);
 }
+
+bool is_text(char c) noexcept { return (c >= ' ' && c <= '~') || (c >= '\t' && c <= '\r'); }
 
 void skip_word(std::string_view& text) noexcept {
   while (!text.empty() && is_alnum(text[0])) text.remove_prefix(1);
@@ -117,4 +119,19 @@ bool take_spec(std::string_view& text, FormatSpec& spec) noexcept {
   }
 }
 
-}  // namespace skep::helpers
+bool valid_format(std::string_view format, std::size_t arguments) noexcept {
+  while (!format.empty()) {
+    if (!is_text(format[0])) return false;
+    if (format[0] != '%') {
+      format.remove_prefix(1);
+      continue;
+    }
+    if (!format.starts_with("%%") && arguments == 0) return false;
+    FormatSpec spec;
+    if (!take_spec(format, spec)) return false;
+    if (spec.kind != Kind::Percent) --arguments;
+  }
+  return true;
+}
+
+}  // namespace skep::spec
