@@ -122,6 +122,30 @@ constexpr std::array kVariants{
 #undef HELPER_SET
 };
 
+// ---- Attached to functions
+struct Targets {
+  HelperId helper;
+  std::array<std::string_view, 10> functions;
+};
+constexpr std::array kTargets{
+#define HELPER_HOOKS(...)
+#define HELPER_TARGETS(helper, ...) Targets{HelperId::helper, {__VA_ARGS__}},
+#include "spec/helper_targets.def"
+#undef HELPER_TARGETS
+#undef HELPER_HOOKS
+};
+constexpr Ids kSleepingHooks =
+#define HELPER_TARGETS(...)
+#define HELPER_HOOKS(...)    \
+  [] {                       \
+    using enum HelperId;     \
+    return ids(__VA_ARGS__); \
+  }()
+#include "spec/helper_targets.def"
+#undef HELPER_TARGETS
+#undef HELPER_HOOKS
+    ;
+
 bool loader_may(Capability needed, LoaderRights rights) noexcept {
   switch (needed) {
     case Capability::None: return true;
@@ -148,6 +172,13 @@ bool helper_allowed(ProgType type, AttachType attach, HelperId id, LoaderRights 
     if (loader_may(kSets[set].needs, rights) && attached_right(type, set, attach)) return true;
   }
   return false;
+}
+
+bool helper_allowed_at(const FunctionTarget& target, ProgType type, AttachType attach, HelperId id) noexcept {
+  if (type == ProgType::Lsm) return target.may_sleep || !kSleepingHooks.has(id);
+  const auto row = std::ranges::find(kTargets, id, &Targets::helper);
+  if (type != ProgType::Tracing || attach == AttachType::TraceIter || row == kTargets.end()) return true;
+  return !target.name.empty() && std::ranges::find(row->functions, target.name) != row->functions.end();
 }
 
 const Helper& signature(ProgType type, HelperId id) noexcept {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "spec/helpers.h"
 #include "spec/types.h"
@@ -19,6 +20,14 @@ struct LoaderRights {
 };
 
 bool helper_allowed(ProgType type, AttachType attach, HelperId id, LoaderRights rights = {}) noexcept;
+
+// Where a program is attached to a kernel function, and whether programs may sleep there (hooks of security modules).
+struct FunctionTarget {
+  std::string_view name;
+  bool may_sleep = false;
+};
+// Some helpers ask for certain functions.
+bool helper_allowed_at(const FunctionTarget& target, ProgType type, AttachType attach, HelperId id) noexcept;
 
 // The signature of the helper as programs of this type see it: nearly always helper(id).
 const Helper& signature(ProgType type, HelperId id) noexcept;

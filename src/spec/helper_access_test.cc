@@ -171,5 +171,22 @@ TEST(HelperAccess, TheKernelAgrees) {
   EXPECT_GT(compared, 211U * 20);
 }
 
+TEST(HelperAccess, SomeHelpersAskForCertainFunctions) {
+  const auto traced = [](std::string_view name, AttachType attach) {
+    return helper_allowed_at({name}, ProgType::Tracing, attach, HelperId::d_path);
+  };
+  EXPECT_TRUE(traced("dentry_open", AttachType::TraceFentry));
+  EXPECT_FALSE(traced("d_path", AttachType::TraceFentry));
+  EXPECT_FALSE(traced("", AttachType::TraceFentry));
+  EXPECT_TRUE(traced("bpf_iter_task", AttachType::TraceIter));
+  EXPECT_TRUE(helper_allowed_at({"d_path"}, ProgType::Tracing, AttachType::TraceFentry, HelperId::get_stack));
+  const auto hooked = [](bool may_sleep) {
+    return helper_allowed_at({"bpf_lsm_file_open", may_sleep}, ProgType::Lsm, AttachType::LsmMac,
+                             HelperId::ima_file_hash);
+  };
+  EXPECT_TRUE(hooked(true));
+  EXPECT_FALSE(hooked(false));
+}
+
 }  // namespace
 }  // namespace skep::spec

@@ -89,6 +89,7 @@ struct VerifyInput {
   btf::Records func_info = {};
   btf::Records line_info = {};
   AttachTarget target = {};
+  std::uint32_t possible_cpus = 1;  // bpf_get_smp_processor_id gives numbers below
 };
 
 struct Rejection {

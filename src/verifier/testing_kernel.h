@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "btf/ext.h"
 #include "btf/testing_kernel.h"
 #include "isa/insn.h"
 #include "spec/attr.h"
@@ -20,10 +21,13 @@ namespace skep::verifier::testing {
 
 struct Load {
   spec::ProgType type = spec::ProgType::SocketFilter;
+  spec::AttachType attach = spec::AttachType::CgroupInetIngress;
   std::vector<isa::Insn> insns;
   std::uint32_t log_level = 2;
   std::uint32_t flags = 0;
   const char* license = "GPL";
+  int btf_fd = 0;
+  btf::Records func_info = {};
 };
 
 struct Said {
@@ -42,6 +46,11 @@ inline Said ask_kernel(const Load& load) {
   attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
   attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
   attr.prog_load.prog_flags = load.flags;
+  attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(load.attach);
+  attr.prog_load.prog_btf_fd = static_cast<std::uint32_t>(load.btf_fd);
+  attr.prog_load.func_info = reinterpret_cast<std::uint64_t>(load.func_info.bytes.data());
+  attr.prog_load.func_info_rec_size = load.func_info.record_bytes;
+  attr.prog_load.func_info_cnt = load.func_info.count;
   const long fd = btf::testing::kernel_bpf(static_cast<std::uint32_t>(spec::Command::ProgLoad), &attr, sizeof attr);
   const Fd closed(fd < 0 ? -1 : static_cast<int>(fd));
   log.resize(log.find('\0'));

@@ -173,9 +173,13 @@ Checked attach_iterator(Walk& walk, const btf::Type& type) {
   return walk.reject(EINVAL, "");
 }
 
+bool is_sleepable_hook(std::string_view name) {
+  return name.starts_with(kHookPrefix) && lists(kSleepableHooks, name.substr(kHookPrefix.size()));
+}
+
 Checked check_sleeping(const Walk& walk, std::string_view name) {
   const bool is_hook = walk.input.type == ProgType::Lsm;
-  const bool may = is_hook ? name.starts_with(kHookPrefix) && lists(kSleepableHooks, name.substr(kHookPrefix.size()))
+  const bool may = is_hook ? is_sleepable_hook(name)
                            : walk.input.type == ProgType::Tracing && rule_of(name).context == Context::Sleeps;
   return may ? Checked{} : walk.reject(EINVAL, "{} is not sleepable", name);
 }
@@ -185,6 +189,7 @@ Checked attach_function(Walk& walk, const btf::Btf& types, const btf::Type& type
   if (type.kind() != btf::Kind::Func) return walk.reject(EINVAL, "attach_btf_id {} is not a function", type.id());
   if (walk.input.type == ProgType::Ext) TRY_VOID(match_signature(walk, types, type));
   if (!target.is_program) walk.attached.proto = type.type();
+  walk.attached.may_sleep = walk.input.type == ProgType::Lsm && is_sleepable_hook(type.name());
   if (sleeps(walk)) return check_sleeping(walk, type.name());
   if (walk.input.attach != AttachType::ModifyReturn) return {};
   if (target.is_program) return walk.reject(EINVAL, "can't modify return codes of BPF programs");

@@ -34,6 +34,8 @@ struct Access {
 };
 // Sets the value register when it loads.
 Checked check_access(Walk& walk, const Access& access);
+// Only that it is aligned as the kind of pointer and the flags ask.
+Checked check_alignment(Walk& walk, const Access& access);
 // An instruction is rewritten for the kind of pointer it works on, which must be the same on every path. Loads may meet
 // BTF pointers of different trust.
 Checked remember_pointer(Walk& walk, Kind kind, Traits traits, Direction direction);

@@ -160,10 +160,11 @@ Checked return_to_caller(Walk& walk) {
   if (walk.peek(0).kind == Kind::Stack) return walk.reject(EINVAL, "cannot return stack pointer to the caller");
   const bool is_callback = state.frame().called_as == CallKind::Callback;
   const auto callsite = static_cast<std::size_t>(state.frame().callsite);
-  if (is_callback)
+  if (is_callback) {
     TRY_VOID(check_callback_returned(walk));
-  else
+  } else {
     pass_result(state);
+  }
   walk.next = is_callback ? callsite : callsite + 1;
   show_return(walk);
   state.frames[state.top] = FrameRef{};

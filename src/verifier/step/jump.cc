@@ -215,7 +215,8 @@ Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
 Checked step_may_goto(Walk& walk, const Insn& insn) {
   if (insn.dst != 0 || insn.imm != 0 || insn.off == 0)
     return walk.reject(EINVAL, "invalid may_goto off {} imm {}", insn.off, insn.imm);
-  const Checkpoint* before = previous_visit(walk, walk.state.parent, walk.index);
+  const Checkpoint* parent = walk.state.parent;
+  const Checkpoint* before = parent == nullptr ? nullptr : previous_visit(walk, parent->state, walk.index);
   TRY(State * onward, walk.fork(walk.index + 1));
   ++onward->may_goto_depth;
   if (before != nullptr) widen_imprecise(walk, before->state, *onward);

@@ -9,8 +9,10 @@ void Walk::mark_read(unsigned frame_index, unsigned number, bool full) {
   const auto bit = static_cast<std::uint16_t>(1U << number);
   const Marks* marks = &state.marks[frame_index];
   std::uint32_t climbed = 0;
-  for (Checkpoint* at = state.parent; at != nullptr && marks->has_parent; at = at->state.parent) {
+  for (Checkpoint* at = state.parent; at != nullptr; at = at->state.parent) {
     if (marks->written & bit) break;
+    frame_index = marks->ancestor_of(number, frame_index);
+    if (frame_index == Marks::kNone) break;
     Marks& above = at->state.marks[frame_index];
     if ((above.read_full & bit) || (!full && (above.read_half & bit))) break;
     if (full) {

@@ -11,11 +11,10 @@ bool same_callers(const State& a, const State& b) noexcept {
   return true;
 }
 
-Checkpoint* previous_visit(Walk& walk, const Checkpoint* state, std::size_t insn) {
-  if (state == nullptr) return nullptr;
+Checkpoint* previous_visit(Walk& walk, const State& state, std::size_t insn) {
   for (Checkpoint* at = walk.checkpoints.list(insn, walk.frame().callsite); at != nullptr; at = at->next)
-    if (at->insn == insn && at->state.branches != 0 && same_callers(at->state, state->state) &&
-        at->state.dfs_depth < state->state.dfs_depth)
+    if (at->insn == insn && at->state.branches != 0 && same_callers(at->state, state) &&
+        at->state.dfs_depth < state.dfs_depth)
       return at;
   return nullptr;
 }

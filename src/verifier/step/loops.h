@@ -10,8 +10,8 @@
 
 namespace skep::verifier {
 
-// The latest checkpoint of this path at `insn` with the same callers, from before `state`'s; null when there is none.
-Checkpoint* previous_visit(Walk& walk, const Checkpoint* state, std::size_t insn);
+// The latest checkpoint of this path at `insn` with the same callers, from before `state`; null when there is none.
+Checkpoint* previous_visit(Walk& walk, const State& state, std::size_t insn);
 // Forgets in `now` the numbers that differ from `old` and matter in neither.
 void widen_imprecise(Walk& walk, const State& old, State& now);
 bool same_callers(const State& a, const State& b) noexcept;

@@ -60,6 +60,8 @@ struct InsnInfo {
   bool needs_nospec : 1 = false;  // a barrier against speculative stores behind it
   bool keeps_jump : 1 = false;    // both sides were seen
   bool falls_only : 1 = false;
+  bool has_loop : 1 = false;      // bpf_loop was met here...
+  bool inlines_loop : 1 = false;  // ... always with this callback and without flags
   std::uint8_t fastcall_spills = 0;
   // Of an ld_imm64: what its constant is (Unset: a number; MapPointer, MapValue, Btf, Memory, Function), which map,
   // type or how many bytes, and where in the map's value.
@@ -71,6 +73,11 @@ struct InsnInfo {
   std::uint32_t alu_limit = 0;
   Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
   Traits accessed_traits = 0;
+  // Of helper calls, each plus 1; 0: none yet, kSeveral: not the same on every path.
+  static constexpr std::uint32_t kSeveral = ~std::uint32_t{0};
+  std::uint32_t map = 0;       // index
+  std::uint32_t key = 0;       // of a tail call: the constant index
+  std::uint32_t callback = 0;  // of bpf_loop: the subprogram
 };
 
 struct Subprog {
@@ -106,6 +113,7 @@ struct Attached {
   std::uint32_t proto = 0;        // its FUNC_PROTO; 0: five numbers
   std::string_view name = {};
   bool is_tracepoint = false;  // the prototype's first parameter is none of the program's
+  bool may_sleep = false;      // a hook of security modules, where programs may sleep
 };
 
 struct Walk {
@@ -155,7 +163,6 @@ struct Walk {
   bool ended = false;                     // the end of the path was reached
   std::vector<Fork> forks;
   std::uint32_t last_id = 0;
-  bool explores_alu_limits = false;  // pointer masks depend on ranges, which must then be the same
   bool noted_history = false;        // of the current instruction there is an entry
   std::uint32_t insns_processed = 0;
   std::uint32_t jumps_processed = 0;
@@ -163,7 +170,7 @@ struct Walk {
   spec::VerifyStats stats;
   // What accesses asked for, which attaching and the fixups want to know.
   bool writes_packet = false;
-  bool explores_alu_limits = false;  // numbers that masks were chosen by count when states are compared
+  bool explores_alu_limits = false;  // pointer masks depend on ranges, which must then be the same
   std::int64_t max_context_end = 0, max_tp_buffer_end = 0, max_read_buffer_end = 0, max_write_buffer_end = 0;  // bytes
   std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
 
