@@ -69,7 +69,7 @@ struct InsnInfo {
   Traits constant_traits = 0;
   std::uint32_t which = 0;
   std::uint32_t offset = 0;
-  std::uint8_t alu_masking = 0;    // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
+  std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
   std::uint32_t alu_limit = 0;
   Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
   Traits accessed_traits = 0;
@@ -163,7 +163,7 @@ struct Walk {
   bool ended = false;                     // the end of the path was reached
   std::vector<Fork> forks;
   std::uint32_t last_id = 0;
-  bool noted_history = false;        // of the current instruction there is an entry
+  bool noted_history = false;  // of the current instruction there is an entry
   std::uint32_t insns_processed = 0;
   std::uint32_t jumps_processed = 0;
   Changes changes = Changes::all();
