@@ -152,7 +152,7 @@ Checked Pruner::adopt_precision(const Checkpoint& old) {
       if (set.slots[f] >> i & 1) text += fmt::format(",fp-{}", (i + 1) * kSlotBytes);
     walk_.say("frame {}: propagating {}", f, text.substr(1));
   }
-  return mark_precise(walk_, set);
+  return set.empty() ? Checked{} : mark_precise(walk_, set);
 }
 
 Checked Pruner::adopt(Checkpoint& old) {

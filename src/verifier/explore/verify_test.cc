@@ -44,10 +44,11 @@ struct Difference {
 constexpr Difference kDifferences[] = {
     {"the state stands behind its instruction, or on a line of its own after marks of precision",
      R"((\n[0-9]+: \([0-9a-f]{2}\)[^\n;]*[^ \n;]) +;( [^\n]*))", "$1\n0:$2"},
-    {"which, after marks of precision, has the next instruction's number", R"(\n[0-9]+:( (R|fp)[^\n]*))", "\n:$1"},
+    {"which, after marks of precision, has the next instruction's number",
+     R"(\n[0-9]+:( (frame[0-9]+: )?(R|fp)[^\n]*))", "\n:$1"},
     {"liveness is computed before the walk by 6.18, and not printed by 6.12", R"(Live regs before insn:\n( [^\n]*\n)*)",
      ""},
-    {"6.18 computes the stack's liveness at exits", R"(\(0\) [^\n]*\n)", ""},
+    {"6.18 computes the stack's liveness at exits", R"(\([0-9,]+\) (frame|live) [^\n]*\n)", ""},
     {"6.12 marks what was written", R"(((R|fp-)[0-9]+)_[rwD]+=)", "$1="},
     {"checkpoints are counted differently",
      R"(max_states_per_insn [0-9]+ total_states [0-9]+ peak_states [0-9]+ mark_read [0-9]+)", ""},
@@ -82,6 +83,24 @@ constexpr Case kCases[] = {
 constexpr Case kPacketCases[] = {
 #include "verifier/explore/packet_cases.inc"
 };
+
+constexpr Case kCallCases[] = {
+#include "verifier/explore/call_cases.inc"
+};
+
+constexpr Case kReturnCases[] = {
+#include "verifier/explore/return_cases.inc"
+};
+
+TEST(Verify, AgreesAboutCalls) {
+  SKEP_NEEDS_KERNEL_BPF();
+  for (const Case& subject : kCallCases) expect_same(subject, spec::ProgType::SocketFilter, spec::kLogStates);
+}
+
+TEST(Verify, AgreesAboutWhatIsReturned) {
+  SKEP_NEEDS_KERNEL_BPF();
+  for (const Case& subject : kReturnCases) expect_same(subject, spec::ProgType::CgroupSkb, spec::kLogStates);
+}
 
 TEST(Verify, AgreesAboutPackets) {
   SKEP_NEEDS_KERNEL_BPF();

@@ -93,6 +93,7 @@ class Search {
     if (!code::is_conditional(insn)) return edges;
     walk_.info[at].is_prune_point = true;
     walk_.info[at].forces_checkpoint |= insn.code == code::kMayGoto;
+    walk_.info[at].is_may_goto |= insn.code == code::kMayGoto;
     edges.add({code::target(insn, at), true});
     return edges;
   }
@@ -103,6 +104,7 @@ class Search {
     const Callee callee = callee_of(walk_, insn);
     info.is_prune_point |= callee.calls_back || callee.calls_back_later || callee.is_iterator_next;
     info.calls_callback |= callee.calls_back;
+    info.is_iterator_next |= callee.is_iterator_next;
     info.is_jump_point |= callee.calls_back;
     info.forces_checkpoint |= callee.calls_back || callee.is_iterator_next;
     Subprog& caller = walk_.subprogs[walk_.subprog_of(at)];

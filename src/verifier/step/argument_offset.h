@@ -1,7 +1,7 @@
 // How far from its start a pointer may be that is handed to a helper, a kernel function or a global function.
 //
 // Memory may be entered anywhere, kernel objects at a fixed place; everything else, and what is given up, at its start
-// only. Tested by: verifier/explore/call_test.cc.
+// only. Tested by: verifier/explore/global_test.cc.
 #pragma once
 
 #include <cstdint>

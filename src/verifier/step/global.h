@@ -1,5 +1,5 @@
 // Functions that are verified by themselves: reading their prototypes, starting them, checking calls of them.
-// Tested by: verifier/explore/call_test.cc.
+// Tested by: verifier/explore/global_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 //
 // What the function takes is in the kernel's BTF: the types of its parameters, and the endings of their names ("__sz":
 // the size of the memory before). What else holds of it is its row in spec/kfuncs.def. Arguments are checked from r1
-// on; what is learnt of them is gathered in KfuncCall. Tested by: verifier/explore/kfunc_test.cc and the selftests.
+// on; what is learnt of them is gathered in KfuncCall. Tested by: verifier/explore/call_test.cc and the selftests.
 #pragma once
 
 #include <cstdint>

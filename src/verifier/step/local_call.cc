@@ -90,6 +90,7 @@ Checked push_frame(Walk& walk, State& state, std::uint32_t subprog, const std::a
   ++state.top;
   state.frames[state.top] = FrameRef(walk.pool, callee);
   state.marks[state.top] = Marks{};
+  walk.changes = Changes::all();
   return {};
 }
 

@@ -27,6 +27,10 @@ class Names : public isa::Names {
 }  // namespace
 
 std::string text_of(const Walk& walk, std::size_t index) {
+  constexpr std::uint8_t kLoadImm64 = 0x18, kFunction = 4;
+  const isa::Insn& insn = walk.input.insns[index];
+  if (insn.code == kLoadImm64 && insn.src == kFunction)  // Linux shows how far off the function is
+    return fmt::format("({:02x}) r{} = {:#x}", insn.code, unsigned{insn.dst}, static_cast<std::uint32_t>(insn.imm));
   return fmt::format("({:02x}) {}", walk.input.insns[index].code, isa::to_text(walk.input.insns, index, Names(walk)));
 }
 

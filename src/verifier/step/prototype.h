@@ -2,7 +2,7 @@
 //
 // Global functions are verified against it, alone, and their calls are checked against it. Of static functions it is
 // only asked whether it can be relied on. It is read once; what is wrong with it is said in Linux's words, in the log.
-// Tested by: verifier/step/prototype_test.cc, verifier/explore/call_test.cc.
+// Tested by: verifier/explore/global_test.cc.
 #pragma once
 
 #include <array>
