@@ -40,6 +40,7 @@ constexpr Sentence kOnlyIn612[] = {
      "r1 = r0\nr1 += 4\ncall bpf_spin_lock\nr0 = 0\nexit\nout: r0 = 0\nexit",
      EINVAL, "bpf_spin_unlock is missing"},
     {"r1 = map[ring]\nr2 = 8\nr3 = 0\ncall bpf_ringbuf_reserve\nr0 = 0\nexit", EINVAL, ""},
+    {".insn 0x85, 0, 2, 0, 0\nr0 = 0\nexit", EINVAL, "invalid kernel function call not eliminated in verifier pass"},
     {"r1 = 0\nr2 = 1\ncall bpf_rdonly_cast\nr0 = 0\nexit", EINVAL,
      "kfunc bpf_rdonly_cast type ID argument must be of a struct"},
     {"r1 = r10\ncall bpf_obj_drop_impl\nr0 = 0\nexit", EOPNOTSUPP,

@@ -8,6 +8,7 @@
 #include "verifier/explore/explore.h"
 #include "verifier/finish/finish.h"
 #include "verifier/prepare/prepare.h"
+#include "verifier/step/call.h"
 #include "verifier/step/walk.h"
 
 namespace skep::verifier {
@@ -33,7 +34,8 @@ Checked check(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(prepare(walk));
   TRY_VOID(explore(walk, 0));
   TRY_VOID(explore_globals(walk));
-  return finish(walk, program);
+  TRY_VOID(finish(walk, program));
+  return check_absent_kfuncs(walk);
 }
 
 std::string stack_depths(const Walk& walk) {

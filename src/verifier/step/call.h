@@ -36,6 +36,12 @@ Checked push_frame(Walk& walk, State& state, std::uint32_t subprog, const std::a
 // A path of the main program or of a global function starts: r1 to r5 as its type or its BTF says.
 Checked start_function(Walk& walk, std::uint32_t subprog);
 
+// The frame on top is left, as by an exit; the path goes on in its caller.
+Checked leave_function(Walk& walk);
+
+// Calls of kernel functions that are not there: fine as long as no path comes to them. After the walk.
+Checked check_absent_kfuncs(const Walk& walk);
+
 // Locks, references, sections must have ended: before a tail call, a throw; `what` names it in the log.
 Checked check_resources(Walk& walk, bool exception_exit, std::string_view what);
 // References alone: those of the path at its end, those of a callback at the callback's. True when none is left.

@@ -155,7 +155,9 @@ void show_return(Walk& walk) {
   walk.log.frame(walk.state, walk.state.top - 1);
 }
 
-Checked return_to_caller(Walk& walk) {
+}  // namespace
+
+Checked leave_function(Walk& walk) {
   State& state = walk.state;
   if (walk.peek(0).kind == Kind::Stack) return walk.reject(EINVAL, "cannot return stack pointer to the caller");
   const bool is_callback = state.frame().called_as == CallKind::Callback;
@@ -174,8 +176,6 @@ Checked return_to_caller(Walk& walk) {
   if (const Checkpoint* before = previous_visit(walk, state, walk.next)) widen_imprecise(walk, before->state, state);
   return {};
 }
-
-}  // namespace
 
 bool all_released(Walk& walk, bool exception_exit) {
   const State& state = walk.state;
@@ -203,7 +203,7 @@ Checked check_resources(Walk& walk, bool exception_exit, std::string_view what) 
 
 Checked step_exit(Walk& walk, const isa::Insn&) {
   TRY_VOID(check_held(walk));
-  if (walk.state.top != 0) return return_to_caller(walk);
+  if (walk.state.top != 0) return leave_function(walk);
   TRY_VOID(check_returned(walk));
   walk.changes = Changes::all();
   walk.ended = true;

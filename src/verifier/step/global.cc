@@ -57,7 +57,7 @@ void start_main(Walk& walk) {
 
 Checked check_object(Walk& walk, unsigned number, const Argument& argument) {
   const Register reg = walk.peek(number);
-  if (argument.may_be_null && reg.is_zero()) return {};
+  if (argument.may_be_null && reg.is_zero()) return walk.mark_precise(number);
   const Traits kept = argument.may_be_null ? static_cast<Traits>(reg.traits & ~kOrNull) : reg.traits;
   if (reg.kind != Kind::Btf || (kept != 0 && kept != kTrusted && kept != kRcu))
     return walk.reject(EACCES, "R{} type={} expected=ptr_, trusted_ptr_, rcu_ptr_", number, reg.type_name());
@@ -78,7 +78,7 @@ Checked check_memory(Walk& walk, unsigned number, const Argument& argument) {
   }
   if (!argument.may_be_null && walk.peek(number).may_be_null())
     return walk.reject(EINVAL, "arg#{} is expected to be non-NULL", number - 1);
-  return {};
+  return walk.peek(number).is_zero() ? walk.mark_precise(number) : Checked{};
 }
 
 Checked check_argument(Walk& walk, unsigned number, const Argument& argument) {

@@ -169,6 +169,8 @@ Checked check_helper_argument(Walk& walk, unsigned number, CallArguments& call) 
   if (!walk.peek(number).is_zero() || !has(wanted.use, ArgUse::Null)) {
     TRY_VOID(check_argument_type(walk, number, wanted, call));
     TRY_VOID(check_offset(walk, number, wanted));
+  } else if (walk.rules == Rules::Linux612) {
+    TRY_VOID(walk.mark_precise(number));  // that it is NULL is relied on
   }
   if (has(wanted.use, ArgUse::Releases)) TRY_VOID(check_released(walk, number, wanted, call));
   if (wanted.base != ArgBase::KptrSlot) TRY_VOID(note_reference(walk, number, call));

@@ -80,6 +80,7 @@ Checked release(Walk& walk, const KfuncCall& call) {
 
 Checked step_kfunc_call(Walk& walk, const isa::Insn& insn) {
   if (walk.state.lock.object != 0) return walk.reject(EINVAL, "function calls are not allowed while holding a lock");
+  if (insn.imm == 0) return {};  // a function that this kernel does not have; see check_absent_kfuncs()
   TRY(KfuncCall call, find_callee(walk, insn));
   if (call.is(KfuncTrait::Sleeps) && !walk.state.may_sleep)
     return walk.reject(EACCES, "program must be sleepable to call sleepable kfunc {}", call.name());
@@ -89,6 +90,16 @@ Checked step_kfunc_call(Walk& walk, const isa::Insn& insn) {
   TRY_VOID(release(walk, call));
   TRY_VOID(set_kfunc_result(walk, call));
   return call.is(KfuncTrait::IterNext) ? next_of_iterator(walk, call) : Checked{};
+}
+
+Checked check_absent_kfuncs(const Walk& walk) {
+  constexpr std::uint8_t kCall = 0x85, kKfunc = 2;
+  for (std::size_t i = 0; i < walk.input.insns.size(); ++i) {
+    const isa::Insn& insn = walk.input.insns[i];
+    if (insn.code == kCall && insn.src == kKfunc && insn.imm == 0 && walk.info[i].is_seen)
+      return walk.reject(EINVAL, "invalid kernel function call not eliminated in verifier pass");
+  }
+  return {};
 }
 
 }  // namespace skep::verifier

@@ -114,6 +114,7 @@ class Checker {
     TRY_VOID(note_reference(number, reg));
     const std::uint32_t target = types_.resolve(pointee);
     TRY(const Parameter kind, classify(i, pointee, target, reg));
+    if (kind == Parameter::Null || (kind == Parameter::Memory && reg.is_zero())) TRY_VOID(walk_.mark_precise(number));
     if (kind == Parameter::Null) return kind;
     if ((kind == Parameter::Object || kind == Parameter::Map) && asks_trust) TRY_VOID(check_trust(number, reg));
     const bool releases = call_.is(KfuncTrait::Releases) && reg.ref_obj_id != 0;

@@ -66,7 +66,7 @@ CheckedOf<Register> pointer(Walk& walk, const KfuncCall& call, std::uint32_t tar
   if (call.name() == "bpf_cast_to_kern_ctx") return object(call.context_type, kTrusted);
   if (call.name() == "bpf_rdonly_cast") {
     const auto id = static_cast<std::uint32_t>(call.constant.value_or(0));
-    if (id == 0 || !call.types.has(id) || call.types.type(id).kind() != btf::Kind::Struct)
+    if (id == 0 || !call.types.has(id) || !btf::is_composite(call.types.type(id).kind()))
       return walk.reject(EINVAL, "kfunc bpf_rdonly_cast type ID argument must be of a struct");
     return object(id, kUntrusted);
   }

@@ -1,5 +1,6 @@
 // LD_ABS and LD_IND: bytes of the packet by offset, from the skb in r6, with the program's end where there are none.
 #include "verifier/step/access.h"
+#include "verifier/step/call.h"
 
 namespace skep::verifier {
 namespace {
@@ -51,7 +52,11 @@ Checked step_packet_load(Walk& walk, Op, const Insn& insn) {
   TRY_VOID(check_pointer_offset(walk, walk.peek(kSkb), kSkb));
   walk.clobber_caller_saved();
   walk.set(0, Register::unknown());
-  return {};
+  if (walk.state.top == 0) return {};
+  // Where the packet has no such bytes the function ends, with 0.
+  TRY_VOID(walk.fork(walk.index + 1));
+  walk.reg(0) = Register::constant(0);
+  return leave_function(walk);
 }
 
 }  // namespace skep::verifier
