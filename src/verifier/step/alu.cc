@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "verifier/step/sanitize.h"
 #include "verifier/step/walk.h"
 
 namespace skep::verifier {
@@ -217,6 +218,8 @@ Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointe
     return walk.reject(EACCES, "R{} pointer arithmetic on {} prohibited", insn.dst, pointer.type_name());
   TRY_VOID(check_sane(walk, by, pointer));
   TRY_VOID(check_sane(walk, pointer, pointer));
+  PointerMasking masking(walk, insn);
+  TRY_VOID(masking.begin(pointer, by));
   Register result;
   switch (isa::alu_op(op)) {
     case AluOp::Sub:
@@ -237,6 +240,7 @@ Checked move_pointer(Walk& walk, Op op, const Insn& insn, const Register& pointe
   TRY_VOID(check_sane(walk, result, pointer));
   result.number.sync(walk.rules);
   walk.set(insn.dst, result);
+  TRY_VOID(masking.finish());
   return walk.settle(walk.reg(insn.dst), "alu");
 }
 
@@ -289,6 +293,7 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
     if (by_register) TRY_VOID(walk.mark_precise(insn.src));
     return move_pointer(walk, op, insn, dst, src);
   }
+  TRY_VOID(note_number_sum(walk, insn));
   Register result = dst;
   alu(isa::alu_op(op), part_of(op), result.number, src.number, walk.rules);
   relink(result, op, src, walk.rules);

@@ -137,12 +137,4 @@ Checked check_pointer_in_object(Walk& walk, const isa::Insn& insn) {
   return {};
 }
 
-Checked fork_misprediction(Walk& walk, const isa::Insn& insn, std::size_t to) {
-  TRY(State* const path, walk.fork(to, true));
-  Frame& frame = path->mutable_frame();
-  frame.registers[insn.dst] = Register::unknown();
-  if (is_by_register(insn)) frame.registers[insn.src] = Register::unknown();
-  return {};
-}
-
 }  // namespace skep::verifier

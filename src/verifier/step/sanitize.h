@@ -3,13 +3,12 @@
 // A processor may run ahead past a comparison, or with an operand of its guess. Of pointer arithmetic by a register the
 // fixups therefore mask the operand, with a limit that depends on how far the pointer is from its object's ends
 // (InsnInfo::alu_masking, alu_limit), which must be the same on every path. Here that limit is chosen, and the path on
-// which the mask made the operand zero is walked too, as are sides of branches that are never taken
-// (State::speculative). A pointer must not leave its object in the first place. Does nothing where
+// which the mask made the operand zero is walked too (State::speculative), as jump.cc does with the sides of branches
+// that are never taken. A pointer must not leave its object in the first place. Does nothing where
 // Walk::bypasses_spec_v1. Source: the observable algorithm of Linux 6.12. Tested by: verifier/explore/memory_test.cc
 // and the selftests.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 #include "verifier/step/walk.h"
@@ -57,8 +56,5 @@ class PointerMasking {
 Checked note_number_sum(Walk& walk, const isa::Insn& insn);
 // What must hold of the pointer in the destination after any arithmetic.
 Checked check_pointer_in_object(Walk& walk, const isa::Insn& insn);
-// A side of the branch at walk.index that is never taken, but may be run ahead into: its operands may be anything
-// there. False: too many paths wait already, as walk.rejection says.
-Checked fork_misprediction(Walk& walk, const isa::Insn& insn, std::size_t to);
 
 }  // namespace skep::verifier

@@ -46,7 +46,7 @@ Walk::Walk(const spec::VerifyInput& what, Rules followed)
       bypasses_spec_v1(may_leak),
       bypasses_spec_v4(may_leak),
       reads_uninit_stack(may_leak),
-      strict_alignment((what.flags & spec::kStrictAlignment) != 0),
+      strict_alignment((what.flags & (spec::kStrictAlignment | spec::kAnyAlignment)) == spec::kStrictAlignment),
       names(*this),
       log(what.log_level, what.log_limit, {followed, !what.rights.bpf, names}),
       info(what.insns.size()) {

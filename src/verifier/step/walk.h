@@ -63,14 +63,14 @@ struct InsnInfo {
   bool has_loop : 1 = false;      // bpf_loop was met here...
   bool inlines_loop : 1 = false;  // ... always with this callback and without flags
   std::uint8_t fastcall_spills = 0;
+  std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
+  std::uint32_t alu_limit = 0;
   // Of an ld_imm64: what its constant is (Unset: a number; MapPointer, MapValue, Btf, Memory, Function), which map,
   // type or how many bytes, and where in the map's value.
   Kind constant = Kind::Unset;
   Traits constant_traits = 0;
   std::uint32_t which = 0;
   std::uint32_t offset = 0;
-  std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
-  std::uint32_t alu_limit = 0;
   Kind accessed = Kind::Unset;  // what kind of pointer memory was accessed by
   Traits accessed_traits = 0;
   // Of helper calls, each plus 1; 0: none yet, kSeveral: not the same on every path.
