@@ -12,28 +12,15 @@
 #include <string>
 #include <vector>
 
-#include "isa/asm.h"
 #include "isa/op.h"
-#include "spec/helpers.h"
 #include "spec/uapi.h"
 #include "verifier/testing_kernel.h"
+#include "verifier/testing_programs.h"
 
 namespace skep::verifier {
 namespace {
 
-class HelperNames : public isa::Symbols {
- public:
-  std::optional<std::int32_t> helper(std::string_view name) const override {
-    const spec::Helper* found = spec::find_helper(name);
-    return found ? std::optional(static_cast<std::int32_t>(found->id)) : std::nullopt;
-  }
-};
-
-std::vector<isa::Insn> assembled(std::string_view text) {
-  const auto result = isa::assemble(text, HelperNames());
-  EXPECT_TRUE(result) << text << '\n' << (result ? "" : result.error().message);
-  return result ? result->insns : std::vector<isa::Insn>{};
-}
+using testing::assembled;
 
 // What releases say differently, and what is not followed here yet. Each row is taken out of both logs.
 struct Difference {

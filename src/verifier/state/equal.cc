@@ -69,7 +69,7 @@ bool Comparison::registers(const Checkpoint& old, const State& now, unsigned ind
     const bool is_frame_pointer = i + 1 == was.registers.size();
     const Seen seen{.read = (marks.read() >> i & 1) != 0, .precise = (marks.precise >> i & 1) != 0};
     const bool forgotten = old.is_cleaned && !seen.read && !is_frame_pointer;
-    const Register nothing;
+    const Register nothing{};
     if (!safe(forgotten ? nothing : was.registers[i], is.registers[i], seen, exactness)) return false;
   }
   return true;
@@ -81,7 +81,7 @@ bool Comparison::stack(const Checkpoint& old, const State& now, unsigned index, 
   for (std::size_t i = 0; i < was.stack.size(); ++i) {
     const Seen seen{.read = (marks.slots_read >> i & 1) != 0, .precise = (marks.slots_precise >> i & 1) != 0};
     if (!seen.read && exactness == Exactness::NotExact) continue;
-    const Slot nothing;
+    const Slot nothing{};
     const Slot& before = old.is_cleaned && !seen.read ? nothing : was.stack[i];
     if (!slot(before, i < is.stack.size() ? &is.stack[i] : nullptr, seen, exactness)) return false;
   }
