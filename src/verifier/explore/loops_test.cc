@@ -26,16 +26,18 @@ constexpr Case kCases[] = {
     {"jump to itself", "r0 = 0\ngoto -1\nexit", EINVAL, "unreachable insn 2"},
     {"endless", "r0 = 0\nif r0 == 0 goto -1\nexit", EINVAL, "infinite loop detected at insn 1"},
     {"endless while the world does not change", "call bpf_ktime_get_ns\nif r0 != 0 goto -2\nexit", EINVAL,
-     "infinite loop detected at insn 0"},
-    {"a counter nobody looks at", "r6 = 0\nr6 += 1\ncall bpf_ktime_get_ns\nif r0 != 0 goto -3\nr0 = 0\nexit", EINVAL,
-     "infinite loop detected"},
-    {"a counter that ends it", "r6 = 0\nr6 += 1\ncall bpf_ktime_get_ns\nif r0 == 0 goto +1\nif r6 < 20 goto -4\nr0 = 0\nexit",
-     0, "processed"},
-    {"two nested", "r6 = 0\nr7 = 0\nr7 += 1\nif r7 < 5 goto -2\nr6 += 1\nif r6 < 5 goto -5\nr0 = 0\nexit", 0, "processed"},
+     "infinite loop detected at insn"},
+    {"a counter nobody looks at", "r6 = 0\nr6 += 1\ncall bpf_ktime_get_ns\nif r0 != 0 goto -3\nr0 = 0\nexit", E2BIG,
+     "BPF program is too large. Processed 1000001 insn"},
+    {"a counter that ends it",
+     "r6 = 0\nr6 += 1\ncall bpf_ktime_get_ns\nif r0 == 0 goto +1\nif r6 < 20 goto -4\nr0 = 0\nexit", 0, "processed"},
+    {"two nested", "r6 = 0\nr7 = 0\nr7 += 1\nif r7 < 5 goto -2\nr6 += 1\nif r6 < 5 goto -5\nr0 = 0\nexit", 0,
+     "processed"},
     {"may_goto", "r0 = 0\nmay_goto +2\nr0 += 1\ngoto -3\nexit", 0, "processed"},
     {"may_goto with what it does not do", "r0 = 0\nmay_goto +0\nexit", EINVAL, "invalid may_goto"},
     {"may_goto and a number that matters",
-     "r6 = 0\nr0 = 0\nmay_goto +4\nr6 += 1\nif r6 < 8 goto +1\nr6 = 0\ngoto -5\nr1 = r10\nr1 += -8\n*(u64 *)(r10 -8) = 0\nr0 = "
+     "r6 = 0\nr0 = 0\nmay_goto +4\nr6 += 1\nif r6 < 8 goto +1\nr6 = 0\ngoto -5\nr1 = r10\nr1 += -8\n*(u64 *)(r10 -8) = "
+     "0\nr0 = "
      "*(u64 *)(r1 +0)\nexit",
      0, "processed"},
 };
@@ -44,7 +46,8 @@ TEST(Loops, EndOrAreRefused) {
   for (const Case& subject : kCases) {
     SCOPED_TRACE(subject.title);
     const auto insns = testing::assembled(subject.program);
-    const auto ours = verify({.type = spec::ProgType::SocketFilter, .insns = insns, .log_level = spec::kLogStates});
+    const auto ours = verify(
+        {.type = spec::ProgType::SocketFilter, .insns = insns, .log_level = spec::kLogBranches, .log_limit = 1U << 16});
     EXPECT_EQ(ours.result ? 0 : ours.result.error().code, subject.error) << ours.log;
     EXPECT_TRUE(ours.log.contains(subject.message)) << ours.log;
   }
@@ -54,9 +57,11 @@ TEST(Loops, AsTheRunningKernelSeesThem) {
   SKEP_NEEDS_KERNEL_BPF();
   for (const Case& subject : kCases) {
     SCOPED_TRACE(subject.title);
+    if (subject.error == E2BIG) continue;  // the kernel's log would not fit
     const auto insns = testing::assembled(subject.program);
     const auto said = testing::ask_kernel({.insns = insns, .log_level = 1});
-    const auto ours = verify({.type = spec::ProgType::SocketFilter, .insns = insns, .log_level = 1});
+    const auto ours = verify({.type = spec::ProgType::SocketFilter, .insns = insns, .log_level = 1},
+                             testing::rules_of_running_kernel());
     EXPECT_EQ(ours.result ? 0 : ours.result.error().code, said.error) << ours.log << said.log;
   }
 }

@@ -141,24 +141,6 @@ Checked check_leak(Walk& walk, const Access& access, std::string_view where) {
   return walk.reject(EACCES, "R{} leaks addr into {}", *access.value, where);
 }
 
-Checked check_alignment(Walk& walk, const Access& access) {
-  const Register& base = walk.peek(access.base);
-  const bool special = base.traits != 0;
-  // What is known of a slot's bytes relies on aligned accesses.
-  const bool stack = base.kind == Kind::Stack && !special;
-  if (access.size == 1 || !(walk.strict_alignment || access.is_strict || stack)) return {};
-  if (base.kind == Kind::Arena) return {};
-  const std::int64_t fixed = std::int64_t{base.offset} + access.offset;
-  if (base.is_packet()) {
-    if (is_aligned(base, fixed + kPacketAlign, access.size)) return {};
-    return walk.reject(EACCES, "misaligned packet access off {}+{}+{}+{} size {}", kPacketAlign,
-                       text_of(base.number.bits), base.offset, access.offset, access.size);
-  }
-  if (is_aligned(base, fixed, access.size)) return {};
-  return walk.reject(EACCES, "misaligned {}access off {}+{}+{} size {}", special ? "" : alignment_name(base.kind),
-                     text_of(base.number.bits), base.offset, access.offset, access.size);
-}
-
 Checked check_access(Walk& walk, const Access& access) {
   TRY_VOID(check_alignment(walk, access));
   const Register& base = walk.peek(access.base);

@@ -213,7 +213,8 @@ Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
 
 // Either the loop goes on, later and with what changes forgotten, or it is left.
 Checked step_may_goto(Walk& walk, const Insn& insn) {
-  if (insn.dst != 0 || insn.imm != 0 || insn.off == 0)
+  const bool nowhere = insn.off == 0 && walk.rules == Rules::Linux612;  // later releases let it be
+  if (insn.dst != 0 || insn.imm != 0 || nowhere)
     return walk.reject(EINVAL, "invalid may_goto off {} imm {}", insn.off, insn.imm);
   const Checkpoint* parent = walk.state.parent;
   const Checkpoint* before = parent == nullptr ? nullptr : previous_visit(walk, parent->state, walk.index);
