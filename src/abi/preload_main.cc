@@ -6,8 +6,8 @@
 // mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call, which makes the
 // hive. A forked child goes on with what it inherited; what either makes afterwards is its own.
 //
-// SKEP_ENGINE=interp|checked chooses the policy programs run with (checked unless told otherwise),
-// SKEP_UNPRIVILEGED_BPF=on lets threads without capabilities load programs.
+// SKEP_ENGINE=interp|checked chooses the policy programs run with, SKEP_UNVERIFIED=on|off whether they may run without
+// having been verified, and then checked; SKEP_UNPRIVILEGED_BPF=on lets threads without capabilities load programs.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -33,6 +33,9 @@ const Capabilities& capabilities() noexcept {
 hive::Hive* make_hive() noexcept {
   hive::Options options;
   if (is_set("SKEP_ENGINE", "interp")) options.engine = hive::Engine::Interp;
+  if (is_set("SKEP_ENGINE", "checked")) options.engine = hive::Engine::Checked;
+  if (is_set("SKEP_UNVERIFIED", "on")) options.verification = hive::Verification::Skipped;
+  if (is_set("SKEP_UNVERIFIED", "off")) options.verification = hive::Verification::Required;
   options.unprivileged = is_set("SKEP_UNPRIVILEGED_BPF", "on");
   auto made = hive::Hive::create(options);
   if (made) {

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "cli/command.h"
+#include "hive/hive.h"
 
 namespace skep::cli {
 namespace {
@@ -22,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Request {
-  std::string engine = "checked";
+  std::string engine = "interp";
+  bool unverified = hive::Options{}.verification == hive::Verification::Skipped;
   std::string unprivileged_bpf = "off";
   std::vector<std::string> command;
 };
@@ -94,6 +96,7 @@ Exit run(const Request& request) {
   const std::string preload = others && *others ? fmt::format("{}:{}", library->string(), others) : library->string();
   ::setenv("LD_PRELOAD", preload.c_str(), 1);
   ::setenv("SKEP_ENGINE", request.engine.c_str(), 1);
+  ::setenv("SKEP_UNVERIFIED", request.unverified ? "on" : "off", 1);
   ::setenv("SKEP_UNPRIVILEGED_BPF", request.unprivileged_bpf.c_str(), 1);
   std::vector<char*> arguments;
   for (const std::string& argument : request.command) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -111,6 +114,10 @@ void declare_exec(Program& program) {
       ->check(CLI::IsMember({"checked", "interp"}))
       ->envname("SKEP_ENGINE")
       ->capture_default_str();
+  command->add_flag(
+      "--verified,!--unverified", [request](std::int64_t n) { request->unverified = n < 0; },
+      "whether its programs are verified before they run; those that are not run with every access "
+      "checked");
   command
       ->add_option("--unprivileged-bpf", request->unprivileged_bpf,
                    "whether threads without CAP_BPF may load socket filters: on or off")

@@ -93,7 +93,7 @@ std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind
                                instance->program().name, spec::name(type), hooks::net::hooked_types()));
   }
   instance->hook_ = *hook;
-  if (auto done = instance->start_hive(); !done) return std::unexpected(done.error());
+  if (auto done = instance->start_hive(options.unverified); !done) return std::unexpected(done.error());
   if (auto done = instance->set_variables(options.maps); !done) return std::unexpected(done.error());
   const Result<> loaded = under(instance->hive_.get(), [&] { return instance->object_.load(); });
   if (!loaded) return give_up(Exit::Refused, loaded.error().message);
@@ -102,10 +102,11 @@ std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind
   return instance;
 }
 
-std::expected<void, Failure> Instance::start_hive() {
+std::expected<void, Failure> Instance::start_hive(bool unverified) {
   if (kind_ == EngineKind::Kernel) return {};
   hive::Options options;
   options.engine = kind_ == EngineKind::Checked ? hive::Engine::Checked : hive::Engine::Interp;
+  options.verification = unverified ? hive::Verification::Skipped : hive::Verification::Required;
   Result<std::unique_ptr<hive::Hive>> hive = hive::Hive::create(options);
   if (!hive) return give_up(Exit::Unavailable, hive.error().message);
   hive_ = *std::move(hive);

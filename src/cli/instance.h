@@ -43,6 +43,7 @@ struct LoadOptions {
   std::string program;  // empty: the only one
   std::string btf;      // --btf FILE; empty: the running kernel's
   std::vector<MapArgument> maps;
+  bool unverified = false;
 };
 
 class Instance {
@@ -81,7 +82,7 @@ class Instance {
 
  private:
   Instance(EngineKind kind, loader::Object object);
-  std::expected<void, Failure> start_hive();
+  std::expected<void, Failure> start_hive(bool unverified);
   bool prints() const;
   void read_trace(Printed& to) const;
   std::expected<void, Failure> set_variables(const std::vector<MapArgument>& maps);

@@ -33,7 +33,8 @@ constexpr std::size_t kShownDifferences = 20;
 struct Options {
   std::string object, program, capture;
   std::string out_pass, out_drop, out_tx;
-  std::string engine = "checked";
+  std::string engine;  // empty: the plain interpreter for what is verified, else the checked policy
+  bool checked = false, unverified = hive::Options{}.verification == hive::Verification::Skipped;
   ObjectOptions object_options;
   std::uint64_t repeat = 1, limit = 0;
   std::vector<std::string> maps, records;
@@ -175,7 +176,8 @@ class Run final : public Consumer {
 
   // Which engines: one, or all there are.
   Expected<> load(const ObjectBytes& object) {
-    LoadOptions loading{.program = options_.program, .btf = options_.object_options.btf, .maps = {}};
+    LoadOptions loading{
+        .program = options_.program, .btf = options_.object_options.btf, .maps = {}, .unverified = options_.unverified};
     for (const std::string& text : options_.maps) {
       const auto& [map, file] = split(text);
       loading.maps.push_back({map, file});
@@ -228,9 +230,7 @@ class Run final : public Consumer {
     report_.types = first.types();
     report_.compared = all_;
     if (first.kind() != EngineKind::Kernel) {
-      report_.notes.push_back(options_.engine == "interp"
-                                  ? "no verifier is there yet: the plain interpreter trusts the program"
-                                  : "no verifier is there yet: every access is checked while the program runs");
+      if (options_.unverified) report_.notes.push_back("not verified: every access is checked while the program runs");
     }
     if (reader_->link() == LinkType::RawIp)
       report_.notes.push_back("raw IP capture: packets got an Ethernet header with addresses of zeros");
@@ -350,10 +350,13 @@ void declare_run(Program& program) {
   command
       ->add_option("--engine", options->engine,
                    "checked: each access against the live objects; interp: plain; kernel: the running kernel; all: "
-                   "each, and compare")
+                   "each, and compare (default: checked for programs that are not verified, else interp)")
       ->check(CLI::IsMember({"checked", "interp", "kernel", "all"}))
-      ->capture_default_str()
       ->type_name("ENGINE");
+  command->add_flag("--checked", options->checked, "the same as --engine checked")->excludes("--engine");
+  command->add_flag(
+      "--verified,!--unverified", [options](std::int64_t n) { options->unverified = n < 0; },
+      "whether the program is verified before it runs; one that is not runs with every access checked");
   command->add_option("--repeat", options->repeat, "feed the capture N times")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
@@ -394,7 +397,10 @@ void declare_run(Program& program) {
       "(addresses of zeros), also in what is written. Socket filters see a packet from its network header on, and "
       "their\n"
       "result is the number of bytes to keep.");
-  command->callback([&program, options] { program.chosen = [options] { return Run(*options).go(); }; });
+  command->callback([&program, options] {
+    if (options->engine.empty()) options->engine = options->checked || options->unverified ? "checked" : "interp";
+    program.chosen = [options] { return Run(*options).go(); };
+  });
 }
 
 }  // namespace skep::cli
