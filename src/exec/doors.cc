@@ -91,6 +91,7 @@ Result<> lower(Image& image) {
   TRY(auto insns, rewriter.rewritten());
   for (Subprogram& subprogram : image.subprograms) subprogram.start = rewriter.moved(subprogram.start);
   for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
+  for (std::size_t i = 0; i < image.insns.size(); ++i) image.places.push_back(rewriter.moved(i));
   image.insns = std::move(insns);
   return {};
 }

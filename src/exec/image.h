@@ -57,6 +57,7 @@ struct Image {
   std::vector<Relocation> relocations;  // sorted by insn
   std::vector<Subprogram> subprograms;  // sorted by start; the first is main
   std::vector<SourceLine> lines;        // sorted by insn
+  std::vector<std::uint32_t> places;    // by instruction of what was lowered: where it is now; empty: where it was
   bool uses_cpu = false;                // touches per-CPU state: a run needs a virtual CPU
 };
 

@@ -287,7 +287,8 @@ long prog_load(Request& request) {
                   .lines = {},
                   .maps = {},
                   .uses = {},
-                  .functions = {}};
+                  .functions = {},
+                  .loops = {}};
   auto program = std::make_shared<ProgObject>();
   if (Result<> read = read_program(loading, *program); !read) return refuse(std::move(read.error()));
   if (Result<> accepted = accept_logged(loading, *program); !accepted) return refuse(std::move(accepted.error()));

@@ -19,21 +19,28 @@ std::vector<std::int32_t> casts(const Loading& loading, const ProgObject& progra
   return ids;
 }
 
-// Where functions begin in what runs: as in what was verified, or where lowering moved them.
-std::vector<verifier::ShownFunction> functions(const Loading& loading, const ProgObject& program) {
-  std::vector<verifier::ShownFunction> shown;
-  for (std::size_t i = 0; i < loading.functions.size(); ++i) {
-    const spec::VerifiedFunction& function = loading.functions[i];
-    const std::uint32_t start = program.code ? program.code->image().subprograms[i].start : function.start;
-    shown.push_back({start, function.stack_depth});
+// Where an instruction that was verified is in what runs: lowering moves some.
+class Places {
+ public:
+  explicit Places(const ProgObject& program) : places_(program.code ? &program.code->image().places : nullptr) {}
+  std::uint32_t operator()(std::uint32_t insn) const {
+    return places_ == nullptr || places_->empty() ? insn : (*places_)[insn];
   }
-  return shown;
-}
+
+ private:
+  const std::vector<std::uint32_t>* places_;
+};
 
 }  // namespace
 
 void show(const Loading& loading, ProgObject& program) {
-  const auto shown = verifier::translate(program.translated, functions(loading, program), {}, casts(loading, program));
+  const Places place(program);
+  std::vector<verifier::ShownFunction> functions;
+  for (const spec::VerifiedFunction& function : loading.functions)
+    functions.push_back({place(function.start), function.stack_depth});
+  std::vector<spec::InlinedLoop> loops;
+  for (const spec::InlinedLoop& loop : loading.loops) loops.push_back({place(loop.insn), place(loop.callback)});
+  const auto shown = verifier::translate(program.translated, functions, loops, casts(loading, program));
   if (!shown) return;  // a jump would be too long: the program is shown as it runs
   program.translated = shown->insns;
   for (spec::FuncInfo& func : program.funcs) func.insn_off = shown->moved[func.insn_off];

@@ -119,10 +119,17 @@ struct VerifiedFunction {
   bool is_exception_callback = false;
 };
 
+// A bpf_loop call without flags whose callback is always the function that starts at `callback`.
+struct InlinedLoop {
+  std::uint32_t insn = 0;
+  std::uint32_t callback = 0;
+};
+
 struct VerifiedProgram {
   std::vector<isa::Insn> insns;        // that run, in the order they were given; maps as given
   std::vector<std::uint32_t> origins;  // by instruction: its index in the input
   std::vector<VerifiedFunction> functions;
+  std::vector<InlinedLoop> loops;
   VerifyStats stats;
 };
 

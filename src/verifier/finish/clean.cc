@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "isa/op.h"
+#include "spec/helpers.h"
 #include "verifier/finish/finish.h"
 #include "verifier/finish/patch.h"
 #include "verifier/finish/translate.h"
@@ -127,15 +128,28 @@ void shrink_stacks(Walk& walk) {
 
 namespace {
 
+// Calls of bpf_loop that Linux makes loops of.
+void find_loops(const Walk& walk, spec::VerifiedProgram& program) {
+  constexpr auto kLoop = static_cast<std::int32_t>(spec::HelperId::loop);
+  for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
+    const InsnInfo& info = walk.info[program.origins[i]];
+    if (!code::calls_helper(program.insns[i], kLoop) || !info.inlines_loop) continue;
+    const auto callback = std::ranges::find(program.functions, info.callback - 1, &spec::VerifiedFunction::given);
+    if (callback != program.functions.end()) program.loops.push_back({i, callback->start});
+  }
+}
+
 // What Linux needs on the stack for its rewrites, which the statistics count in.
 void add_stack_of_rewrites(Walk& walk, const spec::VerifiedProgram& program) {
   for (std::size_t i = 0; i < program.functions.size(); ++i) {
+    const std::size_t start = program.functions[i].start;
     const bool is_last = i + 1 == program.functions.size();
     const std::size_t end = is_last ? program.insns.size() : program.functions[i + 1].start;
-    const auto first = program.insns.begin() + program.functions[i].start;
-    const auto last = program.insns.begin() + static_cast<std::ptrdiff_t>(end);
+    const auto inside = [&](const spec::InlinedLoop& loop) { return loop.insn >= start && loop.insn < end; };
+    std::uint32_t& depth = walk.subprogs[program.functions[i].given].stack_depth;
+    if (std::ranges::any_of(program.loops, inside)) depth += stack_for_loops(depth);
     const auto counts = [](const Insn& insn) { return insn.code == code::kMayGoto; };
-    if (std::any_of(first, last, counts)) walk.subprogs[program.functions[i].given].stack_depth += kMayGotoStack;
+    if (std::ranges::any_of(std::span(program.insns).subspan(start, end - start), counts)) depth += kMayGotoStack;
   }
 }
 
@@ -145,6 +159,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   shrink_stacks(walk);
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
+  find_loops(walk, program);
   add_stack_of_rewrites(walk, program);
   return {};
 }

@@ -15,6 +15,7 @@ namespace {
 using isa::AluOp;
 using isa::Insn;
 using isa::Op;
+using spec::InlinedLoop;
 
 constexpr unsigned kScratch = 11;  // a register that programs do not have
 constexpr unsigned kFrame = 10;

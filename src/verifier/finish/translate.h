@@ -13,14 +13,9 @@
 #include <vector>
 
 #include "isa/insn.h"
+#include "spec/verify.h"
 
 namespace skep::verifier {
-
-// A bpf_loop call without flags whose callback is always the function that starts at `callback`.
-struct InlinedLoop {
-  std::uint32_t insn = 0;
-  std::uint32_t callback = 0;
-};
 
 struct ShownFunction {
   std::uint32_t start = 0;
@@ -35,7 +30,7 @@ struct Shown {
 // Everything sorted by place. Helpers are calls by number; kernel functions that only cast are calls by `casts`, their
 // BTF ids. Nothing when a jump becomes too long.
 std::optional<Shown> translate(std::span<const isa::Insn> insns, std::span<const ShownFunction> functions,
-                               std::span<const InlinedLoop> loops, std::span<const std::int32_t> casts);
+                               std::span<const spec::InlinedLoop> loops, std::span<const std::int32_t> casts);
 
 // What a function needs on its stack for this, beside its own: the registers of loops, the counter of may_goto.
 std::uint32_t stack_for_loops(std::uint32_t stack_depth) noexcept;

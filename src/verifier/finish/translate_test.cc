@@ -26,7 +26,7 @@ std::vector<isa::Insn> assembled(std::string_view text) {
 }
 
 std::string shown(const std::vector<isa::Insn>& insns, std::vector<ShownFunction> functions = {{0, 8}},
-                  std::vector<InlinedLoop> loops = {}, std::vector<std::int32_t> casts = {}) {
+                  std::vector<spec::InlinedLoop> loops = {}, std::vector<std::int32_t> casts = {}) {
   const auto result = translate(insns, functions, loops, casts);
   if (!result) return "too long";
   isa::PrintOptions options;

@@ -2,6 +2,7 @@
 
 #include "btf/btf.h"
 #include "spec/helpers.h"
+#include "spec/kfuncs.h"
 
 namespace skep::verifier {
 namespace {
@@ -20,11 +21,12 @@ Callee helper_callee(const isa::Insn& insn) {
 }
 
 Callee kfunc_callee(std::string_view name) {
+  const spec::Kfunc* kfunc = spec::find_kfunc(name);
   return {.calls_back = name == "bpf_rbtree_add_impl",
           .calls_back_later = name == "bpf_wq_set_callback_impl",
-          .is_iterator_next = name.starts_with("bpf_iter_") && name.ends_with("_next"),
+          .is_iterator_next = kfunc != nullptr && kfunc->is(spec::KfuncTrait::IterNext),
           .changes_packet = false,
-          .might_sleep = false};
+          .might_sleep = kfunc != nullptr && kfunc->is(spec::KfuncTrait::Sleeps)};
 }
 
 }  // namespace

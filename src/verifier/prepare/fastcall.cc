@@ -7,6 +7,7 @@
 
 #include "spec/helper_access.h"
 #include "spec/helpers.h"
+#include "spec/kfuncs.h"
 #include "verifier/prepare/callee.h"
 #include "verifier/prepare/code.h"
 #include "verifier/prepare/prepare.h"
@@ -43,7 +44,8 @@ Clobbers of_kfunc(const Walk& walk, const Insn& insn) {
   const btf::Type proto = types.type(types.type(static_cast<std::uint32_t>(insn.imm)).type());
   const std::uint32_t result = proto.type() == 0 ? 0 : 1;
   const std::size_t count = std::min<std::size_t>(proto.vlen(), 5);
-  return {result | arguments(count), name == "bpf_cast_to_kern_ctx" || name == "bpf_rdonly_cast"};
+  const spec::Kfunc* kfunc = spec::find_kfunc(name);
+  return {result | arguments(count), kfunc != nullptr && kfunc->is(spec::KfuncTrait::Fastcall)};
 }
 
 bool is_spill(const Insn& insn) { return insn.code == code::kSpill && insn.dst == kFramePointer; }
