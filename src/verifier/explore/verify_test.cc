@@ -265,7 +265,6 @@ TEST(Verify, RefusesWhatItDoesNotKnow) {
   const auto exits = assembled("r0 = 0\nexit");
   const spec::VerifyInput subjects[] = {
       {.type = spec::ProgType::StructOps, .insns = exits, .log_level = 1},
-      {.type = spec::ProgType::Xdp, .insns = exits, .log_level = 1, .rights = {.bpf = false}},
   };
   for (const spec::VerifyInput& subject : subjects) {
     const auto verdict = verify(subject);
