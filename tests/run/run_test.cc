@@ -37,9 +37,10 @@ struct Engine {
   }
 };
 
-Engine hive_engine(std::string name, hive::Engine policy) {
+Engine hive_engine(std::string name, hive::Engine policy, hive::Verification verification) {
   hive::Options options;
   options.engine = policy;
+  options.verification = verification;
   Result<std::unique_ptr<hive::Hive>> hive = hive::Hive::create(options);
   EXPECT_TRUE(hive) << hive.error().message;
   return {std::move(name), *std::move(hive)};
@@ -47,10 +48,13 @@ Engine hive_engine(std::string name, hive::Engine policy) {
 
 std::vector<Engine> engines_for(const Case& c) {
   std::vector<Engine> engines;
-  engines.push_back(hive_engine("checked", hive::Engine::Checked));
-  if (!c.stop.empty()) return engines;
-  engines.push_back(hive_engine("interp", hive::Engine::Interp));
-  if (c.no_kernel.empty() && kernel::available()) engines.push_back({"kernel", nullptr});
+  // Programs that an engine has to stop, or that no verifier lets through.
+  const bool verified = c.stop.empty() && c.no_kernel.empty();
+  using enum hive::Verification;
+  engines.push_back(hive_engine("checked", hive::Engine::Checked, verified ? Required : Skipped));
+  if (!verified) return engines;
+  engines.push_back(hive_engine("interp", hive::Engine::Interp, Required));
+  if (kernel::available()) engines.push_back({"kernel", nullptr});
   return engines;
 }
 

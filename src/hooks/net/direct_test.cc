@@ -13,7 +13,7 @@ namespace {
 
 class DirectTest : public testing::Test {
  protected:
-  void SetUp() override { hive_ = *hive::Hive::create({}); }
+  void SetUp() override { hive_ = *hive::Hive::create({.verification = hive::Verification::Skipped}); }
 
   // The program `text` of this type, ready to run.
   std::unique_ptr<DirectRun> engine(spec::ProgType type, std::string_view text) {
