@@ -6,8 +6,8 @@ _skep() {
     return
   fi
   case ${COMP_WORDS[1]} in
-    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
-    exec) options="--help --engine --unprivileged-bpf" ;;
+    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
+    exec) options="--help --engine --verified --unverified --unprivileged-bpf" ;;
     dump) options="--help --prog --opcodes --dot --mcpu --btf --json" ;;
     feature) options="--help --json" ;;
     version) options="--help --json" ;;

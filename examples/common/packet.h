@@ -66,12 +66,20 @@ static __always_inline enum fragment fragment_kind(__u32 offset, __u32 more) {
   return offset ? LATER_FRAGMENT : more ? FIRST_FRAGMENT : WHOLE;
 }
 
+// A length of 16 bits. Kernels do not follow numbers through a change of byte order before 6.18; the mask tells them
+// the range, and keeps the compiler from knowing it.
+static __always_inline __u32 length_of(__be16 field) {
+  __u32 length = bpf_ntohs(field);
+  asm volatile("%0 &= 0xffff" : "+r"(length));
+  return length;
+}
+
 // Each parser takes the position of its header and gives that of the next, or null with *why set.
 static __always_inline void* parse_ipv4(void* at, void* end, struct packet* p, enum parsed* why) {
   struct iphdr* ip = at;
   *why = TRUNCATED;
   if ((void*)(ip + 1) > end) return 0;
-  __u32 header = ip->ihl * 4, total = bpf_ntohs(ip->tot_len);
+  __u32 header = ip->ihl * 4, total = length_of(ip->tot_len);
   __u32 frag = bpf_ntohs(ip->frag_off);
   *why = MALFORMED;
   if (ip->version != 4 || header < sizeof(*ip) || total < header) return 0;
@@ -90,7 +98,7 @@ static __always_inline void* parse_ipv6(void* at, void* end, struct packet* p, e
   struct ipv6hdr* ip = at;
   *why = TRUNCATED;
   if ((void*)(ip + 1) > end) return 0;
-  __u32 left = bpf_ntohs(ip->payload_len);
+  __u32 left = length_of(ip->payload_len);
   *why = MALFORMED;
   if (ip->version != 6) return 0;
   *why = TRUNCATED;

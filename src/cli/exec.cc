@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Request {
-  std::string engine = "interp";
+  std::string engine = "checked";
   bool unverified = hive::Options{}.verification == hive::Verification::Skipped;
   std::string unprivileged_bpf = "off";
   std::vector<std::string> command;

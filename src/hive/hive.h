@@ -77,7 +77,7 @@ enum class Repeat : std::uint8_t {
 
 struct Options {
   Engine engine = Engine::Checked;
-  Verification verification = Verification::Skipped;
+  Verification verification = Verification::Required;
   exec::Host* host = nullptr;  // surroundings of runs; null: the system's own, Hive::system()
   Repeat repeat = Repeat::Continue;
   // Instructions that one repetition of PROG_TEST_RUN may execute; 0: no limit. Programs that no verifier has seen

@@ -105,6 +105,7 @@ verifier::Verdict ask(Loading& loading, const ProgObject& program, std::span<con
       .func_info = func_records(loading),
       .line_info = line_records(loading),
       .target = target_of(loading),
+      .possible_cpus = loading.request.hive.domain->cpus(),
   };
   return verifier::verify(input);
 }
