@@ -41,6 +41,7 @@ Checked Explorer::start(std::uint32_t subprog) {
   walk_.previous = State::kNoInsn;
   walk_.ended = false;
   walk_.changes = Changes::all();
+  if (walk_.trail) walk_.trail->cut(0);
   walk_.state.first_insn = static_cast<std::uint32_t>(walk_.index);
   return start_function(walk_, subprog);
 }
@@ -79,6 +80,7 @@ CheckedOf<Explorer::Path> Explorer::one() {
   if (++walk_.insns_processed > isa::kMaxInsns)
     return walk_.reject(E2BIG, "BPF program is too large. Processed {} insn", walk_.insns_processed);
   walk_.state.last_insn = static_cast<std::uint32_t>(walk_.previous);
+  if (walk_.trail) walk_.trail->add(walk_.index, walk_.state);
   if (walk_.insn_info().is_prune_point) {
     TRY(const Path path, at_prune_point());
     if (path == Path::Ended) return path;
@@ -102,6 +104,7 @@ bool Explorer::next_path() {
   walk_.index = fork.insn;
   walk_.previous = fork.from;
   if (!walk_.log.shows_all_paths()) walk_.log.take_back(fork.log_size);
+  if (walk_.trail) walk_.trail->cut(fork.trail_size);
   walk_.forks.pop_back();
   walk_.changes = Changes::all();
   walk_.ended = false;
@@ -130,6 +133,7 @@ Checked Explorer::run(std::uint32_t subprog) {
     if (*path == Path::Ended && !next_path()) break;
   }
   account();
+  if (walk_.trail) walk_.trail->cut(0);
   if (!walk_.log.shows_all_paths()) walk_.log.take_back(0);
   return {};
 }

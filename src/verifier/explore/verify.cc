@@ -58,9 +58,10 @@ void summarize(Walk& walk, std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Verdict verify(const spec::VerifyInput& input, Rules rules) {
+Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder) {
   const auto start = std::chrono::steady_clock::now();
   Walk walk(input, rules);
+  if (recorder != nullptr) walk.trail = std::make_unique<Trail>();
   Verdict verdict{std::unexpected(spec::Rejection{}), {}, {}};
   spec::VerifiedProgram program;
   const Checked outcome = check(walk, program);
@@ -72,6 +73,8 @@ Verdict verify(const spec::VerifyInput& input, Rules rules) {
   verdict.stats = walk.stats;
   verdict.log_size = walk.log.size();
   verdict.log = walk.log.take();
+  verdict.duration = std::chrono::steady_clock::now() - start;
+  if (!outcome && recorder != nullptr) recorder->rejected(walk, verdict.log);
   if (outcome) {
     program.stats = walk.stats;
     verdict.result = std::move(program);

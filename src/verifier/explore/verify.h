@@ -7,21 +7,33 @@
 // fuzz/verifier_fuzz.cc.
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <string>
+#include <string_view>
 
 #include "spec/verify.h"
 #include "verifier/domain/rules.h"
 
 namespace skep::verifier {
 
+struct Walk;
+
+// Is told of a rejection while the walk that led to it is still there, with its trail, which is only recorded for one.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  virtual void rejected(const Walk& walk, std::string_view log) = 0;
+};
+
 struct Verdict {
   std::expected<spec::VerifiedProgram, spec::Rejection> result;
   spec::VerifyStats stats;
   std::string log;           // empty at log level 0; at most VerifyInput::log_limit bytes of it
   std::size_t log_size = 0;  // of all of it
+  std::chrono::nanoseconds duration{};
 };
 
-Verdict verify(const spec::VerifyInput& input, Rules rules = Rules::Linux612);
+Verdict verify(const spec::VerifyInput& input, Rules rules = Rules::Linux612, Recorder* recorder = nullptr);
 
 }  // namespace skep::verifier

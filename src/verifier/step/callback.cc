@@ -92,6 +92,7 @@ Checked enter_later(Walk& walk, std::uint32_t subprog, const CallbackShape& shap
   made.insn = walk.subprogs[subprog].start;
   made.from = static_cast<std::uint32_t>(walk.index);
   made.log_size = walk.log.size();
+  if (walk.trail) made.trail_size = walk.trail->size();
   walk.changes = Changes::all();
   return {};
 }

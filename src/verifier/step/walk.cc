@@ -195,6 +195,7 @@ CheckedOf<State*> Walk::fork(std::size_t to, bool speculative) {
   made.insn = static_cast<std::uint32_t>(to);
   made.from = static_cast<std::uint32_t>(index);
   made.log_size = log.size();
+  if (trail) made.trail_size = trail->size();
   histories.seal();
   if (made.state.parent != nullptr) ++made.state.parent->state.branches;
   return &made.state;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "spec/verify.h"
 #include "verifier/state/checkpoint.h"
 #include "verifier/state/state.h"
+#include "verifier/state/trail.h"
 #include "verifier/step/log.h"
 #include "verifier/step/prototype.h"
 
@@ -40,6 +42,7 @@ struct Fork {
   std::uint32_t insn = 0;    // where it goes on
   std::uint32_t from = 0;    // the instruction it left at
   std::size_t log_size = 0;  // when it was left
+  std::size_t trail_size = 0;
 };
 
 inline constexpr std::size_t kMaxForks = 8192;
@@ -162,6 +165,7 @@ struct Walk {
   std::size_t previous = State::kNoInsn;  // of the one before
   bool ended = false;                     // the end of the path was reached
   std::vector<Fork> forks;
+  std::unique_ptr<Trail> trail;  // null: nobody will ask how it came here
   std::uint32_t last_id = 0;
   bool noted_history = false;  // of the current instruction there is an entry
   std::uint32_t insns_processed = 0;
