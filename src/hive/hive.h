@@ -26,6 +26,13 @@
 #include "runtime/system_host.h"
 #include "spec/types.h"
 
+namespace skep::spec {
+struct VerifyInput;
+}
+namespace skep::verifier {
+struct Verdict;
+}
+
 namespace skep::hive {
 
 // What of the caller's effective capabilities bpf(2) asks about. CAP_SYS_ADMIN stands for each of the others: whoever
@@ -75,9 +82,18 @@ enum class Repeat : std::uint8_t {
   Reset,     // the packet and context as the caller gave them
 };
 
+// Is shown what the verifier was asked and what it said, at every BPF_PROG_LOAD that came that far: numbers that bpf(2)
+// does not give, and what a second verification needs. What it is shown lives until it returns.
+class LoadObserver {
+ public:
+  virtual ~LoadObserver() = default;
+  virtual void verified(const spec::VerifyInput& asked, const verifier::Verdict& said) = 0;
+};
+
 struct Options {
   Engine engine = Engine::Checked;
   Verification verification = Verification::Required;
+  LoadObserver* observer = nullptr;
   exec::Host* host = nullptr;  // surroundings of runs; null: the system's own, Hive::system()
   Repeat repeat = Repeat::Continue;
   // Instructions that one repetition of PROG_TEST_RUN may execute; 0: no limit. Programs that no verifier has seen

@@ -85,10 +85,9 @@ spec::AttachTarget target_of(const Loading& loading) {
   return result;
 }
 
-verifier::Verdict ask(Loading& loading, const ProgObject& program, std::span<const spec::MapView> maps,
-                      const btf::Btf* kernel) {
+spec::VerifyInput input_of(const Loading& loading, const ProgObject& program, std::span<const spec::MapView> maps) {
   const Privilege privilege = loading.request.caller.privilege();
-  const spec::VerifyInput input{
+  return {
       .type = program.type,
       .attach = spec::AttachType{program.attach_type},
       .insns = loading.insns,
@@ -100,24 +99,28 @@ verifier::Verdict ask(Loading& loading, const ProgObject& program, std::span<con
       .license = program.gpl ? spec::License::Gpl : spec::License::Other,
       .rights = {.bpf = privilege.bpf, .perfmon = privilege.perfmon},
       .name = program.name,
-      .kernel_btf = kernel,
+      .kernel_btf = needs_kernel_types(loading, program.type) ? loading.request.hive.kernel_btf() : nullptr,
       .btf = loading.btf ? &loading.btf->types : nullptr,
       .func_info = func_records(loading),
       .line_info = line_records(loading),
       .target = target_of(loading),
       .possible_cpus = loading.request.hive.domain->cpus(),
   };
-  return verifier::verify(input);
 }
 
 // Where the walk itself comes upon the kernel's types (a field of a map, an argument that a tag describes), the
 // verifier says that it misses them, which no verdict of Linux does.
 verifier::Verdict ask(Loading& loading, const ProgObject& program, std::span<const spec::MapView> maps) {
   State& hive = loading.request.hive;
-  const bool known = needs_kernel_types(loading, program.type);
-  verifier::Verdict verdict = ask(loading, program, maps, known ? hive.kernel_btf() : nullptr);
-  const bool misses = !known && !verdict.result && verdict.result.error().code == EOPNOTSUPP;
-  return misses && hive.kernel_btf() != nullptr ? ask(loading, program, maps, hive.kernel_btf()) : std::move(verdict);
+  spec::VerifyInput input = input_of(loading, program, maps);
+  verifier::Verdict verdict = verifier::verify(input);
+  const bool refused = !verdict.result && verdict.result.error().code == EOPNOTSUPP;
+  if (refused && input.kernel_btf == nullptr && hive.kernel_btf() != nullptr) {
+    input.kernel_btf = hive.kernel_btf();
+    verdict = verifier::verify(input);
+  }
+  if (hive.options.observer != nullptr) hive.options.observer->verified(input, verdict);
+  return verdict;
 }
 
 // ---- What it found
