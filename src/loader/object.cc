@@ -200,6 +200,17 @@ Result<> Object::load() {
   return {};
 }
 
+Result<> Object::load_only(std::size_t program, LoadLog* log) {
+  for (std::size_t i = 0; i < programs_.size(); ++i) bpf_program__set_autoload(handle_->programs[i], i == program);
+  if (log != nullptr) {
+    bpf_program__set_log_level(handle_->programs[program], log->level);
+    bpf_program__set_log_buf(handle_->programs[program], log->text.data(), log->text.size());
+  }
+  Result<> loaded = load();
+  if (log != nullptr) log->text.resize(strnlen(log->text.data(), log->text.size()));
+  return loaded;
+}
+
 bool Object::calls(std::size_t program, std::uint32_t helper) const {
   const bpf_program* const code = handle_->programs[program];
   const std::span<const bpf_insn> insns(bpf_program__insns(code), bpf_program__insn_cnt(code));

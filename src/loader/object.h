@@ -38,6 +38,13 @@ struct OpenOptions {
 // The bytes of an object file. Errors: the file's, EFBIG.
 Result<std::vector<std::byte>> read_object_file(const std::string& path);
 
+// What the other side's verifier says of one program, at a log level of BPF_PROG_LOAD. `text` comes with room for it
+// and is cut to what was said.
+struct LoadLog {
+  std::uint32_t level = 0;
+  std::string text;
+};
+
 class Object {
  public:
   // Errors: ENOENT and the like for a file, ENOEXEC for its contents.
@@ -63,6 +70,8 @@ class Object {
   // Creates maps and loads every program of known type. On failure the message has what libbpf and the other side said,
   // and the code is its errno.
   Result<> load();
+  // Creates maps and loads this program alone; `log` may be null.
+  Result<> load_only(std::size_t program, LoadLog* log);
 
   // Whether the program's instructions, with those of its subprograms once it is loaded, call helper `helper`.
   bool calls(std::size_t program, std::uint32_t helper) const;
