@@ -2,12 +2,13 @@
 _skep() {
   local word=${COMP_WORDS[COMP_CWORD]} options=""
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run exec dump feature version --help" -- "$word"))
+    COMPREPLY=($(compgen -W "run exec verify dump feature version --help" -- "$word"))
     return
   fi
   case ${COMP_WORDS[1]} in
     run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
     exec) options="--help --engine --verified --unverified --unprivileged-bpf" ;;
+    verify) options="--help --prog --unprivileged --log --stats --kernel --compare --mcpu --btf --csv --json" ;;
     dump) options="--help --prog --opcodes --dot --mcpu --btf --json" ;;
     feature) options="--help --json" ;;
     version) options="--help --json" ;;
