@@ -1,0 +1,11 @@
+#include "common.h"
+
+SEC("xdp")
+int align(struct xdp_md* ctx) {
+  __u32 key = 1;
+  struct entry* entry = bpf_map_lookup_elem(&entries, &key);
+  if (!entry) return XDP_PASS;
+  asm volatile("%0 &= -8" : "+r"(entry));
+  return entry->packets ? XDP_PASS : XDP_DROP;
+}
+LICENSE("GPL");

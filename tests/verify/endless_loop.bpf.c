@@ -1,0 +1,8 @@
+#include "common.h"
+
+SEC("socket")
+int spin(struct __sk_buff* skb) {
+  for (;;) asm volatile("" ::: "memory");
+  return 0;
+}
+LICENSE("GPL");

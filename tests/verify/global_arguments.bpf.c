@@ -1,0 +1,10 @@
+#include "common.h"
+
+__attribute__((noinline)) int first(struct entry* entry) { return entry ? entry->slots[0] : 0; }
+
+SEC("xdp")
+int call_it(struct xdp_md* ctx) {
+  __u64 small = 1;
+  return first((struct entry*)&small) ? XDP_PASS : XDP_DROP;
+}
+LICENSE("GPL");

@@ -1,0 +1,9 @@
+#include "common.h"
+
+SEC("xdp")
+int who(struct xdp_md* ctx) {
+  char buffer[8] = {};
+  bpf_xdp_load_bytes(ctx, 0, buffer, sizeof buffer);
+  return buffer[0] ? XDP_PASS : XDP_DROP;
+}
+LICENSE("GPL");

@@ -1,0 +1,5 @@
+#include "common.h"
+
+SEC("cgroup_skb/egress")
+int filter(struct __sk_buff* skb) { return skb->len < 1500; }
+LICENSE("GPL");
