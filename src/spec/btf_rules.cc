@@ -25,6 +25,11 @@ constexpr std::array kArguments{
 #include "spec/btf_rules.def"
 };
 
+constexpr std::array kRcuObjects{
+#define RCU_OBJECT(structure) std::string_view(structure),
+#include "spec/btf_rules.def"
+};
+
 constexpr std::array kUntrustedHooks{
 #define UNTRUSTED_HOOK(function) std::string_view(function),
 #include "spec/btf_rules.def"
@@ -56,6 +61,10 @@ std::optional<ArgumentRule> argument_rule(std::string_view function, std::uint32
   const auto row = std::ranges::find_if(
       kArguments, [&](const Argument& a) { return a.function == function && a.argument == argument; });
   return row == kArguments.end() ? std::nullopt : std::optional(row->rule);
+}
+
+bool is_rcu_object(std::string_view structure) noexcept {
+  return std::ranges::find(kRcuObjects, structure) != kRcuObjects.end();
 }
 
 bool is_untrusted_hook(std::string_view function) noexcept {

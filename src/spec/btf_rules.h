@@ -24,6 +24,7 @@ struct ArgumentRule {
 // An argument of an iterator's programs that may be NULL; nothing for others.
 std::optional<ArgumentRule> argument_rule(std::string_view function, std::uint32_t argument) noexcept;
 
+bool is_rcu_object(std::string_view structure) noexcept;
 bool is_untrusted_hook(std::string_view function) noexcept;
 bool is_boolean_hook(std::string_view function) noexcept;
 

@@ -21,6 +21,8 @@ TEST(BtfRules, ArgumentsOfIterators) {
 }
 
 TEST(BtfRules, HooksContextsAndMaps) {
+  EXPECT_TRUE(is_rcu_object("task_struct"));
+  EXPECT_FALSE(is_rcu_object("file"));
   EXPECT_TRUE(is_untrusted_hook("bpf_lsm_task_free"));
   EXPECT_FALSE(is_untrusted_hook("bpf_lsm_file_open"));
   EXPECT_TRUE(is_boolean_hook("bpf_lsm_audit_rule_known"));

@@ -101,7 +101,8 @@ bool circumstances_allow(const ContextField& field, const ContextAccess& access,
     if (only.concerns == Concerns::ReadOrWrite || access.direction == Direction::Write) return false;
   }
   const bool packet = field.kind == FieldKind::PacketData || field.kind == FieldKind::PacketEnd;
-  if (access.type == ProgType::CgroupSkb && (packet || field.source == ContextSource::SkBuff_tstamp)) return rights.bpf;
+  const bool sets_time = field.source == ContextSource::SkBuff_tstamp && access.direction == Direction::Write;
+  if (access.type == ProgType::CgroupSkb && (packet || sets_time)) return rights.bpf;
   return true;
 }
 

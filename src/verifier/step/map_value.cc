@@ -39,11 +39,13 @@ Checked check_fields(Walk& walk, const Register& base, std::int32_t offset, std:
   return {};
 }
 
-bool touches_kptr(Walk& walk, const Register& base, std::int32_t offset) {
-  if (!base.number.is_constant()) return false;
+const SpecialField* kptr_at(const Walk& walk, const Register& base, std::int32_t offset) {
+  if (!base.number.is_constant()) return nullptr;
   const std::uint64_t at = base.number.value() + static_cast<std::uint64_t>(std::int64_t{offset});
-  return std::ranges::any_of(walk.map(base.map).fields,
-                             [&](const SpecialField& field) { return is_kptr(field.kind) && field.offset == at; });
+  const auto fields = walk.map(base.map).fields;
+  const auto found = std::ranges::find_if(
+      fields, [&](const SpecialField& field) { return is_kptr(field.kind) && field.offset == at; });
+  return found == fields.end() ? nullptr : &*found;
 }
 
 // Bytes that nobody can change any more are as good as an immediate.
@@ -137,7 +139,7 @@ Checked access_map_value(Walk& walk, const Target& target, Register& loaded) {
   TRY_VOID(check_map_direction(walk, access.base, target.offset, access.size, access.direction));
   TRY_VOID(check_map_value_access(walk, access.base, target.offset, access.size, false, false));
   const Register& base = walk.peek(access.base);
-  if (touches_kptr(walk, base, target.offset)) return walk.unsupported("loads and stores of kptrs in a map");
+  if (const SpecialField* kptr = kptr_at(walk, base, target.offset)) return access_kptr(walk, target, *kptr, loaded);
   if (!target.reads() || !base.number.is_constant()) return {};
   const std::uint64_t at = base.number.value() + static_cast<std::uint64_t>(std::int64_t{target.offset});
   read_frozen(walk.map(base.map), at, access, loaded);

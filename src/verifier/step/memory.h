@@ -32,6 +32,7 @@ Checked check_inside(Walk& walk, unsigned number, std::int64_t offset, std::int6
 
 Checked access_stack(Walk& walk, const Target& target, Register& loaded);      // stack.cc
 Checked access_map_value(Walk& walk, const Target& target, Register& loaded);  // map_value.cc
+Checked access_kptr(Walk& walk, const Target& target, const btf::SpecialField& field, Register& loaded);  // kptr.cc
 Checked access_map_key(Walk& walk, const Target& target);
 Checked access_map_pointer(Walk& walk, const Target& target, Register& loaded);  // btf_access.cc
 Checked access_btf_object(Walk& walk, const Target& target, Register& loaded);
