@@ -25,10 +25,8 @@ if(SKEP_SANITIZE)
                          -fno-sanitize-recover=all)
   target_link_options(skep_options INTERFACE -fsanitize=${SKEP_SANITIZE})
 endif()
-if(SKEP_FUZZ)
-  # g++ is the compiler whose warnings are errors; the fuzzers are built to run.
-  target_compile_options(skep_options INTERFACE -Wno-error -Wno-unknown-warning-option)
-endif()
+# g++ is the compiler whose warnings are errors; what clang builds is built to run.
+target_compile_options(skep_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-w>)
 
 # Headers that nearly every file reads, parsed once: the first library and the first test program own them, the others
 # use theirs. Whoever compiles a file alone (clang-tidy, another compiler) sees its own includes.

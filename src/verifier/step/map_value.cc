@@ -55,7 +55,7 @@ bool read_frozen(const spec::MapView& map, std::uint64_t at, const Access& acces
   std::uint64_t value = 0;
   for (unsigned i = access.size; i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(map.frozen[at + i]);
   if (access.extends_sign) {
-    const unsigned unused = 64 - access.size * 8;
+    const unsigned unused = (8 - access.size) * 8;
     value = static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
   }
   loaded = Register::constant(value);
