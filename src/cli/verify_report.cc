@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <ranges>
 
@@ -106,6 +107,51 @@ std::string table_of(const std::vector<Row>& rows, Details details) {
     table.add(std::move(cells));
   }
   return table.text();
+}
+
+namespace {
+
+constexpr std::uint32_t kLong = 1000;  // instructions; below, the time is mostly not spent walking
+
+struct Comparison {
+  std::size_t programs = 0;
+  double ours = 0, kernel = 0;             // seconds
+  double our_insns = 0, kernel_insns = 0;  // explored
+  std::vector<double> logarithms;          // of the ratios' product, by round
+  void add(const Row& row) {
+    ++programs;
+    ours += std::chrono::duration<double>(row.ours.duration).count();
+    kernel += std::chrono::duration<double>(row.kernel->duration).count();
+    our_insns += row.ours.stats.insns_processed;
+    kernel_insns += static_cast<double>(row.kernel->insns);
+    if (logarithms.size() < row.ratios.size()) logarithms.resize(row.ratios.size());
+    for (std::size_t i = 0; i < row.ratios.size(); ++i) logarithms[i] += std::log(row.ratios[i]);
+  }
+  double mean(std::size_t round) const { return std::exp(logarithms[round] / static_cast<double>(programs)); }
+  std::string text(std::string_view what) const {
+    if (programs == 0 || logarithms.empty()) return "";
+    std::vector<double> means;
+    for (std::size_t i = 0; i < logarithms.size(); ++i) means.push_back(mean(i));
+    std::ranges::sort(means);
+    return fmt::format(
+        "{}: {} programs, time {:.2f} of the kernel's (geometric mean; rounds {:.2f}-{:.2f}), sum of the "
+        "fastest {:.2f}, instructions {:.3f}\n",
+        what, programs, means[means.size() / 2], means.front(), means.back(), ours / kernel, our_insns / kernel_insns);
+  }
+};
+
+}  // namespace
+
+std::string summary_of(const std::vector<Row>& rows) {
+  Comparison all, large;
+  for (const Row& row : rows) {
+    if (!row.kernel || row.ours.outcome != Outcome::Accepted || row.kernel->outcome != Outcome::Accepted) continue;
+    if (row.ratios.empty()) continue;
+    all.add(row);
+    if (row.ours.stats.insns_processed > kLong) large.add(row);
+  }
+  const std::string text = all.text("all") + large.text(fmt::format("above {} instructions", kLong));
+  return text.empty() ? text : "\n" + text;
 }
 
 std::string csv_of(const std::vector<Row>& rows) {

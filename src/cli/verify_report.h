@@ -18,10 +18,13 @@ struct Row {
   std::string file;  // without folders
   Verified ours;
   std::optional<KernelVerdict> kernel;
+  std::vector<double> ratios;  // of our time to the kernel's, by round
 };
 
 enum class Details : std::uint8_t { Usual, All };
 std::string table_of(const std::vector<Row>& rows, Details details);
+// How the two verifiers compare over the programs that both accept.
+std::string summary_of(const std::vector<Row>& rows);
 std::string csv_of(const std::vector<Row>& rows);
 nlohmann::json json_of(const Row& row);
 

@@ -37,6 +37,8 @@ struct Scalar {
   Full full;
   Half half;
 
+  static constexpr int kRounds = 3;  // of deduction, as Linux has it
+
   static constexpr Scalar unknown() noexcept { return {}; }
   static constexpr Scalar constant(std::uint64_t x) noexcept {
     return {FullTnum::constant(x), Full::constant(x), Half::constant(x)};
@@ -58,10 +60,14 @@ struct Scalar {
 
   // Lets every part learn from the others.
   constexpr void sync(Rules rules) noexcept {
+    if (is_settled()) return;
     bounds_from_bits(rules);
-    deduce(rules);
-    deduce(rules);
-    if (rules != Rules::Linux612) deduce(rules);
+    if (is_settled()) return;
+    for (int round = 0; round < kRounds; ++round) {
+      const Scalar before = *this;
+      deduce();
+      if (*this == before) break;  // nor would the next change anything
+    }
     bits_from_bounds();
     bounds_from_bits(rules);
   }
@@ -115,12 +121,18 @@ struct Scalar {
     if (!second || *second > full.umax) *this = constant(*first);
   }
 
-  constexpr void deduce(Rules rules) noexcept {
+  // Nothing can be learnt any more: a constant, or anything at all.
+  constexpr bool is_settled() const noexcept {
+    return is_constant() ? full.is(bits.value) && half.is(bits.value)
+                         : bits.is_unknown() && full == Full{} && half == Half{};
+  }
+
+  constexpr void deduce() noexcept {
     half_from_full();
     half.combine_readings();
-    if (rules != Rules::Linux612) half.drop_impossible_arc();
+    half.drop_impossible_arc();
     full.combine_readings();
-    if (rules != Rules::Linux612) full.drop_impossible_arc();
+    full.drop_impossible_arc();
     full_from_half();
   }
 

@@ -110,14 +110,11 @@ Pruner::Match Pruner::match_done(Checkpoint& old) {
   return Match::Hit;
 }
 
-void Pruner::clean(std::size_t insn) {
-  for (Checkpoint* at = walk_.checkpoints.list(insn, walk_.frame().callsite); at != nullptr; at = at->next) {
-    if (at->is_cleaned || at->state.branches != 0 || at->insn != insn || !same_callers(at->state, walk_.state))
-      continue;
-    const Checkpoint* entry = loop_entry(at->state);
-    if (entry != nullptr && entry->state.branches != 0) continue;
-    at->is_cleaned = true;
-  }
+// Nothing will be read behind a checkpoint whose paths, and whose loop's, have all ended.
+void Pruner::clean(Checkpoint& old) const {
+  if (old.is_cleaned || old.state.branches != 0 || !same_callers(old.state, walk_.state)) return;
+  const Checkpoint* entry = loop_entry(old.state);
+  old.is_cleaned = entry == nullptr || entry->state.branches == 0;
 }
 
 // What the checkpoint's future read, this path's would have read.
@@ -188,7 +185,6 @@ CheckedOf<Pruner::Visit> Pruner::visit() {
   const bool forced = (walk_.input.flags & spec::kTestStateFreq) != 0 || walk_.insn_info().forces_checkpoint ||
                       walk_.state.history_count > kLongHistory;
   bool keeps = wants_checkpoint(forced);
-  clean(walk_.index);
   std::uint32_t states = 0;
   Checkpoint** link = &walk_.checkpoints.list(walk_.index, walk_.frame().callsite);
   while (Checkpoint* old = *link) {
@@ -197,6 +193,7 @@ CheckedOf<Pruner::Visit> Pruner::visit() {
       link = &old->next;
       continue;
     }
+    clean(*old);
     Match match = Match::None;
     if (old->state.branches != 0) {
       TRY(match, match_open(*old));

@@ -37,7 +37,7 @@ class Pruner {
   Checked adopt(Checkpoint& old);
   void adopt_reads(const Checkpoint& old);
   Checked adopt_precision(const Checkpoint& old);
-  void clean(std::size_t insn);
+  void clean(Checkpoint& old) const;
   bool is_useless(const Checkpoint& old) const;
   void keep();
 

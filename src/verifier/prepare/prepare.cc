@@ -5,7 +5,6 @@ namespace skep::verifier {
 Checked prepare(Walk& walk) {
   const std::size_t count = walk.input.insns.size();
   if (count == 0 || count > isa::kMaxInsns) return walk.reject(E2BIG, "");
-  walk.info.assign(walk.input.insns.size(), InsnInfo{});
   TRY_VOID(read_functions(walk));
   TRY_VOID(find_subprograms(walk));
   TRY_VOID(check_subprograms(walk));

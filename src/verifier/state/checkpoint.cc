@@ -7,7 +7,7 @@ namespace skep::verifier {
 Checkpoint* Checkpoints::add(std::size_t insn, const State& state) {
   Checkpoint* made;
   if (free_.empty()) {
-    made = all_.emplace_back(std::make_unique<Checkpoint>()).get();
+    made = all_.emplace_back(memory_.new_object<Checkpoint>());
   } else {
     made = free_.back();
     free_.pop_back();
@@ -31,6 +31,7 @@ void Checkpoints::drop(Checkpoint** link) {
 }
 
 void Checkpoints::clear() {
+  for (Checkpoint* checkpoint : all_) memory_.delete_object(checkpoint);
   all_.clear();
   free_.clear();
   held_ = 0;

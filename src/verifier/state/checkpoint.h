@@ -9,24 +9,31 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <vector>
+
+#include "base/stable_vector.h"
 
 #include "verifier/state/state.h"
 
 namespace skep::verifier {
 
 struct Checkpoint {
-  State state;
+  Checkpoint* next = nullptr;  // in its list
   std::uint32_t insn = 0;
   std::uint32_t hits = 0, misses = 0;
   bool is_cleaned = false;     // what nobody read is forgotten
   bool is_loop_entry = false;  // of some other state
-  Checkpoint* next = nullptr;  // in its list
+  State state;
 };
 
 class Checkpoints {
  public:
+  explicit Checkpoints(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : memory_(memory) {}
+  ~Checkpoints() { clear(); }
+  Checkpoints(const Checkpoints&) = delete;
+  Checkpoints& operator=(const Checkpoints&) = delete;
+
   void resize(std::size_t insns) { lists_.assign(insns, nullptr); }
   // The list for this instruction in frames called from `callsite`; newest first.
   Checkpoint*& list(std::size_t insn, std::int32_t callsite) noexcept {
@@ -41,28 +48,29 @@ class Checkpoints {
 
  private:
   std::vector<Checkpoint*> lists_;
-  std::vector<std::unique_ptr<Checkpoint>> all_;
-  std::vector<Checkpoint*> free_;
+  std::pmr::polymorphic_allocator<> memory_;
+  std::vector<Checkpoint*> all_, free_;
   std::uint32_t held_ = 0;
 };
 
 class Histories {
  public:
-  Histories() : entries_(1) {}
-  const HistoryEntry& operator[](std::uint32_t index) const noexcept { return entries_[index]; }
-  HistoryEntry& at(std::uint32_t index) noexcept { return entries_[index]; }
+  explicit Histories(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : entries_(memory) {}
+
+  const HistoryEntry& operator[](std::uint32_t index) const noexcept { return entries_[index - 1]; }
+  HistoryEntry& at(std::uint32_t index) noexcept { return entries_[index - 1]; }
   std::uint32_t add(const HistoryEntry& entry) {
     entries_.push_back(entry);
-    return static_cast<std::uint32_t>(entries_.size() - 1);
+    return static_cast<std::uint32_t>(entries_.size());
   }
-  bool is_newest(std::uint32_t index) const noexcept { return index + 1 == entries_.size() && index > sealed_; }
+  bool is_newest(std::uint32_t index) const noexcept { return index == entries_.size() && index > sealed_; }
   // What was added up to now is shared with another path and must not change.
-  void seal() noexcept { sealed_ = static_cast<std::uint32_t>(entries_.size() - 1); }
-  void clear() { entries_.resize(1), sealed_ = 0; }
-  std::size_t bytes() const noexcept { return entries_.capacity() * sizeof(HistoryEntry); }
+  void seal() noexcept { sealed_ = static_cast<std::uint32_t>(entries_.size()); }
+  void clear() { entries_.clear(), sealed_ = 0; }
+  std::size_t bytes() const noexcept { return entries_.bytes(); }
 
  private:
-  std::vector<HistoryEntry> entries_;
+  StableVector<HistoryEntry, 256> entries_;
   std::uint32_t sealed_ = 0;
 };
 

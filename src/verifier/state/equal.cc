@@ -1,6 +1,7 @@
 #include "verifier/state/equal.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace skep::verifier {
 namespace {
@@ -28,6 +29,10 @@ bool same_pointer(const Register& a, const Register& b) noexcept {
 }
 
 const Register kAnything = Register::unknown();
+const Register kNothing{};
+const Slot kEmptySlot{};
+
+std::uint64_t word(const Slot& slot) noexcept { return std::bit_cast<std::uint64_t>(slot.bytes); }
 
 }  // namespace
 
@@ -63,14 +68,15 @@ bool Comparison::frames(const Checkpoint& old, const State& now, unsigned index,
 }
 
 bool Comparison::registers(const Checkpoint& old, const State& now, unsigned index, Exactness exactness) {
+  constexpr std::uint32_t kAll = (1U << isa::kRegisters) - 1;
   const Frame &was = *old.state.frames[index], &is = *now.frames[index];
   const Marks& marks = old.state.marks[index];
-  for (std::size_t i = 0; i < was.registers.size(); ++i) {
-    const bool is_frame_pointer = i + 1 == was.registers.size();
+  for (std::uint32_t left = exactness == Exactness::NotExact ? marks.read() : kAll; left != 0; left &= left - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(left));
+    const bool is_frame_pointer = i + 1 == isa::kRegisters;
     const Seen seen{.read = (marks.read() >> i & 1) != 0, .precise = (marks.precise >> i & 1) != 0};
     const bool forgotten = old.is_cleaned && !seen.read && !is_frame_pointer;
-    const Register nothing{};
-    if (!safe(forgotten ? nothing : was.registers[i], is.registers[i], seen, exactness)) return false;
+    if (!safe(forgotten ? kNothing : was.registers[i], is.registers[i], seen, exactness)) return false;
   }
   return true;
 }
@@ -78,11 +84,12 @@ bool Comparison::registers(const Checkpoint& old, const State& now, unsigned ind
 bool Comparison::stack(const Checkpoint& old, const State& now, unsigned index, Exactness exactness) {
   const Frame &was = *old.state.frames[index], &is = *now.frames[index];
   const Marks& marks = old.state.marks[index];
-  for (std::size_t i = 0; i < was.stack.size(); ++i) {
+  const std::uint64_t all = was.stack.empty() ? 0 : ~std::uint64_t{0} >> (kMaxSlots - was.stack.size());
+  for (std::uint64_t left = exactness == Exactness::NotExact ? marks.slots_read & all : all; left != 0;
+       left &= left - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(left));
     const Seen seen{.read = (marks.slots_read >> i & 1) != 0, .precise = (marks.slots_precise >> i & 1) != 0};
-    if (!seen.read && exactness == Exactness::NotExact) continue;
-    const Slot nothing{};
-    const Slot& before = old.is_cleaned && !seen.read ? nothing : was.stack[i];
+    const Slot& before = old.is_cleaned && !seen.read ? kEmptySlot : was.stack[i];
     if (!slot(before, i < is.stack.size() ? &is.stack[i] : nullptr, seen, exactness)) return false;
   }
   return true;
@@ -109,6 +116,7 @@ bool Comparison::slot(const Slot& old, const Slot* now, Seen seen, Exactness exa
 }
 
 bool Comparison::slot_bytes(const Slot& old, const Slot& now) const {
+  if (word(old) == word(now)) return true;
   for (std::size_t i = 0; i < kSlotBytes; ++i) {
     const ByteKind was = old.bytes[i], is = now.bytes[i];
     if (was == ByteKind::Invalid || (rules_.reads_uninit_stack && was == ByteKind::Misc)) continue;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,10 @@ struct ReturnRange {
 struct Frame {
   static constexpr std::int32_t kNoCaller = -1;
 
+  explicit Frame(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : stack(memory) {}
+
   std::array<Register, isa::kRegisters> registers;
-  std::vector<Slot> stack;
+  std::pmr::vector<Slot> stack;
   std::int32_t callsite = kNoCaller;  // index of the call instruction
   std::uint32_t subprog = 0;
   std::uint32_t async_entry = 0;  // how often an asynchronous callback was entered before

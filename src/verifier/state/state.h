@@ -15,7 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,18 +26,19 @@
 
 namespace skep::verifier {
 
-// Frames that no state holds any more are used again, with their stack's capacity.
+// Frames that no state holds any more are used again, with their stack's capacity. Memory is the resource's, which
+// must live longer.
 class FramePool {
  public:
-  FramePool() = default;
+  explicit FramePool(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : memory_(memory) {}
+  ~FramePool() {
+    for (Frame* frame : all_) memory_.delete_object(frame);
+  }
   FramePool(const FramePool&) = delete;
   FramePool& operator=(const FramePool&) = delete;
 
   Frame* make() {
-    if (free_.empty()) {
-      all_.push_back(std::make_unique<Frame>());
-      return all_.back().get();
-    }
+    if (free_.empty()) return all_.emplace_back(memory_.new_object<Frame>(memory_.resource()));
     Frame* frame = free_.back();
     free_.pop_back();
     return frame;
@@ -46,8 +47,8 @@ class FramePool {
   std::size_t bytes() const noexcept;  // allocated at the peak
 
  private:
-  std::vector<std::unique_ptr<Frame>> all_;
-  std::vector<Frame*> free_;
+  std::pmr::polymorphic_allocator<> memory_;
+  std::vector<Frame*> all_, free_;
 };
 
 // A shared frame. Reading is free; mutate() copies if others hold it too.
@@ -125,22 +126,30 @@ struct LinkedPlace {
   bool is_slot = false;
   std::uint8_t number = 0;
 };
-class LinkedSet {
+class LinkedSet {  // one word, ten bits a place and the count on top: histories have very many
  public:
-  static constexpr std::size_t kMost = 6;
+  static constexpr unsigned kMost = 6;
   // False when it is full.
   bool add(LinkedPlace place) noexcept {
-    if (count_ == kMost) return false;
-    places_[count_++] = place;
+    if (size() == kMost) return false;
+    const std::uint64_t bits =
+        place.frame | std::uint64_t{place.is_slot} << kFrameBits | std::uint64_t{place.number} << (kFrameBits + 1);
+    word_ |= bits << (kPlaceBits * size());
+    word_ += kOne;
     return true;
   }
-  std::size_t size() const noexcept { return count_; }
-  const LinkedPlace* begin() const noexcept { return places_.data(); }
-  const LinkedPlace* end() const noexcept { return places_.data() + count_; }
+  unsigned size() const noexcept { return static_cast<unsigned>(word_ >> (kPlaceBits * kMost)); }
+  LinkedPlace operator[](unsigned at) const noexcept {
+    const auto bits = static_cast<unsigned>(word_ >> (kPlaceBits * at)) & ((1U << kPlaceBits) - 1);
+    return {static_cast<std::uint8_t>(bits & ((1U << kFrameBits) - 1)), (bits >> kFrameBits & 1) != 0,
+            static_cast<std::uint8_t>(bits >> (kFrameBits + 1))};
+  }
 
  private:
-  std::array<LinkedPlace, kMost> places_{};
-  std::size_t count_ = 0;
+  static constexpr unsigned kFrameBits = 3, kPlaceBits = kFrameBits + 1 + 6;
+  static constexpr std::uint64_t kOne = std::uint64_t{1} << (kPlaceBits * kMost);
+  static_assert(isa::kMaxFrames <= 1U << kFrameBits && kMaxSlots <= 64);
+  std::uint64_t word_ = 0;
 };
 
 // Where execution did not just go on with the next instruction, or what the way back has to know of one.
@@ -153,6 +162,7 @@ struct HistoryEntry {
   bool accesses_stack = false;
   LinkedSet linked;  // what learnt together at the branch there
 };
+static_assert(sizeof(HistoryEntry) == 24);
 
 struct Checkpoint;
 

@@ -271,14 +271,24 @@ Checked check_immediate(Walk& walk, Op op, const Insn& insn) {
   return {};
 }
 
+Checked combine_numbers(Walk& walk, Op op, const Insn& insn, const Register& src) {
+  TRY_VOID(note_number_sum(walk, insn));
+  Register& result = walk.reg(insn.dst);
+  alu(isa::alu_op(op), part_of(op), result.number, src.number, walk.rules);
+  relink(result, op, src, walk.rules);
+  walk.defined(insn.dst);
+  return walk.settle(result, "alu");
+}
+
 Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   const bool by_register = insn.code & kBySource;
   if (by_register) TRY_VOID(walk.check_read(insn.src));
   TRY_VOID(walk.check_read(insn.dst));
   TRY_VOID(check_immediate(walk, op, insn));
   TRY_VOID(walk.check_write(insn.dst));
-  const Register src = by_register ? walk.reg(insn.src) : immediate(insn);
-  const Register dst = walk.reg(insn.dst);
+  if (!by_register && walk.peek(insn.dst).is_scalar()) return combine_numbers(walk, op, insn, immediate(insn));
+  const Register src = by_register ? walk.peek(insn.src) : immediate(insn);
+  const Register& dst = walk.peek(insn.dst);
   if (src.is_pointer() && dst.is_pointer()) {
     if (isa::alu_op(op) != AluOp::Sub || !walk.may_leak)
       return walk.reject(EACCES, "R{} pointer {} pointer prohibited", insn.dst, kOperators[insn.code >> 4]);
@@ -287,18 +297,13 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   }
   if (src.is_pointer()) {
     TRY_VOID(walk.mark_precise(insn.dst));
-    return move_pointer(walk, op, insn, src, dst);
+    return move_pointer(walk, op, insn, src, Register(dst));
   }
   if (dst.is_pointer()) {
     if (by_register) TRY_VOID(walk.mark_precise(insn.src));
-    return move_pointer(walk, op, insn, dst, src);
+    return move_pointer(walk, op, insn, Register(dst), src);
   }
-  TRY_VOID(note_number_sum(walk, insn));
-  Register result = dst;
-  alu(isa::alu_op(op), part_of(op), result.number, src.number, walk.rules);
-  relink(result, op, src, walk.rules);
-  walk.set(insn.dst, result);
-  return walk.settle(walk.reg(insn.dst), "alu");
+  return combine_numbers(walk, op, insn, src);
 }
 
 }  // namespace
@@ -308,7 +313,7 @@ Checked step_alu(Walk& walk, Op op, const Insn& insn) {
     return walk.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena");
   if ((insn.code & kOperation) > kEnd)
     return walk.reject(EINVAL, "invalid BPF_ALU opcode {:x}", insn.code & kOperation);
-  if (op == Op::Invalid || isa::stray_fields(op, insn) != 0)
+  if (op == Op::Invalid || walk.insn_info().has_stray_fields)
     return walk.reject(EINVAL, "{} uses reserved fields", reserved_of(insn));
   switch (isa::form(op)) {
     case isa::Form::AluUnary: return step_unary(walk, op, insn);

@@ -70,7 +70,8 @@ void collect_linked(LinkedSet& linked, State& state, std::uint32_t id, unsigned 
 void tell_linked(const LinkedSet& linked, State& state, unsigned number, Rules rules) {
   const Register known = state.frame().registers[number];
   if (!known.is_scalar() || known.id == 0) return;
-  for (const LinkedPlace& place : linked) {
+  for (unsigned i = 0; i < linked.size(); ++i) {
+    const LinkedPlace place = linked[i];
     const bool itself = place.frame == state.top && !place.is_slot && place.number == number;
     if (!itself && at(state, place).is_scalar() && at(state, place).id == known.id)
       copy_knowledge(mutable_at(state, place), known, rules);
@@ -97,9 +98,9 @@ Comparing comparing(Op op, const Insn& insn) {
           insn.src,         Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm}))};
 }
 
-Checked check_operands(Walk& walk, Op op, const Insn& insn, const Comparing& what) {
+Checked check_operands(Walk& walk, const Insn& insn, const Comparing& what) {
   TRY_VOID(walk.check_read(insn.dst));
-  if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields");
+  if (walk.insn_info().has_stray_fields) return walk.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields");
   if (!what.by_register) return {};
   TRY_VOID(walk.check_read(insn.src));
   const Register &a = walk.peek(insn.dst), &b = walk.peek(insn.src);
@@ -201,7 +202,7 @@ Checked follow_both(Walk& walk, Op op, const Insn& insn, const Comparing& what) 
 
 Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
   const Comparing what = comparing(op, insn);
-  TRY_VOID(check_operands(walk, op, insn, what));
+  TRY_VOID(check_operands(walk, insn, what));
   const Outcome known = outcome_of(walk, what);
   TRY_VOID(known == Outcome::Unknown ? follow_both(walk, op, insn, what) : follow_known(walk, op, insn, what, known));
   if (walk.log.shows_walk()) {
@@ -231,7 +232,7 @@ Checked step_jump(Walk& walk, Op op, const Insn& insn) {
   switch (isa::form(op)) {
     case isa::Form::Goto:
     case isa::Form::GotoLong:
-      if (isa::stray_fields(op, insn) != 0) return walk.reject(EINVAL, "BPF_JA uses reserved fields");
+      if (walk.insn_info().has_stray_fields) return walk.reject(EINVAL, "BPF_JA uses reserved fields");
       walk.next = target(walk, op, insn);
       return {};
     case isa::Form::MayGoto: return step_may_goto(walk, insn);

@@ -5,7 +5,7 @@
 
 namespace skep::verifier {
 
-void Walk::mark_read(unsigned frame_index, unsigned number, bool full) {
+void Walk::climb_read(unsigned frame_index, unsigned number, bool full) {
   const auto bit = static_cast<std::uint16_t>(1U << number);
   const Marks* marks = &state.marks[frame_index];
   std::uint32_t climbed = 0;

@@ -57,6 +57,7 @@ class Backtrack {
   }
   void remove(unsigned number) noexcept { regs() &= ~(1U << number); }
 
+  bool passes(std::size_t index, const HistoryEntry* entry) const noexcept;
   CheckedOf<bool> entered(const State& at);  // the start of a function was reached
   CheckedOf<bool> through(const State& at, std::int64_t last, std::int64_t first, bool skips_first);
   CheckedOf<Way> back_over(std::size_t index, std::int64_t after, const HistoryEntry* entry);
@@ -75,6 +76,7 @@ class Backtrack {
   PrecisionSet& set_;
   unsigned frame_;
   std::int64_t after_ = -1;  // the instruction that came next on the path
+  const bool shows_ = walk_.log.shows_all_paths();
 };
 
 void Backtrack::show(std::size_t index) const {
@@ -86,9 +88,10 @@ void Backtrack::show(std::size_t index) const {
 // What learnt together from a branch matters together.
 void Backtrack::tell_linked(const HistoryEntry* entry) {
   if (entry == nullptr || entry->linked.size() == 0) return;
-  const bool some = std::ranges::any_of(entry->linked, [&](const LinkedPlace& place) { return set_.has(place); });
-  if (!some) return;
-  for (const LinkedPlace& place : entry->linked) set_.add(place);
+  const LinkedSet& linked = entry->linked;
+  bool some = false;
+  for (unsigned i = 0; i < linked.size(); ++i) some |= set_.has(linked[i]);
+  for (unsigned i = 0; some && i < linked.size(); ++i) set_.add(linked[i]);
 }
 
 void Backtrack::back_over_alu(Op op, const Insn& insn) {
@@ -166,7 +169,7 @@ CheckedOf<Way> Backtrack::back_into_callee(std::size_t index, std::int64_t after
   const auto at = static_cast<std::size_t>(after);
   if (after >= 0 && walk_.info[at].calls_callback) regs() &= ~kArguments;
   if (regs() & kArguments) return std::unexpected(impossible("arguments behind a function", index).error());
-  const bool returned = after >= 1 && isa::form(isa::decode(walk_.input.insns[at - 1])) == Form::CallLocal;
+  const bool returned = after >= 1 && isa::form(walk_.info[at - 1].op) == Form::CallLocal;
   const bool result = returned && has(0);
   remove(0);
   if (frame_ + 1 >= isa::kMaxFrames) return std::unexpected(impossible("too many frames", index).error());
@@ -178,8 +181,8 @@ CheckedOf<Way> Backtrack::back_into_callee(std::size_t index, std::int64_t after
 CheckedOf<Way> Backtrack::back_over(std::size_t index, std::int64_t after, const HistoryEntry* entry) {
   const Insn& insn = walk_.input.insns[index];
   if (insn.code == 0) return Way::On;
-  const Op op = isa::decode(insn);
-  if (walk_.log.shows_all_paths()) show(index);
+  const Op op = walk_.info[index].op;
+  if (shows_) show(index);
   tell_linked(entry);
   Way way = Way::On;
   switch (isa::form(op)) {
@@ -226,27 +229,38 @@ CheckedOf<bool> Backtrack::entered(const State& at) {
   return true;
 }
 
+// Most instructions have nothing to do with what is looked for.
+bool Backtrack::passes(std::size_t index, const HistoryEntry* entry) const noexcept {
+  if (shows_ || (entry != nullptr && entry->linked.size() != 0)) return false;
+  switch (walk_.info[index].backward) {
+    case Backward::Nothing: return true;
+    case Backward::Definition: return !has(walk_.input.insns[index].dst);
+    case Backward::Other: return false;
+  }
+  return false;
+}
+
 // Back over one state's instructions, from `last` to `first`. True when nothing is left to follow.
 CheckedOf<bool> Backtrack::through(const State& at, std::int64_t last, std::int64_t first, bool skips_first) {
-  std::uint32_t left = at.history_count, entry = at.history;
+  std::uint32_t left = at.history_count;
+  const HistoryEntry* newest = left > 0 ? &walk_.histories[at.history] : nullptr;
   for (std::int64_t i = last;;) {
-    const HistoryEntry* here = left > 0 && walk_.histories[entry].insn == i ? &walk_.histories[entry] : nullptr;
-    if (!skips_first) {
+    const HistoryEntry* here = newest != nullptr && newest->insn == i ? newest : nullptr;
+    if (!skips_first && !passes(static_cast<std::size_t>(i), here)) {
       TRY(const Way way, back_over(static_cast<std::size_t>(i), after_, here));
       if (way == Way::Lost) {
         mark_all();
         set_.clear();
         return true;
       }
+      if (set_.empty()) return true;
     }
     skips_first = false;
-    if (set_.empty()) return true;
     after_ = i;
     if (i == first && (left == 0 || (left == 1 && here != nullptr))) return false;
     if (here != nullptr) {
       i = here->from;
-      entry = here->previous;
-      --left;
+      newest = --left > 0 ? &walk_.histories[here->previous] : nullptr;
     } else {
       --i;
     }
@@ -271,7 +285,7 @@ bool Backtrack::mark(State& at) {
       if (!scalar || (marks.slots_precise & bit)) set_.slots[f] &= ~bit;
       if (scalar) marks.slots_precise |= bit;
     }
-    if (!walk_.log.shows_all_paths()) continue;
+    if (!shows_) continue;
     walk_.log.part(fmt::format("mark_precise: frame{}: parent state regs={} stack={}: ", f,
                                register_list(set_.registers[f]), slot_list(set_.slots[f])));
     walk_.log.frame(at, f);
@@ -284,7 +298,7 @@ Checked Backtrack::run() {
   const State* at = &walk_.state;
   std::int64_t last = static_cast<std::int64_t>(walk_.index), first = at->first_insn;
   for (;;) {
-    if (walk_.log.shows_all_paths())
+    if (shows_)
       walk_.say("mark_precise: frame{}: last_idx {} first_idx {} subseq_idx {} ", frame_, last, first, after_);
     TRY(const bool done, last < 0 ? entered(*at) : through(*at, last, first, skips_first));
     if (done) return {};
@@ -305,8 +319,7 @@ Checked Backtrack::run() {
 }
 
 void Backtrack::mark_all() {
-  if (walk_.log.shows_all_paths())
-    walk_.say("mark_precise: frame{}: falling back to forcing all scalars precise", walk_.state.top);
+  if (shows_) walk_.say("mark_precise: frame{}: falling back to forcing all scalars precise", walk_.state.top);
   for (Checkpoint* at = walk_.state.parent; at != nullptr; at = at->state.parent) {
     for (unsigned f = 0; f <= at->state.top; ++f) {
       Marks& marks = at->state.marks[f];
@@ -314,13 +327,12 @@ void Backtrack::mark_all() {
       for (unsigned i = 0; i < kFramePointer; ++i) {
         if (!frame.registers[i].is_scalar() || (marks.precise >> i & 1)) continue;
         marks.precise |= static_cast<std::uint16_t>(1U << i);
-        if (walk_.log.shows_all_paths()) walk_.say("force_precise: frame{}: forcing r{} to be precise", f, i);
+        if (shows_) walk_.say("force_precise: frame{}: forcing r{} to be precise", f, i);
       }
       for (unsigned i = 0; i < frame.stack.size(); ++i) {
         if (!frame.stack[i].holds_scalar() || (marks.slots_precise >> i & 1)) continue;
         marks.slots_precise |= std::uint64_t{1} << i;
-        if (walk_.log.shows_all_paths())
-          walk_.say("force_precise: frame{}: forcing fp-{} to be precise", f, (i + 1) * kSlotBytes);
+        if (shows_) walk_.say("force_precise: frame{}: forcing fp-{} to be precise", f, (i + 1) * kSlotBytes);
       }
     }
   }

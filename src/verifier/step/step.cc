@@ -48,7 +48,7 @@ Checked step_load_class(Walk& walk, Op op, const Insn& insn) {
 
 Checked step(Walk& walk) {
   const isa::Insn& insn = walk.input.insns[walk.index];
-  const isa::Op op = isa::decode(insn);
+  const isa::Op op = walk.insn_info().op;
   walk.next = walk.index + 1;
   walk.insn_info().is_seen |= !walk.state.speculative;
   switch (insn.code & 0x07) {

@@ -20,6 +20,23 @@ bool jump_uses_full(const Insn& insn, Use use) {
   return !local_call || use == Use::Destination;
 }
 
+Backward backward(Op op) {
+  switch (isa::form(op)) {
+    case isa::Form::JumpImm:
+    case isa::Form::Goto:
+    case isa::Form::GotoLong: return Backward::Nothing;
+    case isa::Form::AluUnary:
+    case isa::Form::AluImm:
+    case isa::Form::AluReg:
+    case isa::Form::MovImm:
+    case isa::Form::MovReg:
+    case isa::Form::Load:
+    case isa::Form::LoadSx:
+    case isa::Form::LoadImm64: return Backward::Definition;
+    default: return Backward::Other;
+  }
+}
+
 // Whether the instruction uses, or defines, all 64 bits of the register, as Linux decides it; only then must whoever
 // defined the lower half have cleared the upper one.
 bool uses_full(const Insn& insn, Kind kind, Use use) {
@@ -53,6 +70,14 @@ Walk::Walk(const spec::VerifyInput& what, Rules followed)
   for (const spec::MapView& view : what.maps) maps.push_back(&view);
   for (const spec::MapView& view : what.maps)
     if (view.inner != nullptr) maps.push_back(view.inner);
+  for (std::size_t i = 0; i < info.size(); ++i) {
+    info[i].op = isa::decode(what.insns[i]);
+    info[i].backward = backward(info[i].op);
+    info[i].reads_full_scalar = uses_full(what.insns[i], Kind::Scalar, Use::Source);
+    info[i].reads_full_pointer = uses_full(what.insns[i], Kind::Context, Use::Source);
+    info[i].defines_full = uses_full(what.insns[i], Kind::Scalar, Use::Destination);
+    info[i].has_stray_fields = isa::stray_fields(info[i].op, what.insns[i]) != 0;
+  }
   checkpoints.resize(std::max<std::size_t>(what.insns.size(), 1));
 }
 
@@ -86,19 +111,18 @@ std::uint32_t Walk::subprog_of(std::size_t insn) const noexcept {
 
 // ---- Registers
 
-Checked Walk::check_read(unsigned number) {
+// No register, one that holds nothing, or the frame pointer.
+Checked Walk::check_unusual_read(unsigned number) {
   if (number >= isa::kRegisters) return reject(EINVAL, "R{} is invalid", number);
   changes.registers |= 1U << number;
-  const Register& value = peek(number);
-  if (value.kind == Kind::Unset) return reject(EACCES, "R{} !read_ok", number);
-  if (number == isa::kRegisters - 1) return {};
-  const bool full = uses_full(insn(), value.kind, Use::Source);
-  if (full && value.half_written_by != 0) {
-    info[value.half_written_by - 1].zero_extends = true;
-    reg(number).half_written_by = 0;
-  }
-  mark_read(number, full);
+  if (peek(number).kind == Kind::Unset) return reject(EACCES, "R{} !read_ok", number);
   return {};
+}
+
+// All of a register is read of which only the lower half was defined.
+void Walk::needs_zero_extension(unsigned number) {
+  info[peek(number).half_written_by - 1].zero_extends = true;
+  reg(number).half_written_by = 0;
 }
 
 Checked Walk::check_write(unsigned number) {
@@ -107,12 +131,6 @@ Checked Walk::check_write(unsigned number) {
   if (number == isa::kRegisters - 1) return reject(EACCES, "frame pointer is read only");
   mark_written(number);
   return {};
-}
-
-void Walk::set(unsigned number, const Register& value) {
-  Register& to = reg(number);
-  to = value;
-  to.half_written_by = uses_full(insn(), value.kind, Use::Destination) ? 0 : static_cast<std::uint32_t>(index) + 1;
 }
 
 void Walk::clobber_caller_saved() {

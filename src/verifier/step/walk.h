@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "isa/op.h"
 #include "spec/uapi.h"
@@ -47,8 +48,21 @@ struct Fork {
 
 inline constexpr std::size_t kMaxForks = 8192;
 
+// What the way back (precision.h) has to know of an instruction whose path learnt nothing at it.
+enum class Backward : std::uint8_t {
+  Nothing,     // it tells where nothing came from
+  Definition,  // of its destination only
+  Other,
+};
+
 // What is known of one instruction: from the passes before the walk, and from the paths that met it.
 struct InsnInfo {
+  isa::Op op = isa::Op::Invalid;
+  Backward backward = Backward::Other;
+  bool reads_full_scalar : 1 = false;  // of a register that holds a number, or a pointer: all 64 bits of it
+  bool reads_full_pointer : 1 = false;
+  bool defines_full : 1 = false;      // all 64 bits of its destination
+  bool has_stray_fields : 1 = false;  // that its operation does not use are not zero
   // Before the walk.
   bool is_prune_point : 1 = false;     // states are compared and kept here
   bool is_jump_point : 1 = false;      // the way back has to know whether it came through here
@@ -156,9 +170,10 @@ struct Walk {
   std::vector<btf::FuncInfo> funcs;
   const btf::LineInfo* shown_line = nullptr;  // the last that the log showed
 
-  FramePool pool;
-  Histories histories;
-  Checkpoints checkpoints;
+  Arena memory;  // of all that states are made of
+  FramePool pool{&memory};
+  Histories histories{&memory};
+  Checkpoints checkpoints{&memory};
   State state;                            // the path that is being walked
   std::size_t index = 0;                  // of the current instruction
   std::size_t next = 0;                   // of the one to go on with
@@ -210,9 +225,25 @@ struct Walk {
 
   // ---- Registers
   // The operand's register can be read, which is marked; the destination's can be written, which is marked.
-  Checked check_read(unsigned number);
+  Checked check_read(unsigned number) {
+    if (number >= isa::kRegisters - 1) return check_unusual_read(number);
+    changes.registers |= 1U << number;
+    const Register& value = peek(number);
+    if (value.kind == Kind::Unset) return check_unusual_read(number);
+    const bool full = value.is_scalar() ? info[index].reads_full_scalar : info[index].reads_full_pointer;
+    if (full && value.half_written_by != 0) needs_zero_extension(number);
+    mark_read(number, full);
+    return {};
+  }
   Checked check_write(unsigned number);
-  void set(unsigned number, const Register& value);  // also notes whether only the lower half was defined
+  void set(unsigned number, const Register& value) {
+    reg(number) = value;
+    defined(number);
+  }
+  // The instruction changed the register in place: notes whether only the lower half was defined.
+  void defined(unsigned number) {
+    reg(number).half_written_by = info[index].defines_full ? 0 : static_cast<std::uint32_t>(index) + 1;
+  }
   // After a call: r1 to r5 hold nothing, r0 is about to be set.
   void clobber_caller_saved();
   // A scalar that is about to be copied needs an id, unless it is a constant.
@@ -222,7 +253,9 @@ struct Walk {
 
   // ---- Liveness and precision (explore/liveness.cc, explore/precision.cc)
   void mark_read(unsigned number, bool full) { mark_read(state.top, number, full); }
-  void mark_read(unsigned frame, unsigned number, bool full);
+  void mark_read(unsigned frame, unsigned number, bool full) {
+    if (!(state.marks[frame].written >> number & 1) && state.parent != nullptr) climb_read(frame, number, full);
+  }
   void mark_slot_read(unsigned frame, std::size_t slot);
   void mark_written(unsigned number) noexcept {
     state.marks[state.top].written |= static_cast<std::uint16_t>(1U << number);
@@ -250,6 +283,9 @@ struct Walk {
   bool forget_reference(std::uint32_t id);  // registers stay as they are
 
  private:
+  Checked check_unusual_read(unsigned number);
+  void needs_zero_extension(unsigned number);
+  void climb_read(unsigned frame, unsigned number, bool full);
   void note(const HistoryEntry& what);  // of the current instruction
 };
 
