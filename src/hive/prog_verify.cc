@@ -23,6 +23,7 @@ spec::MapView view_of(const MapObject& map) {
   const std::byte* value = map.map->direct_value();
   view.is_frozen = map.map->frozen();
   view.has_direct_value = value != nullptr;
+  view.is_guarded = map.is_guarded;
   view.btf = map.btf != nullptr ? &map.btf->types : nullptr;
   if (view.is_frozen && value != nullptr && (spec.flags & spec::kRdonlyProg) != 0)
     view.frozen = {value, spec.value_size};

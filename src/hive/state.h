@@ -55,6 +55,7 @@ class MapObject final : public Object {
   // and see zeros there.
   std::vector<btf::SpecialField> fields, inner_fields;
   std::uint64_t inode = 0;  // of the memory file
+  bool is_guarded = false;  // spec::MapView's
   std::mutex mutex;         // guards what follows
   std::optional<ProgOwner> owner;
   std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot

@@ -153,12 +153,25 @@ void add_stack_of_rewrites(Walk& walk, const spec::VerifiedProgram& program) {
   }
 }
 
+// The index of a tail call through an array of the unprivileged is masked by the array's size, which must be one.
+Checked check_tail_calls(Walk& walk, const spec::VerifiedProgram& program) {
+  constexpr auto kTailCall = static_cast<std::int32_t>(spec::HelperId::tail_call);
+  for (std::size_t i = 0; i < program.insns.size(); ++i) {
+    walk.index = program.origins[i];
+    const InsnInfo& info = walk.insn_info();
+    if (code::calls_helper(program.insns[i], kTailCall) && info.map == InsnInfo::kSeveral && info.is_map_guarded)
+      return walk.reject(EINVAL, "tail_call abusing map_ptr");
+  }
+  return {};
+}
+
 }  // namespace
 
 Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   shrink_stacks(walk);
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
+  TRY_VOID(check_tail_calls(walk, program));
   find_loops(walk, program);
   add_stack_of_rewrites(walk, program);
   return {};

@@ -151,6 +151,9 @@ struct HistoryEntry {
   std::uint8_t stack_frame = 0;  // of the stack access there
   std::uint8_t stack_slot = 0;
   bool accesses_stack = false;
+  // Of a conditional jump: the operand pointed to the stack, whose address mattered to no number.
+  bool is_stack_destination = false;
+  bool is_stack_source = false;
   LinkedSet linked;  // what learnt together at the branch there
 };
 

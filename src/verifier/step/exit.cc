@@ -83,10 +83,16 @@ CheckedOf<Returned> returned_by_hook(Walk& walk) {
   return Returned{.range = {-kMaxErrno, 0}, .half = true};
 }
 
+// A function of a structure gives what its prototype says: anything, or nothing.
+Returned returned_by_member(const Walk& walk) {
+  const bool is_void = walk.attached.btf->type(walk.attached.proto).type() == 0;
+  return {.range = spec::return_range(walk.type, walk.attach), .nothing = is_void};
+}
+
 CheckedOf<Returned> returned_by_main(Walk& walk) {
   switch (walk.type) {
     case ProgType::Lsm: return returned_by_hook(walk);
-    case ProgType::StructOps: return walk.unsupported("the return value of struct_ops");
+    case ProgType::StructOps: return returned_by_member(walk);
     default: return Returned{.range = spec::return_range(walk.type, walk.attach)};
   }
 }
