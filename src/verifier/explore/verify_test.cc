@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "btf/testing_builder.h"
 #include "isa/op.h"
 #include "spec/uapi.h"
 #include "verifier/testing_kernel.h"
@@ -263,8 +264,14 @@ TEST(Verify, FollowsTheReleaseAskedFor) {
 // What has no rules yet is refused with a sentence that says so.
 TEST(Verify, RefusesWhatItDoesNotKnow) {
   const auto exits = assembled("r0 = 0\nexit");
+  const auto calls = assembled(".insn 0x85, 0, 2, 7, 1\nr0 = 0\nexit");  // a function of a kernel module
+  btf::testing::Builder builder;
+  builder.add_int("int", 4, btf::kSigned);
+  const auto types = btf::Btf::parse(builder.bytes());
+  ASSERT_TRUE(types);
   const spec::VerifyInput subjects[] = {
-      {.type = spec::ProgType::StructOps, .insns = exits, .log_level = 1},
+      {.type = spec::ProgType::Xdp, .insns = calls, .log_level = 1, .kernel_btf = &*types},
+      {.type = spec::ProgType::Xdp, .insns = calls, .kernel_btf = &*types},
   };
   for (const spec::VerifyInput& subject : subjects) {
     const auto verdict = verify(subject);
