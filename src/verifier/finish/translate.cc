@@ -151,10 +151,29 @@ class Translator {
       const std::uint32_t call = shown.moved[inlined.insn] + kCallInLoop;
       shown.insns[call].imm = static_cast<std::int32_t>(shown.moved[inlined.callback] - call) - 1;
     }
+    number_callees(shown);
     return shown;
   }
 
  private:
+  // Calls have the callee's number, and the distance where there is room for 16 bits of it; addresses of functions
+  // have the number in their second slot.
+  void number_callees(Shown& shown) const {
+    for (std::size_t i = 0; i < shown.insns.size(); i += isa::slots(isa::decode(shown.insns[i]))) {
+      Insn& insn = shown.insns[i];
+      const Op op = isa::decode(insn);
+      if (op == Op::LdFunc) shown.insns[i + 1].imm = number_of(shown, i + static_cast<std::size_t>(insn.imm) + 1);
+      if (op != Op::CallLocal) continue;
+      const std::int32_t distance = insn.imm;
+      insn.imm = number_of(shown, i + static_cast<std::size_t>(distance) + 1);
+      insn.off = static_cast<std::int16_t>(distance);
+    }
+  }
+  std::int32_t number_of(const Shown& shown, std::size_t start) const {
+    const auto starts_there = [&](const ShownFunction& function) { return shown.moved[function.start] == start; };
+    return static_cast<std::int32_t>(std::ranges::find_if(functions_, starts_there) - functions_.begin());
+  }
+
   void function(const ShownFunction& function, std::size_t end) {
     depth_ = function.stack_depth + (has_loop(function.start, end) ? stack_for_loops(function.stack_depth) : 0);
     const bool counts = has_may_goto(function.start, end);
