@@ -78,7 +78,7 @@ def verifier_jobs(place, only):
 # ---- test_progs: "#7/2 test/subtest:OK" a result, a process a test
 
 SUBTEST = re.compile(r"^#\d+/\d+\s+(.*):(OK|FAIL|SKIP)$")
-TEST = re.compile(r"^#\d+\s+([^:/]+):(OK|FAIL|SKIP)$")
+TEST = re.compile(r"^#\d+\s+([^:/]+):(OK|FAIL|SKIP)(?: \(SKIP: .*\))?$")
 
 
 def progs_detail(block):
