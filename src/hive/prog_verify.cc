@@ -198,6 +198,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
     return fail(rejection.code, std::move(rejection.message));
   }
   spec::VerifiedProgram& verified = *verdict.result;
+  program.enforces_attach_type = verified.enforces_attach_type;
   program.verified_insns = verdict.stats.insns_processed;
   loading.source.insns = std::move(verified.insns);
   name_maps(loading, verified, loading.source.insns);

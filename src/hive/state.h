@@ -70,6 +70,7 @@ class ProgObject final : public Object {
   std::uint32_t attach_type = 0;
   std::uint32_t flags = 0;
   std::string name;
+  bool enforces_attach_type = false;  // spec::VerifiedProgram's
   bool gpl = false;
   std::array<std::uint8_t, 8> tag_bytes{};
   std::uint64_t load_time = 0;  // nanoseconds since boot

@@ -282,6 +282,26 @@ TEST(Verify, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(verify({.type = spec::ProgType::Xdp, .insns = exits}).result);
 }
 
+TEST(Verify, WhatOnlyEgressMayReturn) {
+  const struct {
+    const char* program;
+    spec::AttachType attach;
+    bool enforced;
+  } subjects[] = {
+      {"r0 = 1\nexit", spec::AttachType::CgroupInetEgress, false},
+      {"r0 = 2\nexit", spec::AttachType::CgroupInetEgress, true},
+      {"call bpf_get_prandom_u32\nr0 &= 1\nr0 += 2\nexit", spec::AttachType::CgroupInetEgress, true},
+      {"call bpf_get_prandom_u32\nr0 &= 3\nexit", spec::AttachType::CgroupInetEgress, false},
+      {"r0 = 1\nexit", spec::AttachType::CgroupInetIngress, false},
+  };
+  for (const auto& subject : subjects) {
+    const auto insns = assembled(subject.program);
+    const auto verdict = verify({.type = spec::ProgType::CgroupSkb, .attach = subject.attach, .insns = insns});
+    ASSERT_TRUE(verdict.result) << verdict.log;
+    EXPECT_EQ(verdict.result->enforces_attach_type, subject.enforced) << subject.program;
+  }
+}
+
 TEST(Verify, LimitsAreKept) {
   const auto nothing = verify({.type = spec::ProgType::SocketFilter, .insns = {}});
   EXPECT_EQ(nothing.result.error().code, E2BIG);

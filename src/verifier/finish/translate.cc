@@ -104,12 +104,30 @@ Code cpu_number() {
   return {make(Op::Mov32Imm, {}), per_cpu, make(Op::Load32, {})};
 }
 
+// A variable of the kernel.
+Code jiffies() { return {make(Op::LdImm64, {}), Insn{}, make(Op::Load64, {})}; }
+
 Code helper(const Insn& insn) {
   switch (static_cast<spec::HelperId>(insn.imm)) {
     case spec::HelperId::get_smp_processor_id: return cpu_number();
+    case spec::HelperId::jiffies64: return jiffies();
     case spec::HelperId::kptr_xchg: return {make(Op::Mov64Reg, {.dst = 0, .src = 2}), make(Op::Xchg64, {.dst = 1})};
     default: return {};
   }
+}
+
+// A load from the packet: a call of the kernel's, which ends the program when there is no such place.
+Code packet_load(isa::Form form, const Insn& insn) {
+  Code code;
+  if (form == isa::Form::PacketAbs) {
+    code.push_back(make(Op::Mov64Imm, {.dst = 2, .imm = insn.imm}));
+  } else {
+    code.push_back(make(Op::Mov64Reg, {.dst = 2, .src = insn.src}));
+    if (insn.imm != 0) code.push_back(make(Op::Add64Imm, {.dst = 2, .imm = insn.imm}));
+  }
+  code.insert(code.end(), {make(Op::Mov64Reg, {.dst = 1, .src = 6}), make(Op::CallHelper, {}),
+                           make(Op::JSge64Imm, {.off = 2}), make(Op::Xor32Reg, {}), make(Op::Exit, {})});
+  return code;
 }
 
 // A loop around a call, with r6 to r8 kept on the stack. `offset`: where, the lowest.
@@ -219,6 +237,8 @@ class Translator {
     const Op op = isa::decode(insn);
     if (is_division(op)) return division(op, insn);
     if (op == Op::MayGoto) return may_goto();
+    const isa::Form form = isa::form(op);
+    if (form == isa::Form::PacketAbs || form == isa::Form::PacketInd) return packet_load(form, insn);
     if (op == Op::CallKfunc && std::ranges::find(casts_, insn.imm) != casts_.end())
       return {make(Op::Mov64Reg, {.dst = 0, .src = 1})};
     if (op != Op::CallHelper) return {};

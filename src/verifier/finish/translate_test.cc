@@ -90,6 +90,17 @@ TEST(Translate, SmallHelpersAreInTheirPlace) {
   EXPECT_EQ(shown(assembled(".insn 0x85, 0, 2, 0, 77\nexit"), {{0, 0}}, {}, {77}), "r0 = r1\nexit\n");
 }
 
+TEST(Translate, TheClockIsAVariable) {
+  EXPECT_EQ(shown("call bpf_jiffies64\nexit"), "r0 = 0x0\nr0 = *(u64 *)(r0 +0)\nexit\n");
+}
+
+TEST(Translate, LoadsFromThePacketAreCalls) {
+  const std::string call = "r1 = r6\ncall unknown#0\nif r0 s>= 0x0 goto pc+2\nw0 ^= w0\nexit\n";
+  EXPECT_EQ(shown("r0 = *(u8 *)skb[4]\nexit"), "r2 = 4\n" + call + "exit\n");
+  EXPECT_EQ(shown("r0 = *(u16 *)skb[r3 + 4]\nexit"), "r2 = r3\nr2 += 4\n" + call + "exit\n");
+  EXPECT_EQ(shown("r0 = *(u32 *)skb[r3 + 0]\nexit"), "r2 = r3\n" + call + "exit\n");
+}
+
 TEST(Translate, LoopsWithOneCallback) {
   const auto insns = assembled("r2 = subprog[+6]\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\nr0 = 0\nexit");
   EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {{4, 7}}),

@@ -109,6 +109,14 @@ Checked enforce(Walk& walk, std::string_view when, const ReturnRange& range, boo
   return walk.reject(EINVAL, "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
 }
 
+// What only programs at a cgroup's egress may return: a program that does must be attached there.
+void note_attach_type(Walk& walk) {
+  constexpr std::uint64_t kBase = 2, kEither = 1;  // 2 or 3
+  const auto& bits = walk.peek(0).number.bits;
+  const bool at_egress = walk.type == spec::ProgType::CgroupSkb && walk.attach == spec::AttachType::CgroupInetEgress;
+  if (at_egress && (bits.mask & ~kEither) == 0 && (bits.value & ~kEither) == kBase) walk.enforces_attach_type = true;
+}
+
 Checked check_returned(Walk& walk) {
   const Frame& outermost = *walk.state.frames[0];
   const bool is_async = outermost.called_as == CallKind::AsyncCallback;
@@ -124,7 +132,9 @@ Checked check_returned(Walk& walk) {
   if (is_async) return enforce(walk, "At async callback return", outermost.callback_returns, false);
   if (is_main) {
     if (expected.range.any()) return {};
-    return enforce(walk, "At program exit", {expected.range.min, expected.range.max}, expected.half);
+    TRY_VOID(enforce(walk, "At program exit", {expected.range.min, expected.range.max}, expected.half));
+    note_attach_type(walk);
+    return {};
   }
   if (!value.is_scalar())
     return walk.reject(EINVAL, "At subprogram exit the register R0 is not a scalar value ({})", value.type_name());

@@ -177,6 +177,7 @@ struct Walk {
   spec::VerifyStats stats;
   // What accesses asked for, which attaching and the fixups want to know.
   bool writes_packet = false;
+  bool enforces_attach_type = false;
   bool explores_alu_limits = false;  // pointer masks depend on ranges, which must then be the same
   std::int64_t max_context_end = 0, max_tp_buffer_end = 0, max_read_buffer_end = 0, max_write_buffer_end = 0;  // bytes
   std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
