@@ -21,11 +21,11 @@ class Place:
             setup.append(f"mount --bind {shlex.quote(str(zero))} {SYSCTL}")
         self.setup = "; ".join(setup)
 
-    def run(self, name, command, seconds, environment=None, terminal=True):
+    def run(self, name, command, seconds, environment=None, terminal=True, namespaces=("-n", "-m", "-u")):
         """The output, and the exit code or "timeout"."""
         inner = ["timeout", "-k", "5", str(seconds), *self.wrapper, *command]
         script = f'{self.setup}; exec "$@"'
-        full = ["unshare", "-n", "-m", "-u", "--kill-child", "bash", "-c", script, "bash", *inner]
+        full = ["unshare", *namespaces, "--kill-child", "bash", "-c", script, "bash", *inner]
         log = self.logs / (re.sub(r"[^\w.-]", "_", name) + ".log")
         code = self._to_file(full, log, {**os.environ, **(environment or {})}, terminal)
         return log.read_text(errors="replace"), "timeout" if code in (124, 137) else code

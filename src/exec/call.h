@@ -78,6 +78,13 @@ class Reservations {
   std::size_t count_ = 0;
 };
 
+// Memory that a kernel function allocated for a run, before its bytes: given back by the function that ends its use, or
+// behind the run.
+struct Allocation {
+  Allocation* next = nullptr;
+  Allocation** from = nullptr;  // what points here
+};
+
 struct Call {
   Host& host;
   void* context = nullptr;  // packet::XdpBuff, packet::SkBuff or plain bytes, by program->context
@@ -95,6 +102,7 @@ struct Call {
   void* engine = nullptr;  // the engine's own state of this run
   bool stopped = false;    // the engine stopped the program: the return value means nothing
   Reservations reservations = {};
+  Allocation* allocated = nullptr;
 };
 
 // How every helper body looks to an engine: r1 to r5 in, r0 out.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "exec/context_flow.h"
 #include "exec/lower_context.h"
 #include "exec/rewriter.h"
@@ -65,7 +68,7 @@ bool may_need_cpu(const spec::Helper& helper) {
 
 // ---- What binding must fill in ----
 
-void collect_relocations(Image& image) {
+void collect_relocations(Image& image, std::span<const CalledKfunc> kfuncs) {
   using Kind = Relocation::Kind;
   const auto& insns = image.insns;
   for (std::size_t i = 0; i < insns.size(); i += isa::slots(isa::decode(insns[i]))) {
@@ -75,6 +78,9 @@ void collect_relocations(Image& image) {
     if (op == Op::LdMapFd) image.relocations.push_back({at, Kind::Map, id, 0});
     if (op == Op::LdMapValue)
       image.relocations.push_back({at, Kind::MapValue, id, static_cast<std::uint32_t>(insns[i + 1].imm)});
+    if (op == Op::CallKfunc)
+      if (const auto called = std::ranges::find(kfuncs, insns[i].imm, &CalledKfunc::btf_id); called != kfuncs.end())
+        image.relocations.push_back({at, Kind::Kfunc, called->row, 0});
     if (op != Op::CallHelper) continue;
     image.relocations.push_back({at, Kind::Helper, id, 0});
     const spec::Helper* helper = spec::find_helper(id);
@@ -125,7 +131,7 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   image.insns = source.insns;
   image.lines = source.lines;
   TRY_VOID(lower(image));
-  collect_relocations(image);
+  collect_relocations(image, source.kfuncs);
   return image;
 }
 

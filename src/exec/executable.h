@@ -16,6 +16,8 @@ class Bindings {
   virtual ~Bindings() = default;
   virtual maps::Map* map(spec::MapId id) const = 0;                // null: no such map here
   virtual HelperBody helper(std::uint32_t id) const noexcept = 0;  // null: no body
+  // Of the kernel function in a row of spec::kfuncs(). Null: no body.
+  virtual HelperBody kfunc(std::uint32_t) const noexcept { return nullptr; }
 };
 
 class Executable {

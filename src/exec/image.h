@@ -21,6 +21,7 @@ struct Relocation {
     Map,       // handle of map `id`
     MapValue,  // direct_value() of map `id`, plus `offset`
     Helper,    // body of helper `id`
+    Kfunc,     // body of the kernel function in row `id` of spec::kfuncs()
   };
   std::uint32_t insn = 0;
   Kind kind = Kind::Map;

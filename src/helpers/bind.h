@@ -17,6 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <concepts>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -155,6 +156,17 @@ P argument(const Registers& r, std::size_t at) noexcept {
     return reinterpret_cast<P>(r[at]);
 }
 
+// A result as it is in r0.
+template <class R>
+std::uint64_t value(R result) noexcept {
+  if constexpr (std::is_pointer_v<R>)
+    return reinterpret_cast<std::uint64_t>(result);
+  else if constexpr (std::is_signed_v<R>)
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(result));
+  else
+    return static_cast<std::uint64_t>(result);
+}
+
 }  // namespace detail
 
 template <spec::HelperId id, auto body>
@@ -185,7 +197,8 @@ struct Adapter {
         body(call, detail::argument<typename Signature::template Parameter<I>>(r, layout.at[I])...);
         return 0;
       } else {
-        return value(body(call, detail::argument<typename Signature::template Parameter<I>>(r, layout.at[I])...));
+        return detail::value(
+            body(call, detail::argument<typename Signature::template Parameter<I>>(r, layout.at[I])...));
       }
     }(Indices{});
   }
@@ -199,19 +212,38 @@ struct Adapter {
       return true;
   }
   static constexpr std::uint64_t error(std::int64_t code) noexcept { return static_cast<std::uint64_t>(code); }
-  template <class R>
-  static std::uint64_t value(R result) noexcept {
-    if constexpr (std::is_pointer_v<R>)
-      return reinterpret_cast<std::uint64_t>(result);
-    else if constexpr (std::is_signed_v<R>)
-      return static_cast<std::uint64_t>(static_cast<std::int64_t>(result));
-    else
-      return static_cast<std::uint64_t>(result);
-  }
 };
 
 // A row of a subject's table: binds function `name` to helper `name`.
 #define SKEP_BIND(name) \
   Binding { spec::HelperId::name, &Adapter<spec::HelperId::name, &name>::call }
+
+// A kernel function: no row says what its parameters are, so they are the registers in their order.
+struct KfuncBinding {
+  std::string_view name;
+  exec::HelperBody body;
+};
+
+template <auto body>
+struct KfuncAdapter {
+  using Signature = detail::Signature<decltype(body)>;
+  using Result = typename Signature::Result;
+
+  static std::uint64_t call(Call& call, std::uint64_t r1, std::uint64_t r2, std::uint64_t r3, std::uint64_t r4,
+                            std::uint64_t r5) noexcept {
+    const detail::Registers r{r1, r2, r3, r4, r5};
+    return [&]<std::size_t... I>(std::index_sequence<I...>) noexcept -> std::uint64_t {
+      if constexpr (std::is_void_v<Result>) {
+        body(call, detail::argument<typename Signature::template Parameter<I>>(r, I)...);
+        return 0;
+      } else {
+        return detail::value(body(call, detail::argument<typename Signature::template Parameter<I>>(r, I)...));
+      }
+    }(std::make_index_sequence<Signature::count>{});
+  }
+};
+
+#define SKEP_BIND_KFUNC(function) \
+  KfuncBinding { #function, &KfuncAdapter<&function>::call }
 
 }  // namespace skep::helpers

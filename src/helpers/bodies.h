@@ -17,8 +17,12 @@ namespace skep::helpers {
 // The body of helper `id`; null when there is none here.
 exec::HelperBody body(std::uint32_t id) noexcept;
 
+// The body of the kernel function in this row of spec::kfuncs(); null when there is none here.
+exec::HelperBody kfunc_body(std::uint32_t row) noexcept;
+
 // Discards the ring buffer records that a run reserved and never gave back, because its engine stopped it: a record
-// that stays open would hide all that follow. To be called behind every run whose reservations are not empty.
+// that stays open would hide all that follow. Frees what it allocated. To be called behind every run that has
+// reservations or allocations.
 void abandon(exec::Call& call) noexcept;
 
 }  // namespace skep::helpers

@@ -46,7 +46,7 @@ std::uint64_t ringbuf_query(Call&, Map& map, std::uint64_t what) noexcept {
 
 }  // namespace
 
-void abandon(Call& call) noexcept {
+void discard_reservations(Call& call) noexcept {
   while (!call.reservations.empty()) ringbuf_discard(call, call.reservations.last(), 0);
 }
 

@@ -5,11 +5,6 @@
 namespace skep::hive {
 namespace {
 
-// The errno of a program descriptor in an attribute; 0 when it is one.
-int prog_error(Request& request, std::uint32_t fd) noexcept {
-  return find_prog(request.hive, request.caller, static_cast<int>(fd)).error;
-}
-
 // There are no links: a descriptor is none, or one of something else.
 int link_error(Request& request, std::uint32_t fd) noexcept {
   return request.caller.descriptor(static_cast<int>(fd)) ? EINVAL : EBADF;
@@ -55,7 +50,10 @@ long obj_get(Request& request) {
 long prog_attach(Request& request) {
   const spec::AttrAttach& attr = request.attr.attach;
   if (!spec::attach_type(attr.attach_type)) return -EINVAL;
-  if (const int error = prog_error(request, attr.attach_bpf_fd); error != 0) return -error;
+  const Found<ProgObject> prog = find_prog(request.hive, request.caller, static_cast<int>(attr.attach_bpf_fd));
+  if (!prog.object) return -prog.error;
+  if (prog.object->enforces_attach_type && prog.object->attach_type != attr.attach_type)
+    return refuse(EINVAL, "prog_attach: what the program returns is only for where it was loaded for");
   return refuse(EINVAL, "prog_attach: this hive has no such attach point");
 }
 

@@ -145,6 +145,7 @@ Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const MapObjec
     object->inner = *inner_spec;
     object->inner_fields = inner->fields;
   }
+  object->is_guarded = !request.caller.privilege().perfmon;
   object->btf = types.btf.get();
   object->fields = std::move(types.fields);
   if (const auto lock = spin_lock_in(object->fields)) object->map->set_value_lock(*lock);

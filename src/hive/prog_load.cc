@@ -183,6 +183,7 @@ bool needs_cpu(const exec::Image& image, std::span<const Ref<MapObject>> maps) n
 std::vector<isa::Insn> translated(const exec::Image& image) {
   std::vector<isa::Insn> insns = image.insns;
   for (const exec::Relocation& relocation : image.relocations) {
+    if (relocation.kind == exec::Relocation::Kind::Kfunc) continue;  // shown by its BTF id
     isa::Insn& insn = insns[relocation.insn];
     insn.imm = static_cast<std::int32_t>(relocation.id);
     if (relocation.kind == exec::Relocation::Kind::MapValue)

@@ -6,6 +6,7 @@
 #include "hive/prog_types.h"
 #include "isa/op.h"
 #include "spec/helpers.h"
+#include "spec/kfuncs.h"
 #include "verifier/explore/verify.h"
 
 namespace skep::hive {
@@ -23,6 +24,7 @@ spec::MapView view_of(const MapObject& map) {
   const std::byte* value = map.map->direct_value();
   view.is_frozen = map.map->frozen();
   view.has_direct_value = value != nullptr;
+  view.is_guarded = map.is_guarded;
   view.btf = map.btf != nullptr ? &map.btf->types : nullptr;
   if (view.is_frozen && value != nullptr && (spec.flags & spec::kRdonlyProg) != 0)
     view.frozen = {value, spec.value_size};
@@ -138,6 +140,19 @@ void name_maps(const Loading& loading, const spec::VerifiedProgram& verified, st
   }
 }
 
+// The kernel functions it calls.
+void name_kfuncs(Loading& loading) {
+  const btf::Btf* types = nullptr;
+  for (const Insn& insn : loading.source.insns) {
+    if (isa::decode(insn) != Op::CallKfunc) continue;
+    if (types == nullptr) types = loading.request.hive.kernel_btf();
+    if (std::ranges::find(loading.source.kfuncs, insn.imm, &exec::CalledKfunc::btf_id) != loading.source.kfuncs.end())
+      continue;
+    const auto row = spec::kfunc_row(types->type(static_cast<std::uint32_t>(insn.imm)).name());
+    if (row) loading.source.kfuncs.push_back({insn.imm, *row});
+  }
+}
+
 void place_functions(Loading& loading, ProgObject& program, const spec::VerifiedProgram& verified) {
   std::vector<btf::FuncInfo> given;
   if (loading.btf)
@@ -183,9 +198,11 @@ Result<> verify(Loading& loading, ProgObject& program) {
     return fail(rejection.code, std::move(rejection.message));
   }
   spec::VerifiedProgram& verified = *verdict.result;
+  program.enforces_attach_type = verified.enforces_attach_type;
   program.verified_insns = verdict.stats.insns_processed;
   loading.source.insns = std::move(verified.insns);
   name_maps(loading, verified, loading.source.insns);
+  name_kfuncs(loading);
   place_functions(loading, program, verified);
   place_lines(loading, verified);
   loading.functions = std::move(verified.functions);

@@ -55,6 +55,7 @@ class MapObject final : public Object {
   // and see zeros there.
   std::vector<btf::SpecialField> fields, inner_fields;
   std::uint64_t inode = 0;  // of the memory file
+  bool is_guarded = false;  // spec::MapView's
   std::mutex mutex;         // guards what follows
   std::optional<ProgOwner> owner;
   std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot
@@ -69,6 +70,7 @@ class ProgObject final : public Object {
   std::uint32_t attach_type = 0;
   std::uint32_t flags = 0;
   std::string name;
+  bool enforces_attach_type = false;  // spec::VerifiedProgram's
   bool gpl = false;
   std::array<std::uint8_t, 8> tag_bytes{};
   std::uint64_t load_time = 0;  // nanoseconds since boot

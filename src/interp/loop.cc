@@ -263,7 +263,12 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define FORM_CallReg(b, op)             \
   body = machine->program->helper(DST); \
   goto call_helper;
-#define FORM_CallKfunc(b, op) STOP(BadCall, "there are no kfuncs");
+// The checked policy knows nothing of what kernel functions do to memory.
+#define FORM_CallKfunc(b, op)                                                                 \
+  if constexpr (mode == Mode::Checked) STOP(BadCall, "kernel functions are not checked yet"); \
+  body = std::bit_cast<exec::HelperBody>(pc->value);                                          \
+  if (!body) STOP(BadCall, "this kernel function has no body here");                          \
+  goto call_helper;
 #define FORM_CallLocal(b, op) goto call_local;
 #define FORM_Exit(b, op) goto leave;
 

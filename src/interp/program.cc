@@ -64,6 +64,10 @@ Result<> Program::relocate(const exec::Bindings& bindings) {
       makes_tail_calls_ |= relocation.id == kTailCall;
       continue;
     }
+    if (relocation.kind == Relocation::Kind::Kfunc) {
+      value = std::bit_cast<std::uint64_t>(bindings.kfunc(relocation.id));
+      continue;
+    }
     maps::Map* map = bindings.map(spec::MapId{relocation.id});
     if (!map)
       return fail(ENOENT,
@@ -107,6 +111,7 @@ Code Program::translate(Mode mode, std::size_t index) const noexcept {
   const isa::Form form = isa::form(op);
   if ((form == isa::Form::PacketAbs || form == isa::Form::PacketInd) && image().context != exec::ContextKind::SkBuff)
     return {.handler = handler(Op::Invalid), .value = 0};  // there is no packet to load from
+  if (op == Op::CallKfunc) return {.handler = handler(op), .value = values_[index]};
   if (op != Op::CallHelper)
     return {.handler = handler(op), .is = {.dst = insn.dst, .src = insn.src, .off = insn.off, .imm = insn.imm}};
   if (insn.imm == kTailCall) return {.handler = handler(Extra::TailCall), .value = 0};

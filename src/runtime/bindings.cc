@@ -13,4 +13,6 @@ maps::Map* MapBindings::map(spec::MapId id) const {
 
 exec::HelperBody MapBindings::helper(std::uint32_t id) const noexcept { return helpers::body(id); }
 
+exec::HelperBody MapBindings::kfunc(std::uint32_t row) const noexcept { return helpers::kfunc_body(row); }
+
 }  // namespace skep::runtime

@@ -15,6 +15,7 @@ class MapBindings final : public exec::Bindings {
 
   maps::Map* map(spec::MapId id) const override;
   exec::HelperBody helper(std::uint32_t id) const noexcept override;
+  exec::HelperBody kfunc(std::uint32_t row) const noexcept override;
 
  private:
   std::vector<maps::Map*> maps_;  // 64 at most: a search is as good as an index

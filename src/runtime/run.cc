@@ -17,7 +17,7 @@ std::uint64_t monotonic() noexcept {
 
 std::uint64_t enter(const exec::Executable& code, exec::Call& call) noexcept {
   const std::uint64_t result = code.run(call);
-  if (!call.reservations.empty()) [[unlikely]]
+  if (!call.reservations.empty() || call.allocated != nullptr) [[unlikely]]
     helpers::abandon(call);
   return result;
 }

@@ -67,6 +67,11 @@ const Kfunc* find_kfunc(std::string_view name) noexcept {
   return row == kRows.end() || row->name != name ? nullptr : &*row;
 }
 
+std::optional<std::uint32_t> kfunc_row(std::string_view name) noexcept {
+  const Kfunc* kfunc = find_kfunc(name);
+  return kfunc == nullptr ? std::nullopt : std::optional(static_cast<std::uint32_t>(kfunc - kRows.data()));
+}
+
 bool kfunc_allowed(const Kfunc& kfunc, ProgType type, AttachType attach) noexcept {
   return (kfunc.types & mask(type)) != 0 && is_attached_right(kfunc.name, type, attach);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -50,6 +51,8 @@ struct Kfunc {
 std::span<const Kfunc> kfuncs() noexcept;  // by name
 // Null when programs cannot call a function of this name.
 const Kfunc* find_kfunc(std::string_view name) noexcept;
+// Its place among kfuncs(), by which it is known to engines.
+std::optional<std::uint32_t> kfunc_row(std::string_view name) noexcept;
 // Whether programs of this type and attachment may.
 bool kfunc_allowed(const Kfunc& kfunc, ProgType type, AttachType attach) noexcept;
 

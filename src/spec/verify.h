@@ -38,6 +38,7 @@ struct MapView {
   std::span<const btf::SpecialField> fields = {};  // locks, timers, kptrs ... in its value
   bool is_frozen = false;
   bool has_direct_value = false;  // its bytes may be addressed (arrays of one element and the like)
+  bool is_guarded = false;        // against speculation: made by someone without CAP_PERFMON
 };
 
 // The descriptor that the ld_imm64 at `insn` names, or fd_array has for it.
@@ -130,6 +131,7 @@ struct VerifiedProgram {
   std::vector<std::uint32_t> origins;  // by instruction: its index in the input
   std::vector<VerifiedFunction> functions;
   std::vector<InlinedLoop> loops;
+  bool enforces_attach_type = false;  // it may be attached only where it was loaded for
   VerifyStats stats;
 };
 

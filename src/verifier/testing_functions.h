@@ -97,29 +97,44 @@ inline Fd load_btf(const std::vector<std::byte>& bytes) {
   return Fd(static_cast<int>(command(spec::Command::BtfLoad, attr)));
 }
 
+// A case as both verifiers take it.
+struct Prepared {
+  explicit Prepared(const FunctionCase& subject)
+      : program(assemble(subject.program)), types(subject), infos(function_infos(subject, program, types)) {
+    if (auto made = btf::Btf::parse(types.bytes())) parsed = *std::move(made);
+  }
+  bool is_sound() const { return program.problem.empty() && parsed.has_value(); }
+  btf::Records records() const {
+    return {std::as_bytes(std::span(infos)), sizeof(btf::FuncInfo), static_cast<std::uint32_t>(infos.size())};
+  }
+
+  Assembled program;
+  FunctionTypes types;
+  std::vector<btf::FuncInfo> infos;
+  std::optional<btf::Btf> parsed;
+};
+
+inline Verdict our_verdict(const FunctionCase& subject, const Prepared& made) {
+  return verify({.type = subject.type,
+                 .insns = made.program.insns,
+                 .maps = made.program.maps,
+                 .map_uses = made.program.uses,
+                 .log_level = spec::kLogStates,
+                 .kernel_btf = kernel_types(),
+                 .btf = &*made.parsed,
+                 .func_info = made.records()},
+                rules_of_running_kernel());
+}
+
 inline void expect_same_judgement(const FunctionCase& subject) {
   SCOPED_TRACE(subject.title);
-  const Assembled program = assemble(subject.program);
-  ASSERT_EQ(program.problem, "");
-  const FunctionTypes types(subject);
-  const std::vector<btf::FuncInfo> infos = function_infos(subject, program, types);
-  const Fd btf_fd = load_btf(types.bytes());
+  const Prepared made(subject);
+  ASSERT_TRUE(made.is_sound()) << made.program.problem;
+  const Fd btf_fd = load_btf(made.types.bytes());
   ASSERT_TRUE(btf_fd);
-  const auto parsed = btf::Btf::parse(types.bytes());
-  ASSERT_TRUE(parsed);
-  const btf::Records records{std::as_bytes(std::span(infos)), sizeof(btf::FuncInfo),
-                             static_cast<std::uint32_t>(infos.size())};
-  const Said said =
-      ask_kernel({.type = subject.type, .insns = program.insns, .btf_fd = btf_fd.get(), .func_info = records});
-  const Verdict ours = verify({.type = subject.type,
-                               .insns = program.insns,
-                               .maps = program.maps,
-                               .map_uses = program.uses,
-                               .log_level = spec::kLogStates,
-                               .kernel_btf = kernel_types(),
-                               .btf = &*parsed,
-                               .func_info = records},
-                              rules_of_running_kernel());
+  const Said said = ask_kernel(
+      {.type = subject.type, .insns = made.program.insns, .btf_fd = btf_fd.get(), .func_info = made.records()});
+  const Verdict ours = our_verdict(subject, made);
   EXPECT_EQ(ours.result ? 0 : ours.result.error().code, said.error) << ours.log << "\n" << said.log;
   EXPECT_EQ(sentences(ours.log), sentences(said.log)) << ours.log << "\n" << said.log;
 }

@@ -26,6 +26,7 @@ struct Load {
   std::uint32_t log_level = 2;
   std::uint32_t flags = 0;
   const char* license = "GPL";
+  std::uint32_t attach_btf_id = 0;  // of the kernel's types
   int btf_fd = 0;
   btf::Records func_info = {};
 };
@@ -47,6 +48,7 @@ inline Said ask_kernel(const Load& load) {
   attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
   attr.prog_load.prog_flags = load.flags;
   attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(load.attach);
+  attr.prog_load.attach_btf_id = load.attach_btf_id;
   attr.prog_load.prog_btf_fd = static_cast<std::uint32_t>(load.btf_fd);
   attr.prog_load.func_info = reinterpret_cast<std::uint64_t>(load.func_info.bytes.data());
   attr.prog_load.func_info_rec_size = load.func_info.record_bytes;

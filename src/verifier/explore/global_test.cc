@@ -120,6 +120,28 @@ TEST(Callbacks, AgreeWithTheRunningKernel) {
   for (const FunctionCase& subject : kCallbacks) testing::expect_same_judgement(subject);
 }
 
+// Where Linux has no verdict to agree with.
+TEST(Callbacks, AreNotLeftByTailCalls) {
+  SKEP_NEEDS_KERNEL_BPF();  // for the map
+  const std::string_view programs[] = {"cb: call f\nexit\nf: r1 = *(u64 *)(r2 +0)\n",
+                                       "cb: r0 = 0\nexit\nf: r1 = *(u64 *)(r2 +0)\n"};
+  for (const std::string_view functions : programs) {
+    const std::string text =
+        "*(u64 *)(r10 -8) = r1\nr1 = 3\nr2 = subprog[cb]\nr3 = r10\nr3 += -8\nr4 = 0\n"
+        "call bpf_loop\nr2 = r10\nr2 += -8\ncall f\nr0 = 0\nexit\n" +
+        std::string(functions) + "r2 = map[progs]\nr3 = 0\ncall bpf_tail_call\nr0 = 0\nexit";
+    const bool in_callback = functions.starts_with("cb: call");
+    const FunctionCase subject{"tail call", text.c_str(), {{"main"}, callback("cb"), callback("f")}};
+    const testing::Prepared made(subject);
+    ASSERT_TRUE(made.is_sound()) << made.program.problem;
+    const Verdict verdict = testing::our_verdict(subject, made);
+    EXPECT_EQ(verdict.result.has_value(), !in_callback) << verdict.log;
+    if (in_callback) {
+      EXPECT_EQ(verdict.result.error().message, "tail_call is not allowed in callbacks");
+    }
+  }
+}
+
 TEST(GlobalFunctions, AgreeWithTheRunningKernel) {
   SKEP_NEEDS_KERNEL_BPF();
   for (const FunctionCase& subject : kCases) testing::expect_same_judgement(subject);

@@ -21,7 +21,13 @@ struct Subject {
   spec::AttachType attach = spec::AttachType::CgroupInetIngress;
   std::uint32_t flags = 0;
   const char* license = "GPL";
+  const char* structure = nullptr;  // whose function it is: member number `attach`
 };
+
+inline std::uint32_t attach_target(const Subject& subject) {
+  const btf::Btf* types = subject.structure != nullptr ? kernel_types() : nullptr;
+  return types != nullptr ? types->find(subject.structure, btf::Kind::Struct).value_or(0) : 0;
+}
 
 // The lines that say what is wrong: neither instructions, nor states, nor statistics.
 inline std::string sentences(const std::string& log) {
@@ -70,6 +76,7 @@ inline Verdict our_verdict(const Subject& subject, const Assembled& program) {
                  .log_level = spec::kLogStates,
                  .license = std::string_view(subject.license) == "GPL" ? spec::License::Gpl : spec::License::Other,
                  .kernel_btf = kernel_types(),
+                 .target = {.btf_id = attach_target(subject), .btf = kernel_types()},
                  .possible_cpus = possible_cpus()},
                 rules_of_running_kernel());
 }
@@ -83,7 +90,8 @@ inline void expect_same_judgement(const Subject& subject) {
                                 .attach = subject.attach,
                                 .insns = program.insns,
                                 .flags = subject.flags,
-                                .license = subject.license});
+                                .license = subject.license,
+                                .attach_btf_id = attach_target(subject)});
   const Verdict ours = our_verdict(subject, program);
   EXPECT_EQ(ours.result ? 0 : ours.result.error().code, said.error) << ours.log << "\n" << said.log;
   EXPECT_EQ(sentences(ours.log), sentences(said.log)) << ours.log << "\n" << said.log;

@@ -77,6 +77,7 @@ Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder) 
   if (!outcome && recorder != nullptr) recorder->rejected(walk, verdict.log);
   if (outcome) {
     program.stats = walk.stats;
+    program.enforces_attach_type = walk.enforces_attach_type;
     verdict.result = std::move(program);
   } else {
     verdict.result = std::unexpected(*std::move(walk.rejection));

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "btf/testing_builder.h"
 #include "isa/op.h"
 #include "spec/uapi.h"
 #include "verifier/testing_kernel.h"
@@ -263,8 +264,14 @@ TEST(Verify, FollowsTheReleaseAskedFor) {
 // What has no rules yet is refused with a sentence that says so.
 TEST(Verify, RefusesWhatItDoesNotKnow) {
   const auto exits = assembled("r0 = 0\nexit");
+  const auto calls = assembled(".insn 0x85, 0, 2, 7, 1\nr0 = 0\nexit");  // a function of a kernel module
+  btf::testing::Builder builder;
+  builder.add_int("int", 4, btf::kSigned);
+  const auto types = btf::Btf::parse(builder.bytes());
+  ASSERT_TRUE(types);
   const spec::VerifyInput subjects[] = {
-      {.type = spec::ProgType::StructOps, .insns = exits, .log_level = 1},
+      {.type = spec::ProgType::Xdp, .insns = calls, .log_level = 1, .kernel_btf = &*types},
+      {.type = spec::ProgType::Xdp, .insns = calls, .kernel_btf = &*types},
   };
   for (const spec::VerifyInput& subject : subjects) {
     const auto verdict = verify(subject);
@@ -273,6 +280,26 @@ TEST(Verify, RefusesWhatItDoesNotKnow) {
     EXPECT_TRUE(verdict.result.error().message.starts_with("not supported yet: ")) << verdict.result.error().message;
   }
   EXPECT_TRUE(verify({.type = spec::ProgType::Xdp, .insns = exits}).result);
+}
+
+TEST(Verify, WhatOnlyEgressMayReturn) {
+  const struct {
+    const char* program;
+    spec::AttachType attach;
+    bool enforced;
+  } subjects[] = {
+      {"r0 = 1\nexit", spec::AttachType::CgroupInetEgress, false},
+      {"r0 = 2\nexit", spec::AttachType::CgroupInetEgress, true},
+      {"call bpf_get_prandom_u32\nr0 &= 1\nr0 += 2\nexit", spec::AttachType::CgroupInetEgress, true},
+      {"call bpf_get_prandom_u32\nr0 &= 3\nexit", spec::AttachType::CgroupInetEgress, false},
+      {"r0 = 1\nexit", spec::AttachType::CgroupInetIngress, false},
+  };
+  for (const auto& subject : subjects) {
+    const auto insns = assembled(subject.program);
+    const auto verdict = verify({.type = spec::ProgType::CgroupSkb, .attach = subject.attach, .insns = insns});
+    ASSERT_TRUE(verdict.result) << verdict.log;
+    EXPECT_EQ(verdict.result->enforces_attach_type, subject.enforced) << subject.program;
+  }
 }
 
 TEST(Verify, LimitsAreKept) {

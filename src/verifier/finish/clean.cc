@@ -1,5 +1,7 @@
 // The program that runs: without what the walk has shown to be superfluous.
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "isa/op.h"
 #include "spec/helpers.h"
@@ -86,6 +88,33 @@ void drop_fastcall_spills(const Walk& walk, Draft& draft) {
     for (std::size_t j = 1; j <= walk.info[i].fastcall_spills; ++j) draft.insns[i - j] = draft.insns[i + j] = nop;
 }
 
+// A tail call through an array of the unprivileged: its index, all of the register, is compared and masked first.
+constexpr unsigned kIndexRegister = 3;
+std::array<Insn, 3> guarded_tail_call(const Insn& call, std::uint32_t entries) {
+  Insn beyond = isa::encode(isa::Op::JGe64Imm), mask = isa::encode(isa::Op::And32Imm);
+  beyond.dst = mask.dst = kIndexRegister;
+  beyond.off = 2;
+  beyond.imm = static_cast<std::int32_t>(entries);
+  mask.imm = static_cast<std::int32_t>(std::bit_ceil(entries) - 1);
+  return {beyond, mask, call};
+}
+
+bool is_tail_call(const Insn& insn) {
+  return code::calls_helper(insn, static_cast<std::int32_t>(spec::HelperId::tail_call));
+}
+
+Checked guard_tail_calls(Walk& walk, Draft& draft) {
+  Patch guards(draft.insns);
+  for (std::size_t i = 0; i < draft.insns.size(); ++i) {
+    walk.index = draft.origins[i];
+    const InsnInfo& info = walk.insn_info();
+    if (!is_tail_call(draft.insns[i]) || !info.is_map_guarded) continue;
+    if (info.map == InsnInfo::kSeveral) return walk.reject(EINVAL, "tail_call abusing map_ptr");
+    guards.replace(i, guarded_tail_call(draft.insns[i], walk.map(info.map - 1).spec.max_entries));
+  }
+  return apply(draft, guards) ? Checked{} : walk.reject(ERANGE, "");
+}
+
 void name_functions(const Walk& walk, spec::VerifiedProgram& program) {
   for (std::uint32_t i = 0; i < walk.subprogs.size(); ++i) {
     const Subprog& subprog = walk.subprogs[i];
@@ -110,6 +139,7 @@ Checked clean(Walk& walk, spec::VerifiedProgram& program) {
   } else {
     trap(walk, draft);
   }
+  TRY_VOID(guard_tail_calls(walk, draft));
   program.insns = std::move(draft.insns);
   program.origins = std::move(draft.origins);
   name_functions(walk, program);

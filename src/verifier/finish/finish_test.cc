@@ -106,6 +106,24 @@ TEST(Finish, RegistersAreNotKeptAroundCallsThatKeepThem) {
   EXPECT_EQ(call.walk.subprogs[0].stack_depth, 8U);
 }
 
+// ---- Tail calls
+
+TEST(Finish, TailCallsThroughArraysOfTheUnprivilegedAreGuarded) {
+  const std::string_view program = "r0 = 0\ncall bpf_tail_call\nexit";
+  const spec::MapView array{.spec = {.type = spec::MapType::ProgArray, .max_entries = 6}};
+  Walked one(program);
+  one.walk.maps = {&array};
+  one.walk.info[1].map = 1;
+  EXPECT_EQ(one.finished(), "r0 = 0\ncall unknown#12\nexit\n");
+  one.walk.info[1].is_map_guarded = true;
+  EXPECT_EQ(one.finished(), "r0 = 0\nif r3 >= 0x6 goto pc+2\nw3 &= 7\ncall unknown#12\nexit\n");
+  EXPECT_EQ(one.origins, (std::vector<std::uint32_t>{0, 1, 1, 1, 2}));
+  one.walk.info[1].map = InsnInfo::kSeveral;
+  EXPECT_EQ(one.finished(), "tail_call abusing map_ptr");
+  one.walk.info[1].is_map_guarded = false;
+  EXPECT_EQ(one.finished(), "r0 = 0\ncall unknown#12\nexit\n");
+}
+
 // ---- The stack
 
 constexpr std::string_view kTwo = "call pc+1\nexit\nr0 = 0\nexit";

@@ -104,12 +104,30 @@ Code cpu_number() {
   return {make(Op::Mov32Imm, {}), per_cpu, make(Op::Load32, {})};
 }
 
+// A variable of the kernel.
+Code jiffies() { return {make(Op::LdImm64, {}), Insn{}, make(Op::Load64, {})}; }
+
 Code helper(const Insn& insn) {
   switch (static_cast<spec::HelperId>(insn.imm)) {
     case spec::HelperId::get_smp_processor_id: return cpu_number();
+    case spec::HelperId::jiffies64: return jiffies();
     case spec::HelperId::kptr_xchg: return {make(Op::Mov64Reg, {.dst = 0, .src = 2}), make(Op::Xchg64, {.dst = 1})};
     default: return {};
   }
+}
+
+// A load from the packet: a call of the kernel's, which ends the program when there is no such place.
+Code packet_load(isa::Form form, const Insn& insn) {
+  Code code;
+  if (form == isa::Form::PacketAbs) {
+    code.push_back(make(Op::Mov64Imm, {.dst = 2, .imm = insn.imm}));
+  } else {
+    code.push_back(make(Op::Mov64Reg, {.dst = 2, .src = insn.src}));
+    if (insn.imm != 0) code.push_back(make(Op::Add64Imm, {.dst = 2, .imm = insn.imm}));
+  }
+  code.insert(code.end(), {make(Op::Mov64Reg, {.dst = 1, .src = 6}), make(Op::CallHelper, {}),
+                           make(Op::JSge64Imm, {.off = 2}), make(Op::Xor32Reg, {}), make(Op::Exit, {})});
+  return code;
 }
 
 // A loop around a call, with r6 to r8 kept on the stack. `offset`: where, the lowest.
@@ -151,10 +169,29 @@ class Translator {
       const std::uint32_t call = shown.moved[inlined.insn] + kCallInLoop;
       shown.insns[call].imm = static_cast<std::int32_t>(shown.moved[inlined.callback] - call) - 1;
     }
+    number_callees(shown);
     return shown;
   }
 
  private:
+  // Calls have the callee's number, and the distance where there is room for 16 bits of it; addresses of functions
+  // have the number in their second slot.
+  void number_callees(Shown& shown) const {
+    for (std::size_t i = 0; i < shown.insns.size(); i += isa::slots(isa::decode(shown.insns[i]))) {
+      Insn& insn = shown.insns[i];
+      const Op op = isa::decode(insn);
+      if (op == Op::LdFunc) shown.insns[i + 1].imm = number_of(shown, i + static_cast<std::size_t>(insn.imm) + 1);
+      if (op != Op::CallLocal) continue;
+      const std::int32_t distance = insn.imm;
+      insn.imm = number_of(shown, i + static_cast<std::size_t>(distance) + 1);
+      insn.off = static_cast<std::int16_t>(distance);
+    }
+  }
+  std::int32_t number_of(const Shown& shown, std::size_t start) const {
+    const auto starts_there = [&](const ShownFunction& function) { return shown.moved[function.start] == start; };
+    return static_cast<std::int32_t>(std::ranges::find_if(functions_, starts_there) - functions_.begin());
+  }
+
   void function(const ShownFunction& function, std::size_t end) {
     depth_ = function.stack_depth + (has_loop(function.start, end) ? stack_for_loops(function.stack_depth) : 0);
     const bool counts = has_may_goto(function.start, end);
@@ -200,6 +237,8 @@ class Translator {
     const Op op = isa::decode(insn);
     if (is_division(op)) return division(op, insn);
     if (op == Op::MayGoto) return may_goto();
+    const isa::Form form = isa::form(op);
+    if (form == isa::Form::PacketAbs || form == isa::Form::PacketInd) return packet_load(form, insn);
     if (op == Op::CallKfunc && std::ranges::find(casts_, insn.imm) != casts_.end())
       return {make(Op::Mov64Reg, {.dst = 0, .src = 1})};
     if (op != Op::CallHelper) return {};

@@ -1,10 +1,10 @@
 // A program as Linux shows it to those who ask (`bpftool prog dump xlated`): with what it rewrites for its own engines.
 //
 // Divisions get guards against zero and overflow, may_goto a counter on the stack, helpers that are a few instructions
-// become these, and so does bpf_loop with one callback. Our engines run the program without all that: division is
-// total, may_goto an instruction. What would be an address of the kernel is 0 here. Not shown: maps' look-ups, loads
-// from packets, the masks of the unprivileged. Pure. Cost: linear. Source: the observable behaviour of Linux 6.12 with
-// a just-in-time compiler on x86-64. Tested by: verifier/finish/translate_test.cc.
+// become these, and so does bpf_loop with one callback; calls name their function by number. Our engines run the
+// program without all that: division is total, may_goto an instruction. What would be an address of the kernel is 0
+// here. Not shown: maps' look-ups, the masks of the unprivileged. Pure. Cost: linear. Source: the observable behaviour
+// of Linux 6.12 with a just-in-time compiler on x86-64. Tested by: verifier/finish/translate_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -90,13 +90,36 @@ TEST(Translate, SmallHelpersAreInTheirPlace) {
   EXPECT_EQ(shown(assembled(".insn 0x85, 0, 2, 0, 77\nexit"), {{0, 0}}, {}, {77}), "r0 = r1\nexit\n");
 }
 
+TEST(Translate, TheClockIsAVariable) {
+  EXPECT_EQ(shown("call bpf_jiffies64\nexit"), "r0 = 0x0\nr0 = *(u64 *)(r0 +0)\nexit\n");
+}
+
+TEST(Translate, LoadsFromThePacketAreCalls) {
+  const std::string call = "r1 = r6\ncall unknown#0\nif r0 s>= 0x0 goto pc+2\nw0 ^= w0\nexit\n";
+  EXPECT_EQ(shown("r0 = *(u8 *)skb[4]\nexit"), "r2 = 4\n" + call + "exit\n");
+  EXPECT_EQ(shown("r0 = *(u16 *)skb[r3 + 4]\nexit"), "r2 = r3\nr2 += 4\n" + call + "exit\n");
+  EXPECT_EQ(shown("r0 = *(u32 *)skb[r3 + 0]\nexit"), "r2 = r3\n" + call + "exit\n");
+}
+
 TEST(Translate, LoopsWithOneCallback) {
   const auto insns = assembled("r2 = subprog[+6]\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\nr0 = 0\nexit");
   EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {{4, 7}}),
             "r2 = subprog[+24]\nr3 = 0\nr4 = 0\nif r1 <= 0x800000 goto pc+2\nw0 = -7\ngoto pc+16\n"
             "*(u64 *)(r10 -32) = r6\n*(u64 *)(r10 -24) = r7\n*(u64 *)(r10 -16) = r8\nr6 = r1\nw7 = 0\nr8 = r3\n"
-            "if r7 >= r6 goto pc+5\nr1 = r7\nr2 = r8\ncall pc+8\nr7 += 1\nif r0 == 0x0 goto pc-6\nr0 = r7\n"
+            "if r7 >= r6 goto pc+5\nr1 = r7\nr2 = r8\ncall pc+1\nr7 += 1\nif r0 == 0x0 goto pc-6\nr0 = r7\n"
             "r6 = *(u64 *)(r10 -32)\nr7 = *(u64 *)(r10 -24)\nr8 = *(u64 *)(r10 -16)\nr0 = 0\nexit\nr0 = 0\nexit\n");
+}
+
+TEST(Translate, CalleesAreNumbered) {
+  const auto insns = assembled("r2 = subprog[+4]\nr0 /= r1\ncall pc+1\nexit\nexit\nexit");
+  const auto result = translate(insns, std::vector<ShownFunction>{{0, 0}, {5, 0}, {6, 0}}, {}, {});
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->insns[0].imm, 7);
+  EXPECT_EQ(result->insns[1].imm, 1);
+  const isa::Insn call = result->insns[6];
+  EXPECT_EQ(call.code, 0x85);
+  EXPECT_EQ(call.imm, 1);
+  EXPECT_EQ(call.off, 1);
 }
 
 }  // namespace

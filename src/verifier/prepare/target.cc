@@ -30,6 +30,8 @@ constexpr std::string_view kSleepableHooks[] = {
 
 enum class Result : std::uint8_t { Fixed, Modifiable };
 enum class Context : std::uint8_t { Runs, Sleeps };
+enum class Helpers : std::uint8_t { Some, None };
+enum class Sleeping : std::uint8_t { Any, ByMember };
 struct FunctionRule {
   std::string_view name;  // ends with * for all that begin so
   Result result = Result::Fixed;
@@ -37,6 +39,25 @@ struct FunctionRule {
 };
 constexpr FunctionRule kFunctions[] = {
 #define FUNCTION(name, result, context) {name, Result::result, Context::context},
+#include "verifier/prepare/target_rules.def"
+};
+
+struct StructureRule {
+  std::string_view name;
+  Helpers helpers = Helpers::Some;
+  Sleeping sleeping = Sleeping::Any;
+};
+constexpr StructureRule kStructures[] = {
+#define STRUCTURE(name, helpers, sleeping) {#name, Helpers::helpers, Sleeping::sleeping},
+#include "verifier/prepare/target_rules.def"
+};
+enum class Support : std::uint8_t { None, Sleeps };
+struct MemberRule {
+  std::string_view structure, name;
+  Support support;
+};
+constexpr MemberRule kMembers[] = {
+#define MEMBER(structure, name, support) {#structure, #name, Support::support},
 #include "verifier/prepare/target_rules.def"
 };
 
@@ -230,12 +251,72 @@ Checked attach(Walk& walk) {
   if (!target.btf->has(target.btf_id)) return walk.reject(EINVAL, "attach_btf_id {} is invalid", target.btf_id);
   const btf::Type type = target.btf->type(target.btf_id);
   if (type.name().empty()) return walk.reject(EINVAL, "attach_btf_id {} doesn't have a name", target.btf_id);
-  walk.attached = {.btf = target.btf, .function = type.id(), .proto = 0, .name = type.name(), .is_tracepoint = false};
+  walk.attached = {.btf = target.btf, .function = type.id(), .proto = 0, .name = type.name()};
   if (target.is_program) TRY_VOID(check_program(walk, type));
   if (!target.is_program && extends) return walk.reject(EINVAL, "Cannot replace kernel functions");
   TRY_VOID(attach_by_type(walk, *target.btf, type));
   if (extends) walk.type = target.program_type, walk.attach = target.program_attach;
   return walk.input.type == ProgType::Lsm ? check_hook(walk, type) : Checked{};
+}
+
+// ---- A function of a structure of functions that the kernel calls
+
+constexpr int kNotSupported = 524;  // the kernel's ENOTSUPP
+
+// A structure can be replaced when there is one that wraps it.
+bool is_replaceable(const btf::Btf& types, const btf::Type& structure) {
+  const std::string wrapper = fmt::format("bpf_struct_ops_{}", structure.name());
+  return structure.kind() == btf::Kind::Struct && types.find(wrapper, btf::Kind::Struct).has_value();
+}
+
+// The prototype of a member that is a pointer to a function; 0: it is none.
+std::uint32_t prototype_of(const btf::Btf& types, const btf::Member& member) {
+  const btf::Type pointer = types.type(types.resolve(member.type));
+  if (pointer.kind() != btf::Kind::Ptr) return 0;
+  const btf::Type proto = types.type(types.resolve(pointer.type()));
+  return proto.kind() == btf::Kind::FuncProto ? proto.id() : 0;
+}
+
+StructureRule rule_of_structure(std::string_view name) {
+  const auto rule = std::ranges::find(kStructures, name, &StructureRule::name);
+  return rule == std::end(kStructures) ? StructureRule{name} : *rule;
+}
+
+Checked check_member(const Walk& walk, const StructureRule& structure, std::string_view name) {
+  const auto rule = std::ranges::find_if(
+      kMembers, [&](const MemberRule& row) { return row.structure == structure.name && row.name == name; });
+  const bool has_rule = rule != std::end(kMembers);
+  const bool supported = !has_rule || rule->support != Support::None;
+  const bool may_sleep = structure.sleeping == Sleeping::Any || (has_rule && rule->support == Support::Sleeps);
+  if (supported && (may_sleep || !sleeps(walk))) return {};
+  return walk.reject(supported ? EINVAL : kNotSupported, "attach to unsupported member {} of struct {}", name,
+                     structure.name);
+}
+
+Checked attach_member(Walk& walk) {
+  if (walk.input.license != spec::License::Gpl)
+    return walk.reject(EINVAL, "struct ops programs must have a GPL compatible license");
+  const AttachTarget& target = walk.input.target;
+  if (target.btf_id == 0 || target.btf == nullptr) return walk.reject(kNotSupported, "");
+  const btf::Btf& types = *target.btf;
+  if (!types.has(target.btf_id) || !is_replaceable(types, types.type(target.btf_id)))
+    return walk.reject(kNotSupported, "attach_btf_id {} is not a supported struct", target.btf_id);
+  const btf::Type structure = types.type(target.btf_id);
+  const auto index = std::to_underlying(walk.input.attach);
+  if (index >= structure.vlen())
+    return walk.reject(EINVAL, "attach to invalid member idx {} of struct {}", index, structure.name());
+  const btf::Member member = structure.member(index);
+  const std::uint32_t proto = prototype_of(types, member);
+  if (proto == 0)
+    return walk.reject(EINVAL, "attach to invalid member {}(@idx {}) of struct {}", member.name, index,
+                       structure.name());
+  const StructureRule rule = rule_of_structure(structure.name());
+  walk.attached = {.btf = &types,
+                   .proto = proto,
+                   .name = member.name,
+                   .structure = structure.name(),
+                   .may_call_helpers = rule.helpers == Helpers::Some};
+  return check_member(walk, rule, member.name);
 }
 
 }  // namespace
@@ -248,7 +329,7 @@ Checked check_target(Walk& walk) {
   if (sleeps(walk) && !can_sleep(type, walk.input.attach))
     return walk.reject(EINVAL,
                        "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
-  if (type == ProgType::StructOps) return walk.unsupported("struct_ops programs");
+  if (type == ProgType::StructOps) return attach_member(walk);
   if (type != ProgType::Tracing && type != ProgType::Lsm && type != ProgType::Ext) return {};
   return attach(walk);
 }

@@ -159,7 +159,10 @@ struct HistoryEntry {
   std::uint32_t from = 0;        // the instruction before it
   std::uint8_t stack_frame = 0;  // of the stack access there
   std::uint8_t stack_slot = 0;
-  bool accesses_stack = false;
+  bool accesses_stack : 1 = false;
+  // Of a conditional jump: the operand pointed to the stack, whose address mattered to no number.
+  bool is_stack_destination : 1 = false;
+  bool is_stack_source : 1 = false;
   LinkedSet linked;  // what learnt together at the branch there
 };
 static_assert(sizeof(HistoryEntry) == 24);

@@ -219,20 +219,74 @@ Checked check_special_fields(Walk& walk, const Target& target, const Btf& btf, s
   return {};
 }
 
-// The one field of the kernel's objects that programs on packets may write: a connection's mark.
-Checked write_kernel_object(Walk& walk, const Target& target, const Btf& btf, const Register& object) {
+// ---- Writing the kernel's objects
+
+enum class Begin : std::uint8_t { AtStart, Within };
+struct WritableField {
+  std::string_view structure, object, path;
+  Begin begin;
+};
+constexpr WritableField kWritableFields[] = {
+#define WRITABLE(structure, object, path, begin) {structure, object, path, Begin::begin},
+#include "verifier/step/writable_fields.def"
+};
+
+struct Extent {
+  std::int64_t start = 0, end = 0;  // bytes
+};
+
+// Of a field by its path, in a structure.
+std::optional<Extent> extent_of(const Btf& btf, std::uint32_t type, std::string_view path) {
+  Extent extent;
+  while (!path.empty()) {
+    const std::string_view name = path.substr(0, path.find('.'));
+    const auto member = btf.find_member(btf.resolve(type), name);
+    if (!member) return std::nullopt;
+    type = member->type;
+    extent.start += member->bit_offset / 8;
+    path.remove_prefix(std::min(path.size(), name.size() + 1));
+  }
+  extent.end = extent.start + btf.size_of(type).value_or(0);
+  return extent;
+}
+
+bool begins_in(const WritableField& field, const Extent& extent, std::int64_t at) {
+  return field.begin == Begin::AtStart ? at == extent.start : at >= extent.start && at < extent.end;
+}
+
+// Whether there are fields that this program may write in objects of this kind.
+bool may_write(const Walk& walk, const WritableField& field, std::string_view object) {
   const bool on_packets = walk.type == spec::ProgType::Xdp || walk.type == spec::ProgType::SchedCls ||
                           walk.type == spec::ProgType::SchedAct;
+  const bool is_writer = field.structure.empty() ? on_packets : walk.attached.structure == field.structure;
+  return is_writer && field.object == object;
+}
+
+Checked write_field(Walk& walk, const Target& target, const Btf& btf, const Type& type) {
+  const std::int64_t at = target.offset, end = at + target.access.size;
+  for (const WritableField& field : kWritableFields) {
+    const auto extent = may_write(walk, field, type.name()) ? extent_of(btf, type.id(), field.path) : std::nullopt;
+    if (!extent || !begins_in(field, *extent, at)) continue;
+    if (end <= extent->end) return {};
+    return walk.reject(EACCES, "write access at off {} with size {} beyond the member of {} ended at {}", at,
+                       target.access.size, type.name(), extent->end);
+  }
+  return walk.reject(EACCES, "no write support to {} at off {}", type.name(), at);
+}
+
+// The state that functions of this structure are tested with is theirs as a whole.
+Checked write_dummy_state(Walk& walk, const Target& target, const Type& type) {
+  if (std::int64_t{target.offset} + target.access.size <= type.size()) return {};
+  return walk.reject(EACCES, "write access at off {} with size {}", target.offset, target.access.size);
+}
+
+Checked write_kernel_object(Walk& walk, const Target& target, const Btf& btf, const Register& object) {
   const Type type = btf.type(object.btf_type);
-  if (!on_packets || type.name() != "nf_conn") return walk.reject(EACCES, "only read is supported");
-  const auto mark = btf.find_member(type.id(), "mark");
-  if (!mark || target.offset != static_cast<std::int32_t>(mark->bit_offset / 8))
-    return walk.reject(EACCES, "no write support to nf_conn at off {}", target.offset);
-  const std::int64_t end = std::int64_t{target.offset} + btf.size_of(mark->type).value_or(0);
-  if (std::int64_t{target.offset} + target.access.size > end)
-    return walk.reject(EACCES, "write access at off {} with size {} beyond the member of nf_conn ended at {}",
-                       target.offset, target.access.size, end);
-  return {};
+  const auto writes = [&](const WritableField& field) { return may_write(walk, field, type.name()); };
+  if (std::ranges::any_of(kWritableFields, writes)) return write_field(walk, target, btf, type);
+  if (walk.attached.structure == "bpf_dummy_ops" && type.name() == "bpf_dummy_ops_state")
+    return write_dummy_state(walk, target, type);
+  return walk.reject(EACCES, "only read is supported");
 }
 
 }  // namespace

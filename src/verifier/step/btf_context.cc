@@ -51,6 +51,8 @@ class Arguments {
   Checked access_iterated(const spec::ArgumentRule& rule, Register& loaded);
   Checked access_context_of_program(const Type& pointer, Traits traits, Register& loaded);
   Traits trust(std::uint32_t argument) const;
+  bool may_be_null(std::uint32_t argument) const;
+  Register object(std::uint32_t type, Traits traits) const;
 
   Walk& walk_;
   const Target& target_;
@@ -132,10 +134,22 @@ Traits Arguments::trust(std::uint32_t argument) const {
   Traits traits = 0;
   const bool traced = walk_.type == ProgType::Tracing &&
                       (walk_.attach == AttachType::TraceRawTp || walk_.attach == AttachType::TraceIter);
-  if (traced || (walk_.type == ProgType::Lsm && !spec::is_untrusted_hook(attached_.name))) traits |= kTrusted;
-  const bool is_parameter = argument < count();
-  if (is_parameter && prototype().param(argument + hidden_).name.ends_with("__nullable")) traits |= kOrNull;
+  const bool is_trusting_hook = walk_.type == ProgType::Lsm && !spec::is_untrusted_hook(attached_.name);
+  if (traced || is_trusting_hook || walk_.type == ProgType::StructOps) traits |= kTrusted;
+  if (may_be_null(argument)) traits |= kOrNull;
   return traits;
+}
+
+// Of members the kernel's own functions name the parameters.
+bool Arguments::may_be_null(std::uint32_t argument) const {
+  constexpr std::string_view kMark = "__nullable";
+  const Btf& btf = *attached_.btf;
+  if (argument >= count()) return false;
+  if (attached_.structure.empty()) return prototype().param(argument + hidden_).name.ends_with(kMark);
+  const auto own = btf.find(fmt::format("{}__{}", attached_.structure, attached_.name), btf::Kind::Func);
+  if (!own) return false;
+  const Type parameters = btf.type(btf.type(*own).type());
+  return argument < parameters.vlen() && parameters.param(argument).name.ends_with(kMark);
 }
 
 // Arguments of iterators are what their table says.
@@ -181,6 +195,10 @@ Checked Arguments::access_pointer(std::uint32_t argument, const Type& pointer, R
   if (pointer.type() == 0 || target.kind() == btf::Kind::Int) return {};  // as good as a number
   if (rule) return access_iterated(*rule, loaded);
   Traits traits = trust(argument);
+  if (!attached_.structure.empty() && traits & kOrNull) {
+    loaded = object(target.id(), traits);
+    return {};
+  }
   if (walk_.input.target.is_program) return access_context_of_program(pointer, traits, loaded);
   const Type tag = btf.type(pointer.type());
   if (tag.kind() == btf::Kind::TypeTag && tag.name() == "user") traits |= kUser;
@@ -189,11 +207,19 @@ Checked Arguments::access_pointer(std::uint32_t argument, const Type& pointer, R
     return refuse("func '{}' arg{} type {} is not a struct", attached_.name, argument, btf::name(target.kind()));
   walk_.say("func '{}' arg{} has btf_id {} type {} '{}'", attached_.name, argument, target.id(),
             btf::name(target.kind()), target.name());
-  loaded = Register::pointer(Kind::Btf, traits);
-  loaded.btf = attached_.btf == walk_.input.kernel_btf ? spec::kKernelBtf : spec::kProgramBtf;
-  loaded.btf_type = target.id();
-  if (traits & kOrNull) loaded.id = walk_.new_id();
+  loaded = object(target.id(), traits);
   return {};
+}
+
+// Functions of a congestion control are given TCP's sockets.
+Register Arguments::object(std::uint32_t type, Traits traits) const {
+  Register made = Register::pointer(Kind::Btf, traits);
+  made.btf = attached_.btf == walk_.input.kernel_btf ? spec::kKernelBtf : spec::kProgramBtf;
+  made.btf_type = type;
+  if (attached_.structure == "tcp_congestion_ops" && attached_.btf->type(type).name() == "sock")
+    made.btf_type = attached_.btf->find("tcp_sock", btf::Kind::Struct).value_or(type);
+  if (traits & kOrNull) made.id = walk_.new_id();
+  return made;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Callbacks: what each helper passes, and the path through them.
 #include <algorithm>
 
+#include "spec/helper_maps.h"
 #include "verifier/step/call.h"
 #include "verifier/step/global.h"
 
@@ -8,7 +9,6 @@ namespace skep::verifier {
 namespace {
 
 using spec::HelperId;
-using spec::MapType;
 
 constexpr int kNotSupported = 524;  // the kernel's ENOTSUPP
 
@@ -20,15 +20,9 @@ Register of_map(Kind kind, std::uint32_t map) {
 
 // ---- What is passed
 
-bool has_callback_for_elements(MapType type) {
-  constexpr MapType kTypes[] = {MapType::Hash,          MapType::PercpuHash, MapType::LruHash,
-                                MapType::LruPercpuHash, MapType::Array,      MapType::PercpuArray};
-  return std::ranges::find(kTypes, type) != std::end(kTypes);
-}
-
 CheckedOf<CallbackShape> for_each_shape(Walk& walk) {
   const Register map = walk.peek(1);
-  if (!has_callback_for_elements(walk.map(map.map).spec.type))
+  if (!spec::is_walkable(walk.map(map.map).spec.type))
     return walk.reject(kNotSupported, "callback function not allowed for map");
   CallbackShape shape;
   shape.arguments = {Register{}, map, of_map(Kind::MapKey, map.map), of_map(Kind::MapValue, map.map), walk.peek(3)};

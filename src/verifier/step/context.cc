@@ -73,10 +73,10 @@ Checked access_netfilter(Walk& walk, const Target& target, Register& loaded) {
 Checked access_by_type(Walk& walk, const Target& target, Register& loaded) {
   switch (walk.type) {
     case ProgType::Tracing:
+    case ProgType::StructOps:
     case ProgType::Lsm: return access_arguments(walk, target, loaded);
     case ProgType::RawTracepointWritable: return access_writable_tracepoint(walk, target, loaded);
     case ProgType::Netfilter: return access_netfilter(walk, target, loaded);
-    case ProgType::StructOps: return walk.unsupported("the arguments of struct_ops programs");
     default: return access_field(walk, target, loaded);
   }
 }

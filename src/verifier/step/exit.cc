@@ -83,10 +83,16 @@ CheckedOf<Returned> returned_by_hook(Walk& walk) {
   return Returned{.range = {-kMaxErrno, 0}, .half = true};
 }
 
+// A function of a structure gives what its prototype says: anything, or nothing.
+Returned returned_by_member(const Walk& walk) {
+  const bool is_void = walk.attached.btf->type(walk.attached.proto).type() == 0;
+  return {.range = spec::return_range(walk.type, walk.attach), .nothing = is_void};
+}
+
 CheckedOf<Returned> returned_by_main(Walk& walk) {
   switch (walk.type) {
     case ProgType::Lsm: return returned_by_hook(walk);
-    case ProgType::StructOps: return walk.unsupported("the return value of struct_ops");
+    case ProgType::StructOps: return returned_by_member(walk);
     default: return Returned{.range = spec::return_range(walk.type, walk.attach)};
   }
 }
@@ -101,6 +107,14 @@ Checked enforce(Walk& walk, std::string_view when, const ReturnRange& range, boo
   if (!is_void_hook) return walk.reject(EINVAL, "{}", text);
   walk.say("{}", text);
   return walk.reject(EINVAL, "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
+}
+
+// What only programs at a cgroup's egress may return: a program that does must be attached there.
+void note_attach_type(Walk& walk) {
+  constexpr std::uint64_t kBase = 2, kEither = 1;  // 2 or 3
+  const auto& bits = walk.peek(0).number.bits;
+  const bool at_egress = walk.type == spec::ProgType::CgroupSkb && walk.attach == spec::AttachType::CgroupInetEgress;
+  if (at_egress && (bits.mask & ~kEither) == 0 && (bits.value & ~kEither) == kBase) walk.enforces_attach_type = true;
 }
 
 Checked check_returned(Walk& walk) {
@@ -118,7 +132,9 @@ Checked check_returned(Walk& walk) {
   if (is_async) return enforce(walk, "At async callback return", outermost.callback_returns, false);
   if (is_main) {
     if (expected.range.any()) return {};
-    return enforce(walk, "At program exit", {expected.range.min, expected.range.max}, expected.half);
+    TRY_VOID(enforce(walk, "At program exit", {expected.range.min, expected.range.max}, expected.half));
+    note_attach_type(walk);
+    return {};
   }
   if (!value.is_scalar())
     return walk.reject(EINVAL, "At subprogram exit the register R0 is not a scalar value ({})", value.type_name());

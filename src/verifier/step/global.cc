@@ -4,6 +4,7 @@
 #include "verifier/step/argument_offset.h"
 #include "verifier/step/btf_match.h"
 #include "verifier/step/call.h"
+#include "verifier/step/dynptr.h"
 
 namespace skep::verifier {
 namespace {
@@ -97,7 +98,9 @@ Checked check_argument(Walk& walk, unsigned number, const Argument& argument) {
       if (reg.kind != Kind::Arena && !reg.is_scalar())
         return walk.reject(EINVAL, "R{} is not a pointer to arena or scalar.", number);
       return {};
-    case Argument::Kind::Dynptr: return walk.unsupported("dynptrs as arguments of functions");
+    case Argument::Kind::Dynptr:
+      TRY_VOID(check_argument_offset(walk, number));
+      return check_dynptr(walk, number, std::nullopt, DynptrUse::Reads);
     case Argument::Kind::Object: return check_object(walk, number, argument);
   }
   return {};

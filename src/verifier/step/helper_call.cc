@@ -19,7 +19,8 @@ CheckedOf<const Helper*> find_callee(Walk& walk, const Insn& insn) {
   const bool is_unspec = insn.imm == 0;
   if (known == nullptr && !is_unspec) return walk.reject(EINVAL, "invalid func unknown#{}", insn.imm);
   const spec::ProgType type = walk.type;
-  if (is_unspec || !spec::helper_allowed(type, walk.attach, known->id, walk.input.rights))
+  if (is_unspec || !walk.attached.may_call_helpers ||
+      !spec::helper_allowed(type, walk.attach, known->id, walk.input.rights))
     return walk.reject(EINVAL, "program of this type cannot use helper bpf_{}#{}", is_unspec ? "unspec" : known->name,
                        insn.imm);
   const Helper& helper = spec::signature(type, known->id);

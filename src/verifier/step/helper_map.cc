@@ -43,6 +43,7 @@ Checked record_map(Walk& walk, const CallArguments& call) {
     if (call.helper->is(HelperTrait::WritesMap) && (walk.map(*call.map).spec.flags & spec::kRdonlyProg) != 0)
       return walk.reject(EACCES, "write into map forbidden");
     record(walk.insn_info().map, *call.map);
+    walk.insn_info().is_map_guarded |= walk.map(*call.map).is_guarded;
   }
   return is(call, HelperId::tail_call) ? record_key(walk, call) : Checked{};
 }

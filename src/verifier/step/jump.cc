@@ -200,9 +200,16 @@ Checked follow_both(Walk& walk, Op op, const Insn& insn, const Comparing& what) 
   return learn_pointers(walk, insn, what, *taken);
 }
 
+void note_stack_operands(Walk& walk, const Comparing& what) {
+  const bool destination = walk.peek(what.dst).kind == Kind::Stack;
+  const bool source = what.by_register && walk.peek(what.src).kind == Kind::Stack;
+  if (destination || source) walk.note_stack_operands(destination, source);
+}
+
 Checked step_conditional(Walk& walk, Op op, const Insn& insn) {
   const Comparing what = comparing(op, insn);
   TRY_VOID(check_operands(walk, insn, what));
+  note_stack_operands(walk, what);
   const Outcome known = outcome_of(walk, what);
   TRY_VOID(known == Outcome::Unknown ? follow_both(walk, op, insn, what) : follow_known(walk, op, insn, what, known));
   if (walk.log.shows_walk()) {

@@ -32,7 +32,8 @@ bool is_never_null(const Register& reg) noexcept {
     case Kind::TcpSock:
     case Kind::SockCommon:
     case Kind::MapValue:
-    case Kind::MapKey: return true;
+    case Kind::MapKey:
+    case Kind::MapPointer: return true;
     case Kind::Memory: return !reg.is(kUntrusted);
     case Kind::Btf: return reg.ref_obj_id != 0 || (reg.is(kTrusted) && !reg.is(kUntrusted));
     default: return false;

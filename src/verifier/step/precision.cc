@@ -205,8 +205,8 @@ CheckedOf<Way> Backtrack::back_over(std::size_t index, std::int64_t after, const
     case Form::Exit: return back_into_callee(index, after);
     case Form::JumpReg:
       if (!has(insn.dst) && !has(insn.src)) return way;
-      add(insn.dst);
-      add(insn.src);
+      if (entry == nullptr || !entry->is_stack_destination) add(insn.dst);
+      if (entry == nullptr || !entry->is_stack_source) add(insn.src);
       break;
     case Form::LoadImm64: remove(insn.dst); break;
     case Form::PacketAbs:

@@ -129,9 +129,10 @@ class Reader {
     if (tags & kNonnull) return bad_combination(i);
     const std::string_view name = id == 0 ? "" : types_.type(id).name();
     const btf::Btf* kernel = walk_.input.kernel_btf;
+    if (kernel == nullptr) return walk_.unsupported("objects of the kernel without its BTF");
     std::optional<std::uint32_t> found;
     std::size_t count = 0;
-    if (id != 0 && kernel != nullptr && !name.empty()) {
+    if (id != 0 && !name.empty()) {
       found = kernel->find(without_flavor(name), types_.type(id).kind());
       count = kernel->count(without_flavor(name), types_.type(id).kind());
     }

@@ -247,11 +247,13 @@ Checked write_variable(Walk& walk, const Target& target, const Stored& what) {
   return {};
 }
 
-// Slices of a dynptr that is no more hold nothing.
+// Slices that a helper made of a dynptr that is no more hold nothing. Those of kernel functions, whose type names the
+// dynptr's, Linux leaves alone.
 void forget_slices(Walk& walk, std::uint32_t dynptr) {
   walk.state.update_registers(
       [&](const Register& reg) {
-        return reg.kind == Kind::Memory && (reg.traits & ~kOrNull) == 0 && reg.dynptr_id == dynptr;
+        const bool is_plain = (reg.traits & ~kOrNull) == 0 && reg.dynptr == DynptrType::Invalid;
+        return reg.kind == Kind::Memory && is_plain && reg.dynptr_id == dynptr;
       },
       [&](Register& reg) { reg = walk.may_leak ? Register::unknown() : Register{}; });
 }

@@ -175,6 +175,8 @@ void Walk::note(const HistoryEntry& what) {
       entry.stack_frame = what.stack_frame;
       entry.stack_slot = what.stack_slot;
     }
+    entry.is_stack_destination |= what.is_stack_destination;
+    entry.is_stack_source |= what.is_stack_source;
     if (what.linked.size() != 0) entry.linked = what.linked;
     return;
   }
@@ -192,6 +194,13 @@ void Walk::note_stack_access(unsigned frame_index, std::size_t slot) {
   entry.accesses_stack = true;
   entry.stack_frame = static_cast<std::uint8_t>(frame_index);
   entry.stack_slot = static_cast<std::uint8_t>(slot);
+  note(entry);
+}
+
+void Walk::note_stack_operands(bool destination, bool source) {
+  HistoryEntry entry;
+  entry.is_stack_destination = destination;
+  entry.is_stack_source = source;
   note(entry);
 }
 

@@ -77,8 +77,9 @@ struct InsnInfo {
   bool needs_nospec : 1 = false;  // a barrier against speculative stores behind it
   bool keeps_jump : 1 = false;    // both sides were seen
   bool falls_only : 1 = false;
-  bool has_loop : 1 = false;      // bpf_loop was met here...
-  bool inlines_loop : 1 = false;  // ... always with this callback and without flags
+  bool has_loop : 1 = false;        // bpf_loop was met here...
+  bool inlines_loop : 1 = false;    // ... always with this callback and without flags
+  bool is_map_guarded : 1 = false;  // some map that the helper was given is: MapView::is_guarded
   std::uint8_t fastcall_spills = 0;
   std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
   std::uint32_t alu_limit = 0;
@@ -129,8 +130,10 @@ struct Attached {
   std::uint32_t function = 0;     // a FUNC, or the tracepoint's typedef; 0: none
   std::uint32_t proto = 0;        // its FUNC_PROTO; 0: five numbers
   std::string_view name = {};
-  bool is_tracepoint = false;  // the prototype's first parameter is none of the program's
-  bool may_sleep = false;      // a hook of security modules, where programs may sleep
+  std::string_view structure = {};  // whose member the program is: struct_ops; empty: of none
+  bool is_tracepoint = false;       // the prototype's first parameter is none of the program's
+  bool may_call_helpers = true;     // those of its type
+  bool may_sleep = false;           // a hook of security modules, where programs may sleep
 };
 
 struct Walk {
@@ -189,6 +192,7 @@ struct Walk {
   spec::VerifyStats stats;
   // What accesses asked for, which attaching and the fixups want to know.
   bool writes_packet = false;
+  bool enforces_attach_type = false;
   bool explores_alu_limits = false;  // pointer masks depend on ranges, which must then be the same
   std::int64_t max_context_end = 0, max_tp_buffer_end = 0, max_read_buffer_end = 0, max_write_buffer_end = 0;  // bytes
   std::vector<isa::RegisterSet> live_before;  // by instruction; only where the rules ask for it
@@ -268,6 +272,8 @@ struct Walk {
   // Of every instruction that reads or writes a whole stack slot through a pointer: the way back has to know.
   void note_stack_access(unsigned frame, std::size_t slot);
   void note_linked(const LinkedSet& linked);
+  // Of every conditional jump that compares an address of the stack.
+  void note_stack_operands(bool destination, bool source);
   void note_jump() { note({}); }  // the path came through here
 
   // ---- Paths
