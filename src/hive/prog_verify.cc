@@ -185,6 +185,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
   spec::VerifiedProgram& verified = *verdict.result;
   program.verified_insns = verdict.stats.insns_processed;
   loading.source.insns = std::move(verified.insns);
+  loading.source.facts = std::move(verified.facts);
   name_maps(loading, verified, loading.source.insns);
   place_functions(loading, program, verified);
   place_lines(loading, verified);

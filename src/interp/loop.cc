@@ -1,10 +1,12 @@
 // The loop: one handler for each row of isa/opcodes.def, made by its form; dispatch jumps from handler to handler.
+#include <algorithm>
 #include <bit>
 #include <tuple>
 #include <type_traits>
 
 #include "base/bytes.h"
 #include "exec/packet_view.h"
+#include "interp/claims.h"
 #include "interp/machine.h"
 #include "interp/objects.h"
 #include "isa/eval.h"
@@ -65,11 +67,21 @@ const spec::Helper* called_helper(const Machine& machine, const Code* pc, const 
                                        : static_cast<std::uint32_t>(insn.imm));
 }
 
+// r1 to r5 after a call, those that the helper leaves alone apart.
+void clobber(const spec::Helper* helper, std::uint64_t* r) {
+  const bool spares = helper != nullptr && helper->is(spec::HelperTrait::Fastcall);
+  const std::size_t last = spares ? helper->arg_count() : spec::kMaxHelperArgs;
+  std::fill_n(r + 1, last, kClobbered);
+}
+
 template <Mode mode>
 void switch_program(Machine& machine, const Program& program) {
   machine.program = &program;
   machine.call.program = &program;
-  if constexpr (mode == Mode::Checked) machine.objects->set_program(program);
+  if constexpr (mode == Mode::Checked) {
+    machine.objects->set_program(program);
+    machine.facts = program.image().facts.get();
+  }
 }
 
 // A frame below the current one, with nothing on its stack.
@@ -133,6 +145,15 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
     machine->budget = budget;        \
     return stop_fault(*machine, pc); \
   } while (false)
+// The checked policy compares what registers hold with what is claimed of them.
+#define CHECK_FACTS                                                                                 \
+  do {                                                                                              \
+    if constexpr (mode == Mode::Checked)                                                            \
+      if (machine->facts != nullptr && !claims_hold(*machine, pc, r)) [[unlikely]] { \
+        machine->budget = budget;                                                                   \
+        return stop_refuted(*machine, pc, r);                                                       \
+      }                                                                                             \
+  } while (false)
 #define DISPATCH                         \
   do {                                   \
     if constexpr (mode != Mode::Plain) { \
@@ -140,6 +161,7 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
         STOP(Budget, "");                \
       --budget;                          \
     }                                    \
+    CHECK_FACTS;                         \
     goto * pc->handler;                  \
   } while (false)
 #define NEXT(slots) \
@@ -316,7 +338,7 @@ call_helper:
   budget = machine->budget;
   if constexpr (mode == Mode::Checked) {
     if (helper) machine->objects->take_result(*helper, r, r[0]);
-    for (unsigned i = 1; i <= 5; ++i) r[i] = kClobbered;
+    clobber(helper, r);
   }
   NEXT(1);
 
@@ -378,6 +400,7 @@ struct Tracking<Mode::Checked, Frames> {
   Tracking(Machine& machine, const Program& program) noexcept : objects(machine.call, machine.stacks, written) {
     objects.set_program(program);
     machine.objects = &objects;
+    machine.facts = program.image().facts.get();
   }
   std::uint64_t written[Frames * Objects::kFrameWords];
   Objects objects;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "btf/ext.h"
 #include "btf/record.h"
 #include "isa/insn.h"
+#include "spec/facts.h"
 #include "spec/helper_access.h"
 #include "spec/map_spec.h"
 #include "spec/types.h"
@@ -130,6 +132,7 @@ struct VerifiedProgram {
   std::vector<std::uint32_t> origins;  // by instruction: its index in the input
   std::vector<VerifiedFunction> functions;
   std::vector<InlinedLoop> loops;
+  std::shared_ptr<const Facts> facts;  // by instruction
   VerifyStats stats;
 };
 

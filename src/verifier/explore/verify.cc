@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "verifier/explore/explore.h"
+#include "verifier/facts/facts.h"
 #include "verifier/finish/finish.h"
 #include "verifier/prepare/prepare.h"
 #include "verifier/step/call.h"
@@ -76,6 +77,7 @@ Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder) 
   verdict.duration = std::chrono::steady_clock::now() - start;
   if (!outcome && recorder != nullptr) recorder->rejected(walk, verdict.log);
   if (outcome) {
+    program.facts = std::make_shared<const spec::Facts>(find_facts(input, program));
     program.stats = walk.stats;
     verdict.result = std::move(program);
   } else {
