@@ -59,9 +59,10 @@ void summarize(Walk& walk, std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder) {
+Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder, Explored* explored) {
   const auto start = std::chrono::steady_clock::now();
   Walk walk(input, rules);
+  walk.explored = explored;
   if (recorder != nullptr) walk.trail = std::make_unique<Trail>();
   Verdict verdict{std::unexpected(spec::Rejection{}), {}, {}};
   spec::VerifiedProgram program;

@@ -26,7 +26,9 @@ Kind kind_of(const Value& value) {
   return Kind::Unknown;
 }
 
-spec::Numbers numbers_of(const Number& number) {
+}  // namespace
+
+spec::Numbers numbers_of(const Number& number) noexcept {
   return {.bits = number.bits.value,
           .unknown = number.bits.mask,
           .umin = number.full.umin,
@@ -38,8 +40,6 @@ spec::Numbers numbers_of(const Number& number) {
           .low_smin = number.half.smin,
           .low_smax = number.half.smax};
 }
-
-}  // namespace
 
 FactRecorder::FactRecorder(const spec::VerifyInput& input, const Values& values, std::size_t insns)
     : input_(input), values_(values) {

@@ -13,6 +13,8 @@
 
 namespace skep::verifier {
 
+spec::Numbers numbers_of(const Number& number) noexcept;
+
 class FactRecorder {
  public:
   FactRecorder(const spec::VerifyInput& input, const Values& values, std::size_t insns);
