@@ -11,6 +11,7 @@
 #include "interp/objects.h"
 #include "isa/eval.h"
 #include "isa/op.h"
+#include "spec/helper_access.h"
 
 // Labels as values are what makes dispatch cheap; all compilers we build with have them.
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -59,12 +60,14 @@ template <unsigned Bits>
   return old;
 }
 
-// The row of the helper that the call at `pc` names; null when spec has none.
+// The helper that the call at `pc` names, as programs of this type see it; null when spec has none.
 const spec::Helper* called_helper(const Machine& machine, const Code* pc, const std::uint64_t* r) {
-  const isa::Insn& insn = machine.program->image().insns[machine.program->index_of(pc, machine.mode)];
+  const exec::Image& image = machine.program->image();
+  const isa::Insn& insn = image.insns[machine.program->index_of(pc, machine.mode)];
   const bool by_register = isa::decode(insn) == isa::Op::CallReg;
-  return spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
-                                       : static_cast<std::uint32_t>(insn.imm));
+  const auto* row = spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
+                                                  : static_cast<std::uint32_t>(insn.imm));
+  return row == nullptr ? nullptr : &spec::signature(image.type, row->id);
 }
 
 // r1 to r5 after a call, those that the helper leaves alone apart.
