@@ -98,6 +98,8 @@ Result<> lower(Image& image) {
   for (Subprogram& subprogram : image.subprograms) subprogram.start = rewriter.moved(subprogram.start);
   for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
   for (std::size_t i = 0; i < image.insns.size(); ++i) image.places.push_back(rewriter.moved(i));
+  if (image.facts)
+    image.facts = std::make_shared<const spec::Facts>(image.facts->moved(image.places, insns.size()));
   image.insns = std::move(insns);
   return {};
 }
@@ -130,6 +132,7 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   TRY_VOID(check_lines(source));
   image.insns = source.insns;
   image.lines = source.lines;
+  image.facts = source.facts;
   TRY_VOID(lower(image));
   collect_relocations(image, source.kfuncs);
   return image;

@@ -2,6 +2,7 @@
 // through; an image from an authenticated host enters by receive() when hives have hosts.
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Source {
   std::vector<Subprogram> subprograms;  // sorted by start; may be empty: then they are found by their calls
   std::vector<SourceLine> lines;        // sorted by insn
   std::vector<CalledKfunc> kfuncs;      // each once
+  std::shared_ptr<const spec::Facts> facts = nullptr;  // of a verified program's registers, by instruction
 };
 
 // For programs that the verifier accepted, and no others. Lowers the program as below; errors say what no engine here

@@ -19,6 +19,7 @@ std::string what(const Failure& failure) {
     case Kind::BadInstruction: return "reached an instruction no engine can run";
     case Kind::BadCall: return "made a call that cannot be made";
     case Kind::Budget: return "used up its instruction budget";
+    case Kind::WrongFact: return "was reached in a state that the verifier's facts exclude";
   }
   return {};
 }

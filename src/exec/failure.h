@@ -16,6 +16,7 @@ struct Failure {
     BadInstruction,
     BadCall,  // helper without a body, call depth, callback value that is no function
     Budget,   // the instruction budget is used up
+    WrongFact,  // a register holds what the verifier's facts exclude: a bug of the verifier, not of the program
   };
   Kind kind = Kind::None;
   std::uint32_t insn = 0;     // index in the lowered image

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "isa/insn.h"
+#include "spec/facts.h"
 #include "spec/types.h"
 
 namespace skep::exec {
@@ -59,6 +61,7 @@ struct Image {
   std::vector<Subprogram> subprograms;  // sorted by start; the first is main
   std::vector<SourceLine> lines;        // sorted by insn
   std::vector<std::uint32_t> places;    // by instruction of what was lowered: where it is now; empty: where it was
+  std::shared_ptr<const spec::Facts> facts = nullptr;  // by lowered instruction; null: nothing is known
   bool uses_cpu = false;                // touches per-CPU state: a run needs a virtual CPU
 };
 

@@ -22,6 +22,13 @@ Bytes from_metadata(const void* context) {
   return {start, buff.data_end};
 }
 
+template <class Context>
+PacketEdges edges(const void* context) noexcept {
+  const auto& buff = *static_cast<const Context*>(context);
+  const auto address = [](const std::byte* at) { return reinterpret_cast<std::uint64_t>(at); };
+  return {address(buff.data_meta), address(buff.data), address(buff.data_end)};
+}
+
 }  // namespace
 
 std::size_t context_bytes(ContextKind kind) noexcept {
@@ -38,6 +45,15 @@ Bytes packet_of(ContextKind kind, const void* context) noexcept {
     case ContextKind::Memory: return {};
     case ContextKind::XdpBuff: return from_metadata<XdpBuff>(context);
     case ContextKind::SkBuff: return from_metadata<SkBuff>(context);
+  }
+  return {};
+}
+
+PacketEdges packet_edges(ContextKind kind, const void* context) noexcept {
+  switch (kind) {
+    case ContextKind::Memory: return {};
+    case ContextKind::XdpBuff: return edges<XdpBuff>(context);
+    case ContextKind::SkBuff: return edges<SkBuff>(context);
   }
   return {};
 }

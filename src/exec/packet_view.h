@@ -19,6 +19,12 @@ std::size_t context_bytes(ContextKind kind) noexcept;
 // What programs may access of the packet: from its metadata, if it has any, to data_end. Empty for plain memory.
 Bytes packet_of(ContextKind kind, const void* context) noexcept;
 
+// The addresses that a program loads from its context; all null for plain memory.
+struct PacketEdges {
+  std::uint64_t meta = 0, data = 0, end = 0;
+};
+PacketEdges packet_edges(ContextKind kind, const void* context) noexcept;
+
 // LD_ABS and LD_IND: `bytes` (1, 2 or 4) bytes of a SkBuff's packet at `offset`, read in network byte order; nothing
 // where they are not there. Negative offsets count from the network header (SKF_NET_OFF) or the link-layer header
 // (SKF_LL_OFF).

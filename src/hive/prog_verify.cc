@@ -201,6 +201,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
   program.enforces_attach_type = verified.enforces_attach_type;
   program.verified_insns = verdict.stats.insns_processed;
   loading.source.insns = std::move(verified.insns);
+  loading.source.facts = std::move(verified.facts);
   name_maps(loading, verified, loading.source.insns);
   name_kfuncs(loading);
   place_functions(loading, program, verified);

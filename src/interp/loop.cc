@@ -1,14 +1,17 @@
 // The loop: one handler for each row of isa/opcodes.def, made by its form; dispatch jumps from handler to handler.
+#include <algorithm>
 #include <bit>
 #include <tuple>
 #include <type_traits>
 
 #include "base/bytes.h"
 #include "exec/packet_view.h"
+#include "interp/claims.h"
 #include "interp/machine.h"
 #include "interp/objects.h"
 #include "isa/eval.h"
 #include "isa/op.h"
+#include "spec/helper_access.h"
 
 // Labels as values are what makes dispatch cheap; all compilers we build with have them.
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -57,19 +60,31 @@ template <unsigned Bits>
   return old;
 }
 
-// The row of the helper that the call at `pc` names; null when spec has none.
+// The helper that the call at `pc` names, as programs of this type see it; null when spec has none.
 const spec::Helper* called_helper(const Machine& machine, const Code* pc, const std::uint64_t* r) {
-  const isa::Insn& insn = machine.program->image().insns[machine.program->index_of(pc, machine.mode)];
+  const exec::Image& image = machine.program->image();
+  const isa::Insn& insn = image.insns[machine.program->index_of(pc, machine.mode)];
   const bool by_register = isa::decode(insn) == isa::Op::CallReg;
-  return spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
-                                       : static_cast<std::uint32_t>(insn.imm));
+  const auto* row = spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
+                                                  : static_cast<std::uint32_t>(insn.imm));
+  return row == nullptr ? nullptr : &spec::signature(image.type, row->id);
+}
+
+// r1 to r5 after a call, those that the helper leaves alone apart.
+void clobber(const spec::Helper* helper, std::uint64_t* r) {
+  const bool spares = helper != nullptr && helper->is(spec::HelperTrait::Fastcall);
+  const std::size_t last = spares ? helper->arg_count() : spec::kMaxHelperArgs;
+  std::fill_n(r + 1, last, kClobbered);
 }
 
 template <Mode mode>
 void switch_program(Machine& machine, const Program& program) {
   machine.program = &program;
   machine.call.program = &program;
-  if constexpr (mode == Mode::Checked) machine.objects->set_program(program);
+  if constexpr (mode == Mode::Checked) {
+    machine.objects->set_program(program);
+    machine.facts = program.image().facts.get();
+  }
 }
 
 // A frame below the current one, with nothing on its stack.
@@ -133,6 +148,15 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
     machine->budget = budget;        \
     return stop_fault(*machine, pc); \
   } while (false)
+// The checked policy compares what registers hold with what is claimed of them.
+#define CHECK_FACTS                                                                                 \
+  do {                                                                                              \
+    if constexpr (mode == Mode::Checked)                                                            \
+      if (machine->facts != nullptr && !claims_hold(*machine, pc, r)) [[unlikely]] { \
+        machine->budget = budget;                                                                   \
+        return stop_refuted(*machine, pc, r);                                                       \
+      }                                                                                             \
+  } while (false)
 #define DISPATCH                         \
   do {                                   \
     if constexpr (mode != Mode::Plain) { \
@@ -140,6 +164,7 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
         STOP(Budget, "");                \
       --budget;                          \
     }                                    \
+    CHECK_FACTS;                         \
     goto * pc->handler;                  \
   } while (false)
 #define NEXT(slots) \
@@ -321,7 +346,7 @@ call_helper:
   budget = machine->budget;
   if constexpr (mode == Mode::Checked) {
     if (helper) machine->objects->take_result(*helper, r, r[0]);
-    for (unsigned i = 1; i <= 5; ++i) r[i] = kClobbered;
+    clobber(helper, r);
   }
   NEXT(1);
 
@@ -383,6 +408,7 @@ struct Tracking<Mode::Checked, Frames> {
   Tracking(Machine& machine, const Program& program) noexcept : objects(machine.call, machine.stacks, written) {
     objects.set_program(program);
     machine.objects = &objects;
+    machine.facts = program.image().facts.get();
   }
   std::uint64_t written[Frames * Objects::kFrameWords];
   Objects objects;

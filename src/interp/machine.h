@@ -37,6 +37,7 @@ struct Machine {
   std::uint64_t budget = 0;    // instructions left; valid while the loop is not running
   const Code* at = nullptr;    // the call whose helper runs
   Objects* objects = nullptr;  // of the checked policy
+  const spec::Facts* facts = nullptr;  // of the program, for the checked policy to compare with; null: none
 
   std::uint64_t frame_pointer() const noexcept {
     return reinterpret_cast<std::uint64_t>(stacks + (depth + std::size_t{1}) * isa::kStackBytes);

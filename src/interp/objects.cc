@@ -132,6 +132,19 @@ bool Objects::knows_map(std::uint64_t map) const noexcept {
                      same);
 }
 
+// ---- Claims ----
+
+std::optional<std::uint64_t> Objects::start_of_value(spec::MapId map, std::uint64_t address) const noexcept {
+  for (const Object& object : std::span(lent_).first(std::min(lent_count_, kLent)))
+    if (object.what == What::Value && object.map->id() == map && object.holds(address, 1)) return object.base;
+  for (maps::Map* known : program_->maps()) {
+    if (known->id() != map) continue;
+    const auto bounds = known->value_at(reinterpret_cast<const std::byte*>(address));
+    if (bounds) return address_of(bounds->data());
+  }
+  return std::nullopt;
+}
+
 // ---- Telling ----
 
 namespace {

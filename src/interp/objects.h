@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -59,6 +60,10 @@ class Objects {
   // The map that the helper being called was given; to be put back after a callback, which makes calls of its own.
   maps::Map* argument_map() const noexcept { return map_; }
   void set_argument_map(maps::Map* map) noexcept { map_ = map; }
+
+  // For claims about registers: where the value of `map` starts that `address` is in. A deleted one may be forgotten.
+  bool has_forgotten() const noexcept { return lent_count_ > kLent; }
+  std::optional<std::uint64_t> start_of_value(spec::MapId map, std::uint64_t address) const noexcept;
 
   // The live object nearest to the faulting access, and how far outside it is.
   void describe(exec::Failure& failure) const;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "btf/ext.h"
 #include "btf/record.h"
 #include "isa/insn.h"
+#include "spec/facts.h"
 #include "spec/helper_access.h"
 #include "spec/map_spec.h"
 #include "spec/types.h"
@@ -132,6 +134,7 @@ struct VerifiedProgram {
   std::vector<VerifiedFunction> functions;
   std::vector<InlinedLoop> loops;
   bool enforces_attach_type = false;  // it may be attached only where it was loaded for
+  std::shared_ptr<const Facts> facts;  // by instruction
   VerifyStats stats;
 };
 

@@ -29,6 +29,7 @@ struct Load {
   std::uint32_t attach_btf_id = 0;  // of the kernel's types
   int btf_fd = 0;
   btf::Records func_info = {};
+  std::size_t log_bytes = std::size_t{1} << 20;
 };
 
 struct Said {
@@ -37,15 +38,17 @@ struct Said {
 };
 
 inline Said ask_kernel(const Load& load) {
-  std::string log(1U << 20, '\0');
+  std::string log(load.log_bytes, '\0');
   spec::Attr attr{};
   attr.prog_load.prog_type = static_cast<std::uint32_t>(load.type);
   attr.prog_load.insn_cnt = static_cast<std::uint32_t>(load.insns.size());
   attr.prog_load.insns = reinterpret_cast<std::uint64_t>(load.insns.data());
   attr.prog_load.license = reinterpret_cast<std::uint64_t>(load.license);
   attr.prog_load.log_level = load.log_level;
-  attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
-  attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
+  if (load.log_level != 0) {
+    attr.prog_load.log_size = static_cast<std::uint32_t>(log.size());
+    attr.prog_load.log_buf = reinterpret_cast<std::uint64_t>(log.data());
+  }
   attr.prog_load.prog_flags = load.flags;
   attr.prog_load.expected_attach_type = static_cast<std::uint32_t>(load.attach);
   attr.prog_load.attach_btf_id = load.attach_btf_id;

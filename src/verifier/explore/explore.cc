@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "verifier/explore/explored.h"
 #include "verifier/explore/prune.h"
 #include "verifier/step/call.h"
 #include "verifier/step/print_insn.h"
@@ -132,6 +133,7 @@ Checked Explorer::run(std::uint32_t subprog) {
     }
     if (*path == Path::Ended && !next_path()) break;
   }
+  if (walk_.explored != nullptr) walk_.explored->gather(walk_);
   account();
   if (walk_.trail) walk_.trail->cut(0);
   if (!walk_.log.shows_all_paths()) walk_.log.take_back(0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "verifier/explore/explored.h"
 #include "verifier/step/loops.h"
 #include "verifier/step/precision.h"
 #include "verifier/step/source_line.h"
@@ -165,6 +166,11 @@ bool Pruner::is_useless(const Checkpoint& old) const {
   return old.misses > old.hits * patience + patience;
 }
 
+void Pruner::drop(Checkpoint** link) {
+  if (walk_.explored != nullptr) walk_.explored->lost((*link)->insn);
+  walk_.checkpoints.drop(link);
+}
+
 void Pruner::keep() {
   State& state = walk_.state;
   since_jumps_ = walk_.jumps_processed;
@@ -209,13 +215,16 @@ CheckedOf<Pruner::Visit> Pruner::visit() {
     }
     if (keeps) ++old->misses;
     if (is_useless(*old))
-      walk_.checkpoints.drop(link);
+      drop(link);
     else
       link = &old->next;
   }
   walk_.stats.max_states_per_insn = std::max(walk_.stats.max_states_per_insn, states);
-  if (!walk_.bpf_capable && states > kMostUnprivileged) return Visit::New;
-  if (keeps) keep();
+  if (!walk_.bpf_capable && states > kMostUnprivileged) keeps = false;
+  if (keeps)
+    keep();
+  else if (walk_.explored != nullptr)
+    walk_.explored->lost(walk_.index);
   return Visit::New;
 }
 

@@ -40,6 +40,7 @@ class Pruner {
   void clean(Checkpoint& old) const;
   bool is_useless(const Checkpoint& old) const;
   void keep();
+  void drop(Checkpoint** link);
 
   Walk& walk_;
   CompareRules rules_;

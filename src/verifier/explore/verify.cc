@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "verifier/explore/explore.h"
+#include "verifier/facts/facts.h"
 #include "verifier/finish/finish.h"
 #include "verifier/prepare/prepare.h"
 #include "verifier/step/call.h"
@@ -58,9 +59,10 @@ void summarize(Walk& walk, std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder) {
+Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder, Explored* explored) {
   const auto start = std::chrono::steady_clock::now();
   Walk walk(input, rules);
+  walk.explored = explored;
   if (recorder != nullptr) walk.trail = std::make_unique<Trail>();
   Verdict verdict{std::unexpected(spec::Rejection{}), {}, {}};
   spec::VerifiedProgram program;
@@ -76,6 +78,7 @@ Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder) 
   verdict.duration = std::chrono::steady_clock::now() - start;
   if (!outcome && recorder != nullptr) recorder->rejected(walk, verdict.log);
   if (outcome) {
+    program.facts = std::make_shared<const spec::Facts>(find_facts(input, program));
     program.stats = walk.stats;
     program.enforces_attach_type = walk.enforces_attach_type;
     verdict.result = std::move(program);

@@ -18,6 +18,7 @@
 namespace skep::verifier {
 
 struct Walk;
+class Explored;
 
 // Is told of a rejection while the walk that led to it is still there, with its trail, which is only recorded for one.
 class Recorder {
@@ -34,6 +35,8 @@ struct Verdict {
   std::chrono::nanoseconds duration{};
 };
 
-Verdict verify(const spec::VerifyInput& input, Rules rules = Rules::Linux612, Recorder* recorder = nullptr);
+// `explored`, which tests ask for, is told what the walk claims of registers.
+Verdict verify(const spec::VerifyInput& input, Rules rules = Rules::Linux612, Recorder* recorder = nullptr,
+               Explored* explored = nullptr);
 
 }  // namespace skep::verifier

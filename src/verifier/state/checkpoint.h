@@ -45,6 +45,12 @@ class Checkpoints {
   std::uint32_t held() const noexcept { return held_; }
   std::size_t bytes() const noexcept { return all_.size() * sizeof(Checkpoint); }
   void clear();
+  // Those that are in a list: dropped ones are not.
+  template <class Function>
+  void for_each(Function function) const {
+    for (const Checkpoint* checkpoint : lists_)
+      for (; checkpoint != nullptr; checkpoint = checkpoint->next) function(*checkpoint);
+  }
 
  private:
   std::vector<Checkpoint*> lists_;

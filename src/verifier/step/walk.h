@@ -136,6 +136,8 @@ struct Attached {
   bool may_sleep = false;           // a hook of security modules, where programs may sleep
 };
 
+class Explored;  // explore/explored.h
+
 struct Walk {
   Walk(const spec::VerifyInput& what, Rules followed);
 
@@ -184,6 +186,7 @@ struct Walk {
   bool ended = false;                     // the end of the path was reached
   std::vector<Fork> forks;
   std::unique_ptr<Trail> trail;  // null: nobody will ask how it came here
+  Explored* explored = nullptr;  // null: nobody will ask what it claims of registers
   std::uint32_t last_id = 0;
   bool noted_history = false;  // of the current instruction there is an entry
   std::uint32_t insns_processed = 0;

@@ -1,0 +1,260 @@
+// skep-judge: random programs before this verifier and the running kernel's.
+//
+//   skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR] [--show CLASS SEED]
+//
+// Exit code: 0 when nothing was found, 1 when a disagreement is no row of known_differences.def, 2 for wrong arguments, 77
+// where the running kernel does not let programs be loaded.
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "judge/generate.h"
+#include "judge/minimise.h"
+#include "judge/tally.h"
+#include "kernel/bpf.h"
+#include "verifier/testing_maps.h"
+
+namespace {
+
+using namespace skep;
+using namespace skep::judge;
+
+constexpr int kFound = 1, kUsage = 2, kSkipped = 77;
+
+struct Options {
+  std::uint64_t count = 100'000, seed = 1;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  std::optional<Class> about;
+  bool json = false, show = false;
+  std::string keep, file;
+};
+
+std::optional<Class> class_of(std::string_view name) {
+  const auto found = std::ranges::find(kClassNames, name);
+  if (found == std::end(kClassNames)) return std::nullopt;
+  return static_cast<Class>(found - std::begin(kClassNames));
+}
+
+template <class T>
+bool read_number(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+bool read_option(std::string_view name, std::string_view value, Options& options) {
+  if (name == "--count") return read_number(value, options.count);
+  if (name == "--seed") return read_number(value, options.seed);
+  if (name == "--jobs") return read_number(value, options.jobs) && options.jobs > 0;
+  if (name == "--class") return (options.about = class_of(value)).has_value();
+  if (name == "--file") return !(options.file = value).empty();
+  if (name == "--keep") return !(options.keep = value).empty();
+  return false;
+}
+
+bool read_options(std::span<char*> words, Options& options) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if (word == "--json")
+      options.json = true;
+    else if (word == "--show")
+      options.show = true;
+    else if (i + 1 >= words.size() || !read_option(word, words[++i], options))
+      return false;
+  }
+  return true;
+}
+
+// The seeds are handed out in order, so that a run is the same whatever the number of threads.
+class Session {
+ public:
+  Session(const Court& court, const Options& options) : court_(court), options_(options) {}
+
+  Tally run() {
+    {
+      std::vector<std::jthread> workers;
+      for (unsigned i = 0; i < options_.jobs; ++i) workers.emplace_back([this] { work(); });
+      if (::isatty(STDERR_FILENO) != 0) report_progress();
+    }
+    return std::move(tally_);
+  }
+
+ private:
+  void work() {
+    const verifier::testing::HelperNames names;
+    Tally own;
+    for (std::uint64_t i = next_++; i < options_.count; i = next_++) {
+      const Class about = options_.about.value_or(static_cast<Class>(i % kClasses));
+      const std::uint64_t seed = options_.seed + i;
+      const auto program = generate(about, seed, names);
+      if (getenv("WHY")) { auto j = court_.judge(*program); fprintf(stderr, "why %d %lu %s\n", (int)about, seed, j.signature().c_str()); }
+      const auto t0 = std::chrono::steady_clock::now();
+      if (program) own.add(about, seed, court_.judge(*program));
+      const auto t1 = std::chrono::steady_clock::now();
+      if (t1 - t0 > std::chrono::milliseconds(200)) std::fprintf(stderr, "slow %lu %d %ld\n", seed, (int)about, (t1-t0).count()/1000000);
+      if (!program) std::fprintf(stderr, "%lu: %s\n", static_cast<unsigned long>(seed), program.error().message.c_str());
+    }
+    const std::scoped_lock lock(mutex_);
+    tally_.add(own);
+  }
+  void report_progress() const {
+    while (next_ < options_.count) {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      std::fprintf(stderr, "\r%lu of %lu", static_cast<unsigned long>(std::min(next_.load(), options_.count)),
+                   static_cast<unsigned long>(options_.count));
+    }
+    std::fprintf(stderr, "\r\n");
+  }
+
+  const Court& court_;
+  const Options& options_;
+  std::atomic<std::uint64_t> next_{0};
+  std::mutex mutex_;
+  Tally tally_;
+};
+
+constexpr std::string_view kKinds[] = {"", "", "in other words", "ONLY WE ACCEPT", "only we reject", "not supported"};
+
+void print_row(std::string_view name, const ClassTally& tally) {
+  fmt::print("{:<12} {:>8} {:>8.1f}% {:>10.2f}% {:>10.2f}% {:>6} {:>6} {:>6} {:>6}\n", name, tally.programs,
+             tally.accepted_share(), tally.verdict_share(), tally.message_share(), tally.of(Agreement::OnlyWeAccept),
+             tally.of(Agreement::OnlyWeReject), tally.of(Agreement::Unlike), tally.of(Agreement::Unsupported));
+}
+
+void print_table(const Tally& tally) {
+  fmt::print("{:<12} {:>8} {:>9} {:>11} {:>11} {:>6} {:>6} {:>6} {:>6}\n", "class", "programs", "accepted", "verdicts",
+             "messages", "+ours", "-ours", "unlike", "unsup.");
+  for (std::size_t i = 0; i < kClasses; ++i)
+    if (tally.classes[i].programs != 0) print_row(kClassNames[i], tally.classes[i]);
+  print_row("all", tally.total());
+}
+
+using Found = std::pair<std::string, Disagreement>;
+std::vector<Found> by_weight(const Tally& tally) {
+  std::vector<Found> all(tally.disagreements.begin(), tally.disagreements.end());
+  std::ranges::stable_sort(all, [](const Found& a, const Found& b) {
+    const auto key = [](const Found& f) { return std::pair(f.second.kind != Agreement::OnlyWeAccept, ~f.second.count); };
+    return key(a) < key(b);
+  });
+  return all;
+}
+
+std::string example(const Court& court, const Disagreement& disagreement) {
+  const auto program = generate(disagreement.about, disagreement.seed, verifier::testing::HelperNames());
+  return program ? to_text(minimised(court, *program)) : std::string();
+}
+
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + '"';
+}
+
+void print_disagreement(const Found& found, const std::string& text) {
+  const auto& [signature, disagreement] = found;
+  fmt::print("\n{} x {}: {}\n  {} seed {}{}{}\n{}", disagreement.count, kKinds[static_cast<std::size_t>(disagreement.kind)],
+             signature, kClassNames[static_cast<std::size_t>(disagreement.about)], disagreement.seed,
+             disagreement.known != nullptr ? ", known: " : "",
+             disagreement.known != nullptr ? disagreement.known->reason : std::string_view(), text);
+}
+
+void print_json_class(std::string_view name, const ClassTally& tally) {
+  fmt::print(
+      R"({{"class":"{}","programs":{},"accepted_percent":{:.2f},"verdict_percent":{:.3f},"message_percent":{:.3f},)"
+      R"("only_we_accept":{},"only_we_reject":{},"unlike":{},"unsupported":{}}})"
+      "\n",
+      name, tally.programs, tally.accepted_share(), tally.verdict_share(), tally.message_share(),
+      tally.of(Agreement::OnlyWeAccept), tally.of(Agreement::OnlyWeReject), tally.of(Agreement::Unlike),
+      tally.of(Agreement::Unsupported));
+}
+
+void keep(const std::string& folder, std::size_t number, const Found& found, const std::string& text) {
+  std::filesystem::create_directories(folder);
+  std::ofstream(fmt::format("{}/{:03}.txt", folder, number)) << "; " << found.first << '\n' << text;
+}
+
+void report(const Court& court, const Options& options, const Tally& tally) {
+  if (options.json) {
+    for (std::size_t i = 0; i < kClasses; ++i)
+      if (tally.classes[i].programs != 0) print_json_class(kClassNames[i], tally.classes[i]);
+  } else {
+    print_table(tally);
+    std::fflush(stdout);
+  }
+  std::size_t number = 0;
+  for (const Found& found : by_weight(tally)) {
+    const std::string text = example(court, found.second);
+    if (!options.keep.empty()) keep(options.keep, ++number, found, text);
+    if (options.json)
+      fmt::print(R"({{"disagreement":{},"count":{},"kind":"{}","class":"{}","seed":{},"known":{},"program":{}}})" "\n",
+                 json_text(found.first), found.second.count, kKinds[static_cast<std::size_t>(found.second.kind)],
+                 kClassNames[static_cast<std::size_t>(found.second.about)], found.second.seed,
+                 found.second.known != nullptr, json_text(text));
+    else
+      print_disagreement(found, text);
+  }
+}
+
+Result<Program> from_file(const std::string& path) {
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return from_text(text);
+}
+
+// One program, as it is, made small, and what both say of it.
+int show(const Court& court, const Options& options) {
+  const auto program = options.file.empty()
+                           ? generate(options.about.value_or(Class::Alu), options.seed, verifier::testing::HelperNames())
+                           : from_file(options.file);
+  if (!program) {
+    fmt::print(stderr, "{}\n", program.error().message);
+    return kUsage;
+  }
+  const Judgement judgement = court.judge(*program);
+  fmt::print("{}\n{}\n", to_text(*program), judgement.signature());
+  const bool agree = judgement.agreement() == Agreement::Accepted || judgement.agreement() == Agreement::Rejected;
+  if (agree && !getenv("WHY")) return 0;
+  const Program small = minimised(court, *program);
+  const auto [ours, theirs] = court.logs(small);
+  fmt::print("\nminimised:\n{}\nours:\n{}\nkernel:\n{}\n", to_text(small), ours, theirs);
+  return kFound;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!read_options(std::span(argv, static_cast<std::size_t>(argc)).subspan(1), options)) {
+    std::fputs("usage: skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR] [--show]\n", stderr);
+    return kUsage;
+  }
+  if (!kernel::available()) {
+    std::fprintf(stderr, "skep-judge: skipped, %s\n", kernel::why_unavailable().c_str());
+    return kSkipped;
+  }
+  const Court court;
+  if (options.show || !options.file.empty()) return show(court, options);
+  const Tally tally = Session(court, options).run();
+  report(court, options, tally);
+  const bool found = std::ranges::any_of(tally.disagreements, [](const auto& row) { return row.second.known == nullptr; });
+  return found ? kFound : 0;
+}
