@@ -22,6 +22,7 @@ lint:
 
 bench: all
 	@build/bin/skep-bench
+	@scripts/bench-verifier
 
 fuzz:
 	@scripts/fuzz

@@ -78,7 +78,7 @@ struct Bounds {
   }
 
   // A signed range that crosses the sign is two arcs of the unsigned circle: if only one meets the unsigned range,
-  // the other is impossible. (6.18)
+  // the other is impossible.
   constexpr void drop_impossible_arc() noexcept {
     if (reduced(smin) <= reduced(smax)) return;
     if (umax < reduced(smin)) {
