@@ -43,8 +43,8 @@ std::expected<void, Failure> ask(const ObjectBytes& file, const std::string& pro
   if (!options.kernel) return {};
   auto theirs = ask_kernel(file, program, how);
   if (!theirs) return std::unexpected(theirs.error());
-  if (theirs->duration.count() > 0)
-    row.ratios.push_back(std::chrono::duration<double>(time) / std::chrono::duration<double>(theirs->duration));
+  const auto kernel_time = std::max(theirs->duration, std::chrono::microseconds(1));  // it counts whole ones
+  row.ratios.push_back(std::chrono::duration<double>(time) / std::chrono::duration<double>(kernel_time));
   if (!row.kernel) row.kernel = *theirs;
   keep_fastest(*row.kernel, *std::move(theirs), first);
   return {};

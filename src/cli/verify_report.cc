@@ -111,21 +111,27 @@ std::string table_of(const std::vector<Row>& rows, Details details) {
 
 namespace {
 
-constexpr std::uint32_t kLong = 1000;  // instructions; below, the time is mostly not spent walking
+constexpr std::uint32_t kLong = 1000, kShort = 100;  // instructions explored, and of the program
 
 struct Comparison {
   std::size_t programs = 0;
   double ours = 0, kernel = 0;             // seconds
   double our_insns = 0, kernel_insns = 0;  // explored
   std::vector<double> logarithms;          // of the ratios' product, by round
+  std::vector<double> our_times, kernel_times;
   void add(const Row& row) {
     ++programs;
-    ours += std::chrono::duration<double>(row.ours.duration).count();
-    kernel += std::chrono::duration<double>(row.kernel->duration).count();
+    ours += our_times.emplace_back(std::chrono::duration<double>(row.ours.duration).count());
+    kernel += kernel_times.emplace_back(std::chrono::duration<double>(row.kernel->duration).count());
     our_insns += row.ours.stats.insns_processed;
     kernel_insns += static_cast<double>(row.kernel->insns);
     if (logarithms.size() < row.ratios.size()) logarithms.resize(row.ratios.size());
     for (std::size_t i = 0; i < row.ratios.size(); ++i) logarithms[i] += std::log(row.ratios[i]);
+  }
+  static double median(std::vector<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    return *middle;
   }
   double mean(std::size_t round) const { return std::exp(logarithms[round] / static_cast<double>(programs)); }
   std::string text(std::string_view what) const {
@@ -135,22 +141,25 @@ struct Comparison {
     std::ranges::sort(means);
     return fmt::format(
         "{}: {} programs, time {:.2f} of the kernel's (geometric mean; rounds {:.2f}-{:.2f}), sum of the "
-        "fastest {:.2f}, instructions {:.3f}\n",
-        what, programs, means[means.size() / 2], means.front(), means.back(), ours / kernel, our_insns / kernel_insns);
+        "fastest {:.2f}, median {:.1f} us (the kernel's {:.1f}), instructions {:.3f}\n",
+        what, programs, means[means.size() / 2], means.front(), means.back(), ours / kernel, median(our_times) * 1e6,
+        median(kernel_times) * 1e6, our_insns / kernel_insns);
   }
 };
 
 }  // namespace
 
 std::string summary_of(const std::vector<Row>& rows) {
-  Comparison all, large;
+  Comparison all, large, small;
   for (const Row& row : rows) {
     if (!row.kernel || row.ours.outcome != Outcome::Accepted || row.kernel->outcome != Outcome::Accepted) continue;
     if (row.ratios.empty()) continue;
     all.add(row);
     if (row.ours.stats.insns_processed > kLong) large.add(row);
+    if (row.ours.size < kShort) small.add(row);
   }
-  const std::string text = all.text("all") + large.text(fmt::format("above {} instructions", kLong));
+  const std::string text = all.text("all") + large.text(fmt::format("above {} explored instructions", kLong)) +
+                           small.text(fmt::format("of less than {} instructions", kShort));
   return text.empty() ? text : "\n" + text;
 }
 
