@@ -168,8 +168,8 @@ def veristat_jobs(place, only):
 
 # Floors and totals: the verifier's specification.
 SUITES = {
-    "test_verifier": Suite(True, 760, 790, verifier_jobs),
-    "verifier": progs_suite(1650, 1841, r"verifier_.*", 180, True),
+    "test_verifier": Suite(True, 775, 790, verifier_jobs),
+    "verifier": progs_suite(1815, 1841, r"verifier_.*", 180, True),
     "reg_bounds": progs_suite(65, 65, r"reg_bounds_.*", 1800, False, {"SLOW_TESTS": "1"}),
     "scale": progs_suite(27, 28, r"verif_scale.*|verif_twfw", 300, False),
     "test_tag": whole_suite("test_tag", 300),

@@ -74,6 +74,46 @@ std::vector<Case> of_both(ProgType type) {
   };
 }
 
+// ---- Kernel functions
+
+isa::Insn call_kfunc(std::string_view name) {
+  return insn(0x85, 0, 2, 0, static_cast<int>(kernel_type(name, btf::Kind::Func)));
+}
+Code at_stack(int offset) { return {mov_reg(1, 10), insn(0x07, 1, 0, 0, offset)}; }
+
+// Adds up what an iterator at r10 - 16 gives, after `made` made it.
+Code sum_of(const Code& made, const std::string& iterator) {
+  const Code next = at_stack(-16) + Code{call_kfunc(iterator + "_next"), insn(0x15, 0, 0, 3, 0), insn(0x61, 0, 0, 0, 0),
+                                         insn(0x0f, 6, 0, 0, 0), insn(0x05, 0, 0, -7, 0)};
+  return Code{mov(6, 0)} + made + next + at_stack(-16) +
+         Code{call_kfunc(iterator + "_destroy"), mov_reg(0, 6), exit_insn()};
+}
+Code numbers() {
+  return sum_of(at_stack(-16) + Code{mov(2, -3), mov(3, 10), call_kfunc("bpf_iter_num_new")}, "bpf_iter_num");
+}
+Code bits(int words) {
+  return sum_of(Code{insn(0x7a, 10, 0, -32, 5), insn(0x7a, 10, 0, -24, 9)} + at_stack(-16) +
+                    Code{mov_reg(2, 10), insn(0x07, 2, 0, 0, -32), mov(3, words), call_kfunc("bpf_iter_bits_new")},
+                "bpf_iter_bits");
+}
+
+TEST(ProgTestRun, KernelFunctionsAreCalled) {
+  if (!KernelBpf::here()) GTEST_SKIP() << "no bpf(2) here";
+  KernelBpf kernel;
+  HiveBpf plain(Options{.engine = Engine::Interp}), checked(Options{.engine = Engine::Checked});
+  for (const Code& code : {numbers(), bits(1), bits(2)}) {
+    std::vector<std::uint32_t> results;
+    for (Bpf* bpf : std::initializer_list<Bpf*>{&kernel, &plain, &checked}) {
+      Fds fds;
+      spec::Attr attr = test_attr(fds.keep(load_prog(*bpf, ProgType::SocketFilter, code)), [](AttrTest&) {});
+      EXPECT_EQ((*bpf)(Command::ProgTestRun, attr), 0);
+      results.push_back(attr.test.retval);
+    }
+    EXPECT_NE(results[0], 0U);
+    EXPECT_EQ(results, std::vector(3, results[0]));
+  }
+}
+
 TEST(ProgTestRun, XdpErrors) {
   judge(of_both(ProgType::Xdp));
   xdp_in = {.data = 0, .data_end = 64, .data_meta = 0, .ingress_ifindex = 0, .rx_queue_index = 0, .egress_ifindex = 0};

@@ -12,6 +12,7 @@
 #include "isa/eval.h"
 #include "isa/op.h"
 #include "spec/helper_access.h"
+#include "spec/kfuncs.h"
 
 // Labels as values are what makes dispatch cheap; all compilers we build with have them.
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -64,6 +65,7 @@ template <unsigned Bits>
 const spec::Helper* called_helper(const Machine& machine, const Code* pc, const std::uint64_t* r) {
   const exec::Image& image = machine.program->image();
   const isa::Insn& insn = image.insns[machine.program->index_of(pc, machine.mode)];
+  if (isa::decode(insn) == isa::Op::CallKfunc) return nullptr;
   const bool by_register = isa::decode(insn) == isa::Op::CallReg;
   const auto* row = spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
                                                   : static_cast<std::uint32_t>(insn.imm));
@@ -75,6 +77,16 @@ void clobber(const spec::Helper* helper, std::uint64_t* r) {
   const bool spares = helper != nullptr && helper->is(spec::HelperTrait::Fastcall);
   const std::size_t last = spares ? helper->arg_count() : spec::kMaxHelperArgs;
   std::fill_n(r + 1, last, kClobbered);
+}
+
+// Of the iterator that a kernel function is given in r1 and writes; 0: it is given none.
+std::uint32_t iterator_bytes(const Machine& machine, const Code* pc) {
+  const auto& places = machine.program->image().relocations;
+  const auto place =
+      std::ranges::lower_bound(places, machine.program->index_of(pc, machine.mode), {}, &exec::Relocation::insn);
+  const spec::Kfunc& called = spec::kfuncs()[place->id];
+  if (!called.is_iterator()) return 0;
+  return called.name.starts_with("bpf_iter_num_") ? 8 : 16;
 }
 
 template <Mode mode>
@@ -288,11 +300,11 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define FORM_CallReg(b, op)             \
   body = machine->program->helper(DST); \
   goto call_helper;
-// The checked policy knows nothing of what kernel functions do to memory.
-#define FORM_CallKfunc(b, op)                                                                 \
-  if constexpr (mode == Mode::Checked) STOP(BadCall, "kernel functions are not checked yet"); \
-  body = std::bit_cast<exec::HelperBody>(pc->value);                                          \
-  if (!body) STOP(BadCall, "this kernel function has no body here");                          \
+#define FORM_CallKfunc(b, op)                                                                                          \
+  body = std::bit_cast<exec::HelperBody>(pc->value);                                                                   \
+  if (!body) STOP(BadCall, "this kernel function has no body here");                                                   \
+  if constexpr (mode == Mode::Checked)                                                                                 \
+    for (std::uint32_t at = 0, bytes = iterator_bytes(*machine, pc); at < bytes; at += 8) CHECK(write, 64, r[1] + at); \
   goto call_helper;
 #define FORM_CallLocal(b, op) goto call_local;
 #define FORM_Exit(b, op) goto leave;

@@ -94,9 +94,7 @@ TEST_P(Run, MayGotoEndsALoop) {
 
 TEST_P(Run, WhatNoEngineCanRun) {
   expect_stop(run("call bpf_ktime_get_ns#5\nexit"), Failure::Kind::BadCall, "this helper has no body here");
-  expect_stop(
-      run("call kfunc bpf_x#77\nexit"), Failure::Kind::BadCall,
-      GetParam() == Policy::Plain ? "this kernel function has no body here" : "kernel functions are not checked yet");
+  expect_stop(run("call kfunc bpf_x#77\nexit"), Failure::Kind::BadCall, "this kernel function has no body here");
   expect_stop(run("r1 = 999\ncallx r1\nexit"), Failure::Kind::BadCall, "this helper has no body here");
   expect_stop(run("r1 = -1\ncallx r1\nexit"), Failure::Kind::BadCall, "this helper has no body here");
 }

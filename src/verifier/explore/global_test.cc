@@ -81,6 +81,27 @@ const FunctionCase kCases[] = {
           {"f", {{"void *", {"arg:arena"}}}}),
     calls("an arena's, and more", "r1 = 0\ncall f\nr0 = 0\nexit\nf: r0 = 0\nexit",
           {"f", {{"void *", {"arg:arena", "arg:nonnull"}}}}),
+    calls("a dynptr",
+          "r2 = 0\nr3 = r10\nr3 += -16\ncall bpf_dynptr_from_skb\nr1 = r10\nr1 += -16\ncall f\nr0 = 0\nexit\nf: r0 = "
+          "0\nexit",
+          {"f", {{"dynptr *"}}}),
+    calls("a dynptr is read",
+          "r2 = 0\nr3 = r10\nr3 += -16\ncall bpf_dynptr_from_skb\nr1 = r10\nr1 += -16\ncall f\nr0 = 0\nexit\nf: r0 = "
+          "*(u64 *)(r1 +0)\nexit",
+          {"f", {{"dynptr *"}}}),
+    calls("a dynptr is asked for its size",
+          "r2 = 0\nr3 = r10\nr3 += -16\ncall bpf_dynptr_from_skb\nr1 = r10\nr1 += -16\ncall f\nr0 = 0\nexit\nf: call "
+          "bpf_dynptr_size\nr0 = 0\nexit",
+          {"f", {{"dynptr *"}}}),
+    calls("a dynptr that was not made",
+          "*(u64 *)(r10 -8) = 0\n*(u64 *)(r10 -16) = 0\nr1 = r10\nr1 += -16\ncall f\nr0 = 0\nexit\nf: r0 = 0\nexit",
+          {"f", {{"dynptr *"}}}),
+    calls("half a dynptr",
+          "r2 = 0\nr3 = r10\nr3 += -16\ncall bpf_dynptr_from_skb\nr1 = r10\nr1 += -8\ncall f\nr0 = 0\nexit\nf: r0 = "
+          "0\nexit",
+          {"f", {{"dynptr *"}}}),
+    calls("no dynptr, the context", "call f\nr0 = 0\nexit\nf: r0 = 0\nexit", {"f", {{"dynptr *"}}}),
+    calls("no dynptr, a number", "r1 = 1\ncall f\nr0 = 0\nexit\nf: r0 = 0\nexit", {"f", {{"dynptr *"}}}),
     {"one calls another",
      "r1 = 1\ncall f\nr0 = 0\nexit\nf: call g\nr0 = 0\nexit\ng: r0 = r8\nexit",
      {{"main"}, {"f", {{"int"}}}, {"g", {{"int"}}}}},

@@ -116,6 +116,7 @@ class Checker {
     TRY(const Parameter kind, classify(i, pointee, target, reg));
     if (kind == Parameter::Null || (kind == Parameter::Memory && reg.is_zero())) TRY_VOID(walk_.mark_precise(number));
     if (kind == Parameter::Null) return kind;
+    if (kind == Parameter::Map) TRY_VOID(check_map_register(number, reg));
     if ((kind == Parameter::Object || kind == Parameter::Map) && asks_trust) TRY_VOID(check_trust(number, reg));
     const bool releases = call_.is(KfuncTrait::Releases) && reg.ref_obj_id != 0;
     TRY_VOID(check_argument_offset(walk_, number, releases ? Handover::Releases : Handover::Lends));
@@ -179,10 +180,7 @@ class Checker {
       case Parameter::String:
         if (reg.kind != Kind::MapValue) return walk_.reject(EINVAL, "arg#{} doesn't point to a const string", i);
         return check_const_string(walk_, i + 1);
-      case Parameter::Map:
-        if (reg.kind != Kind::MapPointer && reg.kind != Kind::MapValue && reg.kind != Kind::MapKey)
-          return walk_.reject(EINVAL, "pointer in R{} isn't map pointer", i + 1);
-        return {};
+      case Parameter::Map: return check_map_argument(i, reg);
       case Parameter::Object: return check_object(i, target, reg);
       case Parameter::Memory: return check_memory_argument(walk_, i + 1, types_.size_of(target).value_or(0));
       case Parameter::SizedMemory: return check_sized_memory(i, reg);
@@ -255,6 +253,20 @@ class Checker {
     return walk_.reject(EINVAL, "kernel function {} args#{} expected pointer to {} {} but R{} has a pointer to {} {}",
                         call_.name(), i, kind_of(target), name_of(target), i + 1,
                         has.id == 0 ? "UNKNOWN" : btf::name(has.btf->type(has.id).kind()), name);
+  }
+
+  // Registers that hold nothing beside a kind and a number are no maps; this is asked before trust is.
+  Checked check_map_register(unsigned number, const Register& reg) {
+    const bool has_map = reg.kind == Kind::MapPointer || reg.kind == Kind::MapValue || reg.kind == Kind::MapKey;
+    if (has_map || reg.word != 0) return {};
+    return walk_.reject(EINVAL, "pointer in R{} isn't map pointer", number);
+  }
+
+  // A map, or the kernel's object for one.
+  Checked check_map_argument(unsigned i, const Register& reg) {
+    const auto type = types_.find(kernel_type_behind(Kind::MapPointer), btf::Kind::Struct);
+    if (!type) return walk_.unsupported("maps as arguments of kernel functions without the type of maps");
+    return check_object(i, *type, reg);
   }
 
   // A function that asks for a context takes what is behind it.
