@@ -61,8 +61,7 @@ bool claims_hold(const Machine& machine, const Code* pc, const std::uint64_t* r)
 std::uint64_t stop_refuted(Machine& machine, const Code* pc, const std::uint64_t* r) noexcept {
   const Facts& facts = *machine.facts;
   const std::uint32_t insn = machine.program->index_of(pc, machine.mode);
-  if (!facts.reached(insn))
-    return stop(machine, pc, exec::Failure::Kind::WrongFact, "no path was said to come here");
+  if (!facts.reached(insn)) return stop(machine, pc, exec::Failure::Kind::WrongFact, "no path was said to come here");
   for (const Facts::Claim claim : facts.news(insn)) {
     const Fact& fact = facts.of(claim);
     if (holds(machine, fact, r[claim.reg])) continue;
