@@ -165,6 +165,10 @@ const Case kCases[] = {
     {"a spill and a helper that writes below it",
      "*(u64 *)(r10 - 8) = 3\nr1 = r10\nr1 += -24\nr2 = 16\ncall get_current_comm\nr2 = *(u64 *)(r10 - 8)\nr0 = 0\nexit",
      6, 2, "a number: 0x3"},
+    {"a spill and a helper that writes where a number says",
+     "*(u64 *)(r10 - 8) = 3\nr1 = r10\nr2 = r10\nr2 += -64\nr3 = 8\ncall probe_write_user\nr2 = *(u64 *)(r10 - "
+     "8)\nr0 = 0\nexit",
+     7, 2, "anything"},
     {"a spill and a helper that reads it",
      "*(u64 *)(r10 - 8) = 3\nr2 = r10\nr2 += -8\nr1 = map[fd:7]\ncall map_lookup_elem\nr2 = *(u64 *)(r10 - 8)\nr0 = "
      "0\nexit",
