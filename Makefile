@@ -1,10 +1,10 @@
 # The fixed commands. CMake and Ninja do the work; `make` builds the release preset into build/.
-#   make  make test  make lint  make bench  make fuzz  make conformance  make asan  make tsan  make install  make clean
+#   make  make test  make lint  make bench  make fuzz  make soundness  make conformance  make asan  make tsan  make install  make clean
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
-.PHONY: all test lint bench fuzz conformance asan tsan install clean
+.PHONY: all test lint bench fuzz soundness conformance asan tsan install clean
 
 all: build/build.ninja
 	@cmake --build --preset release
@@ -26,6 +26,10 @@ bench: all
 
 fuzz:
 	@scripts/fuzz
+
+# What the verifier claims of registers against what runs find, for SOUNDNESS_SECONDS (300).
+soundness: all
+	@scripts/soundness
 
 # Linux's own BPF tests; SELFTESTS_DIR is where they are built. scripts/conformance has more.
 conformance: all

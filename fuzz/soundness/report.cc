@@ -46,19 +46,19 @@ std::string to_text(const Report& report) {
   text += fmt::format("  runs: {} against facts ({} claims), {} against explored states ({} claims)\n", report.runs[0],
                       report.claims[0], report.runs[1], report.claims[1]);
   for (const Violation& violation : report.violations)
-    text += fmt::format("\n{} seed {} input {} against {}:\n{}\n{}", judge::kClassNames[static_cast<std::size_t>(violation.about)],
-                        violation.program_seed, violation.input_seed, name(violation.claims), violation.sentence,
-                        violation.program);
+    text += fmt::format("\n{} seed {} input {} against {}:\n{}\n{}",
+                        judge::kClassNames[static_cast<std::size_t>(violation.about)], violation.program_seed,
+                        violation.input_seed, name(violation.claims), violation.sentence, violation.program);
   return text;
 }
 
 std::string to_json(const Report& report) {
   std::string found;
   for (const Violation& violation : report.violations)
-    found += fmt::format("{}{{\"class\":\"{}\",\"seed\":{},\"input\":{},\"claims\":\"{}\",\"sentence\":{},\"program\":{}}}",
-                         found.empty() ? "" : ",", judge::kClassNames[static_cast<std::size_t>(violation.about)],
-                         violation.program_seed, violation.input_seed, name(violation.claims),
-                         quoted(violation.sentence), quoted(violation.program));
+    found += fmt::format(
+        "{}{{\"class\":\"{}\",\"seed\":{},\"input\":{},\"claims\":\"{}\",\"sentence\":{},\"program\":{}}}",
+        found.empty() ? "" : ",", judge::kClassNames[static_cast<std::size_t>(violation.about)], violation.program_seed,
+        violation.input_seed, name(violation.claims), quoted(violation.sentence), quoted(violation.program));
   return fmt::format(
       "{{\"programs\":{},\"ran\":{},\"rejected\":{},\"not_here\":{},\"no_engine\":{},\"runs\":{},\"runs_facts\":{},"
       "\"runs_explored\":{},\"claims_facts\":{},\"claims_explored\":{},\"seconds\":{:.1f},\"violated_runs\":{},"

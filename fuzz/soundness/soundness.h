@@ -14,7 +14,7 @@ struct Options {
   std::uint64_t programs = 2'000, seed = 1;
   std::uint32_t inputs = 20;  // of each program, for each set of claims
   double seconds = 0;         // 0: no limit
-  std::optional<judge::Class> about;
+  std::optional<judge::Class> about = {};
 };
 
 // `progress` is called about once a second, and at the end.

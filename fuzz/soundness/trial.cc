@@ -90,13 +90,12 @@ Trial::Start Trial::verify(const judge::Program& program, Claims claims) {
       .func_info = {std::as_bytes(std::span(infos)), sizeof(btf::FuncInfo), static_cast<std::uint32_t>(infos.size())},
       .possible_cpus = world_.cpus()};
   verifier::Explored explored;
-  auto verdict = verifier::verify(input, verifier::Rules::Linux612, nullptr,
-                                  claims == Claims::Explored ? &explored : nullptr);
+  auto verdict =
+      verifier::verify(input, verifier::Rules::Linux612, nullptr, claims == Claims::Explored ? &explored : nullptr);
   if (!verdict.result) return stop(Start::Rejected, verdict.result.error().message);
   Accepted& kept = accepted(claims);
-  kept.facts = claims == Claims::Facts
-                   ? verdict.result->facts
-                   : std::make_shared<const spec::Facts>(explored.claims(*verdict.result));
+  kept.facts = claims == Claims::Facts ? verdict.result->facts
+                                       : std::make_shared<const spec::Facts>(explored.claims(*verdict.result));
   kept.insns = std::move(verdict.result->insns);
   name_maps(kept, verdict.result->origins);
   return bind(kept) ? Start::Ready : Start::NoEngine;

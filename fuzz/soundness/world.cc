@@ -114,8 +114,10 @@ void World::refill(const WorldMap& map, Draw& draw) {
   } else {
     std::memcpy(key.data(), &index, std::min<std::size_t>(spec.key_size, sizeof index));
   }
-  if (!is_array(spec.type) && draw.below(3) == 0) map.map->erase(key.data());
-  else map.map->update(key.data(), value.data(), spec::kAny, 0);
+  if (!is_array(spec.type) && draw.below(3) == 0)
+    map.map->erase(key.data());
+  else
+    map.map->update(key.data(), value.data(), spec::kAny, 0);
 }
 
 }  // namespace skep::soundness

@@ -98,8 +98,7 @@ Result<> lower(Image& image) {
   for (Subprogram& subprogram : image.subprograms) subprogram.start = rewriter.moved(subprogram.start);
   for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
   for (std::size_t i = 0; i < image.insns.size(); ++i) image.places.push_back(rewriter.moved(i));
-  if (image.facts)
-    image.facts = std::make_shared<const spec::Facts>(image.facts->moved(image.places, insns.size()));
+  if (image.facts) image.facts = std::make_shared<const spec::Facts>(image.facts->moved(image.places, insns.size()));
   image.insns = std::move(insns);
   return {};
 }

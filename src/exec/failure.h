@@ -14,8 +14,8 @@ struct Failure {
     ReadOnly,       // a write to memory that may only be read
     Misaligned,     // an atomic operation on an unaligned address
     BadInstruction,
-    BadCall,  // helper without a body, call depth, callback value that is no function
-    Budget,   // the instruction budget is used up
+    BadCall,    // helper without a body, call depth, callback value that is no function
+    Budget,     // the instruction budget is used up
     WrongFact,  // a register holds what the verifier's facts exclude: a bug of the verifier, not of the program
   };
   Kind kind = Kind::None;

@@ -62,7 +62,7 @@ struct Image {
   std::vector<SourceLine> lines;        // sorted by insn
   std::vector<std::uint32_t> places;    // by instruction of what was lowered: where it is now; empty: where it was
   std::shared_ptr<const spec::Facts> facts = nullptr;  // by lowered instruction; null: nothing is known
-  bool uses_cpu = false;                // touches per-CPU state: a run needs a virtual CPU
+  bool uses_cpu = false;                               // touches per-CPU state: a run needs a virtual CPU
 };
 
 }  // namespace skep::exec

@@ -28,17 +28,24 @@ bool is_in_value(const Machine& machine, const Fact& fact, std::uint64_t value) 
   return fact.numbers.has(value - *start);
 }
 
+bool is_of_packet(const Machine& machine, const Fact& fact, std::uint64_t value) {
+  const exec::ContextKind context = machine.program->image().context;
+  if (context == exec::ContextKind::Memory) return true;  // where its packet lies, nobody here knows
+  const exec::PacketEdges packet = exec::packet_edges(context, machine.call.context);
+  if (fact.kind == Kind::PacketEnd) return value == packet.end;
+  return fact.numbers.has(value - (fact.kind == Kind::Packet ? packet.data : packet.meta));
+}
+
 bool holds(const Machine& machine, const Fact& fact, std::uint64_t value) {
   const auto base = [&](std::uint64_t address) { return fact.numbers.has(value - address); };
-  const auto packet = [&] { return exec::packet_edges(machine.program->image().context, machine.call.context); };
   switch (fact.kind) {
     case Kind::Unknown: return true;
     case Kind::Number: return fact.numbers.has(value);
     case Kind::Context: return base(reinterpret_cast<std::uint64_t>(machine.call.context));
     case Kind::Frame: return base(machine.frame_pointer());
-    case Kind::Packet: return base(packet().data);
-    case Kind::PacketMeta: return base(packet().meta);
-    case Kind::PacketEnd: return value == packet().end;
+    case Kind::Packet:
+    case Kind::PacketMeta:
+    case Kind::PacketEnd: return is_of_packet(machine, fact, value);
     case Kind::MapValueOrNull: return value == 0 || is_in_value(machine, fact, value);
     case Kind::MapValue: return is_in_value(machine, fact, value);
     case Kind::Map: return is_map(*machine.program, fact.map, value);
@@ -61,8 +68,7 @@ bool claims_hold(const Machine& machine, const Code* pc, const std::uint64_t* r)
 std::uint64_t stop_refuted(Machine& machine, const Code* pc, const std::uint64_t* r) noexcept {
   const Facts& facts = *machine.facts;
   const std::uint32_t insn = machine.program->index_of(pc, machine.mode);
-  if (!facts.reached(insn))
-    return stop(machine, pc, exec::Failure::Kind::WrongFact, "no path was said to come here");
+  if (!facts.reached(insn)) return stop(machine, pc, exec::Failure::Kind::WrongFact, "no path was said to come here");
   for (const Facts::Claim claim : facts.news(insn)) {
     const Fact& fact = facts.of(claim);
     if (holds(machine, fact, r[claim.reg])) continue;

@@ -2,8 +2,9 @@
 // every instruction, so that each run is a test of the facts (spec/facts.h).
 //
 // A register is compared where its value or the claim about it is new, which is everywhere that matters: in between
-// neither changes. A pointer into a map's value that moved by an unknown number and has left the value is let pass: what
-// it was made from cannot be told. Cost: some 3 ns an instruction. Tested by: interp/claims_test.cc. Internal to interp/.
+// neither changes. A pointer into a map's value that moved by an unknown number and has left the value is let pass:
+// what it was made from cannot be told. Cost: some 3 ns an instruction. Tested by: interp/claims_test.cc. Internal to
+// interp/.
 #pragma once
 
 #include <cstdint>

@@ -18,8 +18,16 @@ using Reach = Facts::Reach;
 
 constexpr spec::Numbers exactly(std::uint64_t x) {
   const auto low = static_cast<std::uint32_t>(x);
-  return {x, 0, x, x, static_cast<std::int64_t>(x), static_cast<std::int64_t>(x), low, low,
-          static_cast<std::int32_t>(low), static_cast<std::int32_t>(low)};
+  return {x,
+          0,
+          x,
+          x,
+          static_cast<std::int64_t>(x),
+          static_cast<std::int64_t>(x),
+          low,
+          low,
+          static_cast<std::int32_t>(low),
+          static_cast<std::int32_t>(low)};
 }
 spec::Numbers below(std::uint64_t limit) {
   spec::Numbers numbers;
@@ -58,7 +66,8 @@ class Claims : public ::testing::Test {
     const testing::Outcome outcome = world.run(*program, &buff);
     if (!outcome.stopped) return "fine";
     EXPECT_EQ(outcome.failure.kind, Failure::Kind::WrongFact) << outcome.failure.text();
-    return fmt::format("@{} {}", outcome.failure.insn, outcome.failure.object.substr(0, outcome.failure.object.find(" is ")));
+    return fmt::format("@{} {}", outcome.failure.insn,
+                       outcome.failure.object.substr(0, outcome.failure.object.find(" is ")));
   }
 
   std::byte frame[64]{};
@@ -82,7 +91,11 @@ TEST_F(Claims, RightOnesPassAndWrongOnesAreFound) {
       {"r0 = 5\nexit", 1, 0, {Kind::Number, {}, below(6)}, {Kind::Number, {}, below(5)}},
       {"r0 = 0\nexit", 0, 1, {Kind::Context, {}, exactly(0)}, {Kind::Context, {}, exactly(4)}},
       {"r0 = 0\nexit", 0, 10, {Kind::Frame, {}, exactly(0)}, {Kind::Frame, {}, exactly(8)}},
-      {"r0 = *(u32 *)(r1 + 0)\nr0 += 2\nr0 = 0\nexit", 2, 0, {Kind::Packet, {}, exactly(2)}, {Kind::Packet, {}, below(2)}},
+      {"r0 = *(u32 *)(r1 + 0)\nr0 += 2\nr0 = 0\nexit",
+       2,
+       0,
+       {Kind::Packet, {}, exactly(2)},
+       {Kind::Packet, {}, below(2)}},
       {"r0 = *(u32 *)(r1 + 8)\nr0 = 0\nexit", 1, 0, {Kind::PacketMeta, {}, exactly(0)}, {Kind::Packet, {}, exactly(0)}},
       {"r0 = *(u32 *)(r1 + 4)\nr0 = 0\nexit", 1, 0, {Kind::PacketEnd, {}, {}}, {Kind::Packet, {}, below(8)}},
       {"r0 = *(u32 *)(r1 + 0)\nr0 = 0\nexit", 1, 0, {Kind::Packet, {}, below(9)}, {Kind::PacketEnd, {}, {}}},

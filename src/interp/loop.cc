@@ -67,8 +67,8 @@ const spec::Helper* called_helper(const Machine& machine, const Code* pc, const 
   const isa::Insn& insn = image.insns[machine.program->index_of(pc, machine.mode)];
   if (isa::decode(insn) == isa::Op::CallKfunc) return nullptr;
   const bool by_register = isa::decode(insn) == isa::Op::CallReg;
-  const auto* row = spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst])
-                                                  : static_cast<std::uint32_t>(insn.imm));
+  const auto* row =
+      spec::find_helper(by_register ? static_cast<std::uint32_t>(r[insn.dst]) : static_cast<std::uint32_t>(insn.imm));
   return row == nullptr ? nullptr : &spec::signature(image.type, row->id);
 }
 
@@ -161,13 +161,13 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
     return stop_fault(*machine, pc); \
   } while (false)
 // The checked policy compares what registers hold with what is claimed of them.
-#define CHECK_FACTS                                                                                 \
-  do {                                                                                              \
-    if constexpr (mode == Mode::Checked)                                                            \
+#define CHECK_FACTS                                                                  \
+  do {                                                                               \
+    if constexpr (mode == Mode::Checked)                                             \
       if (machine->facts != nullptr && !claims_hold(*machine, pc, r)) [[unlikely]] { \
-        machine->budget = budget;                                                                   \
-        return stop_refuted(*machine, pc, r);                                                       \
-      }                                                                                             \
+        machine->budget = budget;                                                    \
+        return stop_refuted(*machine, pc, r);                                        \
+      }                                                                              \
   } while (false)
 #define DISPATCH                         \
   do {                                   \

@@ -34,9 +34,9 @@ struct Machine {
   Frame* frames;
   std::byte* stacks;  // frame_limit * isa::kStackBytes
   unsigned depth = 0;
-  std::uint64_t budget = 0;    // instructions left; valid while the loop is not running
-  const Code* at = nullptr;    // the call whose helper runs
-  Objects* objects = nullptr;  // of the checked policy
+  std::uint64_t budget = 0;            // instructions left; valid while the loop is not running
+  const Code* at = nullptr;            // the call whose helper runs
+  Objects* objects = nullptr;          // of the checked policy
   const spec::Facts* facts = nullptr;  // of the program, for the checked policy to compare with; null: none
 
   std::uint64_t frame_pointer() const noexcept {

@@ -14,7 +14,8 @@ constexpr Fact kUnknown{};
 std::string describe(const Numbers& numbers) {
   if (numbers.umin == numbers.umax) return fmt::format("{:#x}", numbers.umin);
   std::string text = fmt::format("{:#x} to {:#x}", numbers.umin, numbers.umax);
-  if (numbers.smin != static_cast<std::int64_t>(numbers.umin) || numbers.smax != static_cast<std::int64_t>(numbers.umax))
+  if (numbers.smin != static_cast<std::int64_t>(numbers.umin) ||
+      numbers.smax != static_cast<std::int64_t>(numbers.umax))
     text += fmt::format(", signed {} to {}", numbers.smin, numbers.smax);
   if (numbers.low_umin != 0 || numbers.low_umax != ~std::uint32_t{0})
     text += fmt::format(", low half {:#x} to {:#x}", numbers.low_umin, numbers.low_umax);

@@ -7,9 +7,9 @@
 //
 // Layout: an instruction says what is new to it compared with the one before; at the start of a basic block that is
 // all there is. So reading on is cheap, and asking for one register walks back inside its block. What is not said is
-// unknown. Second slots of 64-bit immediates are part of their instruction. Cost: about 10 bytes an instruction and 72 a
-// value. Immutable once made. Tested by: spec/facts_test.cc, verifier/facts/facts_test.cc, interp/claims_test.cc, which
-// compares them with what registers hold, and so does every run under the checked policy.
+// unknown. Second slots of 64-bit immediates are part of their instruction. Cost: about 10 bytes an instruction and 72
+// a value. Immutable once made. Tested by: spec/facts_test.cc, verifier/facts/facts_test.cc, interp/claims_test.cc,
+// which compares them with what registers hold, and so does every run under the checked policy.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +25,13 @@ namespace skep::spec {
 
 // The numbers that are in all of its ranges, and whose known bits are as in `bits`.
 struct Numbers {
-  std::uint64_t bits = 0;                 // of what is known, the others 0
-  std::uint64_t unknown = ~bits;          // bits that may be either
-  std::uint64_t umin = 0;                 // of the whole
+  std::uint64_t bits = 0;         // of what is known, the others 0
+  std::uint64_t unknown = ~bits;  // bits that may be either
+  std::uint64_t umin = 0;         // of the whole
   std::uint64_t umax = ~std::uint64_t{0};
   std::int64_t smin = std::numeric_limits<std::int64_t>::min();
   std::int64_t smax = std::numeric_limits<std::int64_t>::max();
-  std::uint32_t low_umin = 0;             // of its lower 32 bits
+  std::uint32_t low_umin = 0;  // of its lower 32 bits
   std::uint32_t low_umax = ~std::uint32_t{0};
   std::int32_t low_smin = std::numeric_limits<std::int32_t>::min();
   std::int32_t low_smax = std::numeric_limits<std::int32_t>::max();

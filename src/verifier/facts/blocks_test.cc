@@ -44,8 +44,8 @@ TEST(Blocks, TargetsOfBackwardEdgesAreLoopHeads) {
   EXPECT_FALSE(blocks.is_loop_head(2));
 }
 TEST(Blocks, FunctionsThatAreEnteredOtherwiseThanByACall) {
-  const Blocks blocks(program("call pc+4\nr1 = subprog[+5]\nr0 = 0\nexit\nr0 = 1\nexit\nr0 = 2\nexit\nr0 = 3\nexit",
-                              {0, 5, 7, 9}));
+  const Blocks blocks(
+      program("call pc+4\nr1 = subprog[+5]\nr0 = 0\nexit\nr0 = 1\nexit\nr0 = 2\nexit\nr0 = 3\nexit", {0, 5, 7, 9}));
   std::vector<std::size_t> entered;
   for (const FlowBlock block : blocks.called_back()) entered.push_back(blocks.begin(block));
   EXPECT_EQ(entered, (std::vector<std::size_t>{7, 9}));

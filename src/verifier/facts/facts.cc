@@ -43,8 +43,13 @@ class Pending {
 class Pass {
  public:
   Pass(const spec::VerifyInput& input, const spec::VerifiedProgram& program)
-      : program_(program), blocks_(program), transfer_(input, program, values_), entries_(blocks_.size()),
-        visits_(blocks_.size()), pending_(blocks_.size()), recorder_(input, values_, program.insns.size()) {}
+      : program_(program),
+        blocks_(program),
+        transfer_(input, program, values_),
+        entries_(blocks_.size()),
+        visits_(blocks_.size()),
+        pending_(blocks_.size()),
+        recorder_(input, values_, program.insns.size()) {}
 
   spec::Facts run() {
     if (blocks_.has_backward_edges()) {

@@ -3,8 +3,8 @@
 // Forward, over all edges of the flow graph, joined where they meet; nothing of what the walk explored is used. Numbers
 // are the domain's scalars with their transfer functions and refinements; edges that no number takes are not followed.
 // A function that is called is entered with the join of what its callers pass, one that is called back with anything;
-// what a call returns is unknown. Values spilled to the stack as 8 bytes at a constant offset are followed until something
-// may have written there.
+// what a call returns is unknown. Values spilled to the stack as 8 bytes at a constant offset are followed until
+// something may have written there.
 //
 // Blocks are visited in program order, the first one that changed next, so that inner loops settle first. Loop heads
 // are widened from their third visit on. A second visit of each block, without widening, starts from the edges' last

@@ -42,7 +42,8 @@ TEST(Loops, ReachToTheLastJumpBackIntoThem) {
   EXPECT_EQ(changed(kText, 1), (Changed{static_cast<isa::RegisterSet>(r(6) | r(8)), 0}));
 }
 TEST(Loops, OfWhichNothingIsSaid) {
-  constexpr std::string_view kEnteredInside = "r6 = 0\nif r6 == 0 goto pc+1\nr6 += 1\nr7 = 1\nif r6 < 5 goto pc-3\nexit";
+  constexpr std::string_view kEnteredInside =
+      "r6 = 0\nif r6 == 0 goto pc+1\nr6 += 1\nr7 = 1\nif r6 < 5 goto pc-3\nexit";
   EXPECT_EQ(changed(kEnteredInside, 2), Changed::all());
   EXPECT_EQ(changed("r6 = 0\nexit", 0), Changed::all());  // none
 }

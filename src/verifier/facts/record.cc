@@ -57,8 +57,7 @@ std::uint32_t FactRecorder::fact_of(ValueId id) {
   if (kind == Kind::Unknown) return 0;
   const bool of_map = kind == Kind::Map || kind == Kind::MapValue || kind == Kind::MapValueOrNull;
   fact = static_cast<std::uint32_t>(facts_.values.size());
-  facts_.values.push_back(
-      {kind, of_map ? input_.maps[value.map].id : spec::MapId::None, numbers_of(value.number)});
+  facts_.values.push_back({kind, of_map ? input_.maps[value.map].id : spec::MapId::None, numbers_of(value.number)});
   return fact;
 }
 

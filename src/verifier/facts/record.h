@@ -31,8 +31,8 @@ class FactRecorder {
   const spec::VerifyInput& input_;
   const Values& values_;
   spec::Facts facts_;
-  std::vector<std::uint32_t> fact_of_;                   // by value; 0 where it is not written yet, or unknown
-  std::array<ValueId, isa::kRegisters> said_{};          // of each register, in this block
+  std::vector<std::uint32_t> fact_of_;           // by value; 0 where it is not written yet, or unknown
+  std::array<ValueId, isa::kRegisters> said_{};  // of each register, in this block
 };
 
 }  // namespace skep::verifier

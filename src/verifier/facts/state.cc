@@ -6,8 +6,8 @@ namespace skep::verifier {
 
 ValueId Values::join(ValueId a, ValueId b, Growth growth) {
   if (a == b || a == kUnsetValue) return a;
-  const Value old = values_[a];
-  const Value grown = verifier::join(old, values_[b]);
+  const Value& old = (*this)[a];
+  const Value grown = verifier::join(old, (*this)[b]);
   if (grown == old) return a;
   return add(growth == Growth::Exact ? grown : widened(old, grown));
 }

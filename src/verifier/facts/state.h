@@ -18,15 +18,21 @@ namespace skep::verifier {
 using ValueId = std::uint32_t;
 inline constexpr ValueId kAnyValue = 0, kUnsetValue = 1, kAnyNumber = 2;
 
+// References to values stay good: they live in chunks that never move.
 class Values {
  public:
-  Values() : values_{{}, {.is = Value::Is::Unset}, {.is = Value::Is::Integer}} {}
+  Values() {
+    add(Value{});
+    add(Value{.is = Value::Is::Unset});
+    add(Value{.is = Value::Is::Integer});
+  }
 
-  const Value& operator[](ValueId id) const noexcept { return values_[id]; }
-  std::size_t size() const noexcept { return values_.size(); }
+  const Value& operator[](ValueId id) const noexcept { return chunks_[id / kChunk][id % kChunk]; }
+  std::size_t size() const noexcept { return size_; }
   ValueId add(const Value& value) {
-    values_.push_back(value);
-    return static_cast<ValueId>(values_.size() - 1);
+    if (size_ % kChunk == 0) chunks_.emplace_back().reserve(kChunk);
+    chunks_.back().push_back(value);
+    return size_++;
   }
   ValueId add(const Number& number) { return add(Value{.is = Value::Is::Integer, .number = number}); }
   ValueId constant(std::uint64_t x) { return add(Number::constant(x)); }
@@ -35,7 +41,9 @@ class Values {
   ValueId join(ValueId a, ValueId b, Growth growth);
 
  private:
-  std::vector<Value> values_;
+  static constexpr ValueId kChunk = 256;
+  std::vector<std::vector<Value>> chunks_;
+  ValueId size_ = 0;
 };
 
 class FlowState {

@@ -179,9 +179,8 @@ bool Transfer::refine(Op op, std::size_t index, Side side, FlowState& state) {
   if (form != Form::JumpImm && form != Form::JumpReg) return true;
   if (form == Form::JumpReg && insn.dst == insn.src) return true;
   const Value left = values_[state.regs[insn.dst]];
-  const Value right = form == Form::JumpReg
-                          ? values_[state.regs[insn.src]]
-                          : Value{.is = Is::Integer, .number = Number::constant(immediate(insn))};
+  const Value right = form == Form::JumpReg ? values_[state.regs[insn.src]]
+                                            : Value{.is = Is::Integer, .number = Number::constant(immediate(insn))};
   const isa::JumpOp jump = isa::jump_op(op);
   if (left.is == Is::MapValueOrNull && right.is_null() && isa::bits(op) == 64) {
     if (jump != isa::JumpOp::Eq && jump != isa::JumpOp::Ne) return true;

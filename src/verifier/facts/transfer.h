@@ -1,8 +1,8 @@
 // What one instruction makes of a state of the facts pass: a function per form of isa/forms.def.
 //
 // The program is one that the verifier let through, and that is relied on where it says what programs cannot do: read
-// registers that are unset, use a number as an address, keep a pointer to the stack of a function that ended. Nothing is
-// relied on that it says of values. What an instruction or a call leaves is otherwise Any. Tested by:
+// registers that are unset, use a number as an address, keep a pointer to the stack of a function that ended. Nothing
+// is relied on that it says of values. What an instruction or a call leaves is otherwise Any. Tested by:
 // verifier/facts/facts_test.cc.
 #pragma once
 
@@ -67,8 +67,8 @@ class Transfer {
   const spec::VerifiedProgram& program_;
   Values& values_;
   spec::ContextKind context_;
-  bool context_has_pointers_ = false;  // of 4 bytes, that are more once they are loaded
-  bool calls_move_packet_ = false;     // some function, or what it tail-calls, may
+  bool context_has_pointers_ = false;                         // of 4 bytes, that are more once they are loaded
+  bool calls_move_packet_ = false;                            // some function, or what it tail-calls, may
   std::array<ValueId, 4> zero_extended_{}, sign_extended_{};  // by log2 of the bytes
 };
 

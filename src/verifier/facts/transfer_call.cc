@@ -115,7 +115,8 @@ ValueId Transfer::result_of(const spec::Helper& helper, const FlowState& state) 
 }
 
 void Transfer::forget_written(const spec::Helper& helper, FlowState& state) {
-  if (helper.is(spec::HelperTrait::Calls)) return state.forget_stack();
+  const bool writes_anywhere = helper.id == spec::HelperId::probe_write_user;  // in a process, its own stack too
+  if (helper.is(spec::HelperTrait::Calls) || writes_anywhere) return state.forget_stack();
   for (unsigned i = 0; i < helper.arg_count(); ++i) forget_written(spec::info(helper.args[i]), i + 1, state);
 }
 

@@ -49,7 +49,8 @@ Number join(const Number& a, const Number& b) noexcept {
 Value join(const Value& a, const Value& b) noexcept {
   if (a.is == Is::Unset || b.is == Is::Unset) return {.is = Is::Unset};
   const Is is = common_kind(a, b);
-  if (is == Is::Any) return {.is = Is::Any, .number = a.is_plain() && b.is_plain() ? join(a.number, b.number) : Number{}};
+  if (is == Is::Any)
+    return {.is = Is::Any, .number = a.is_plain() && b.is_plain() ? join(a.number, b.number) : Number{}};
   if (is == Is::MapValueOrNull && (a.is_null() || b.is_null())) {
     const Value& pointer = a.is_null() ? b : a;
     return {is, pointer.map, pointer.number};
