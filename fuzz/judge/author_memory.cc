@@ -22,8 +22,6 @@ constexpr std::string_view kAtomics[] = {
     "r{2} = atomic64_xchg((u64 *)(r{0} {1:+}), r{2})",
     "r0 = atomic64_cmpxchg((u64 *)(r{0} {1:+}), r0, r{2})",
     "r0 = atomic_cmpxchg((u32 *)(r{0} {1:+}), r0, r{2})",
-    "r{2} = load_acquire((u64 *)(r{0} {1:+}))",
-    "store_release((u32 *)(r{0} {1:+}), r{2})",
 };
 // Where values are read and written.
 constexpr std::string_view kValueMaps[] = {"array", "hash", "lru", "percpu", "array", "hash", "one", "trie"};
@@ -206,7 +204,7 @@ void Author::update() {
     } else {
       const int depth = bytes + 16 - (slip() ? 24 : 0);
       if (!slip())
-        for (int at = 0; at < bytes; at += 8) line("*(u64 *)(r10 {}) = {}", -depth + at, below(9));
+        for (int at = 0; at < bytes; at += 8) line("*(u64 *)(r10 {:+}) = {}", -depth + at, below(9));
       stack_to(3, depth);
     }
     line("r1 = map[{}]", map);

@@ -23,6 +23,7 @@ struct Opinion {
   int error = 0;                 // an errno; 0: accepted
   std::string message;           // last sentence of the log
   std::int64_t insn = kNowhere;  // that was looked at last, where the log says one
+  bool has_log = true;           // a program that is too large is not asked for its log, which takes seconds
 };
 
 enum class Agreement : std::uint8_t {
@@ -53,6 +54,7 @@ class Court {
   struct Filled;
   Filled fill(const Program& program) const;
   spec::VerifyInput input(const Program& program, const Filled& filled, std::uint32_t log_level) const;
+  int descriptor(const Program& program, std::string_view map) const;
   struct Types;
   std::unique_ptr<Types> types_;
   verifier::Rules rules_;

@@ -100,7 +100,6 @@ class Session {
       const Class about = options_.about.value_or(static_cast<Class>(i % kClasses));
       const std::uint64_t seed = options_.seed + i;
       const auto program = generate(about, seed, names);
-      if (getenv("WHY")) { auto j = court_.judge(*program); fprintf(stderr, "why %d %lu %s\n", (int)about, seed, j.signature().c_str()); }
       const auto t0 = std::chrono::steady_clock::now();
       if (program) own.add(about, seed, court_.judge(*program));
       const auto t1 = std::chrono::steady_clock::now();
@@ -232,7 +231,7 @@ int show(const Court& court, const Options& options) {
   const Judgement judgement = court.judge(*program);
   fmt::print("{}\n{}\n", to_text(*program), judgement.signature());
   const bool agree = judgement.agreement() == Agreement::Accepted || judgement.agreement() == Agreement::Rejected;
-  if (agree && !getenv("WHY")) return 0;
+  if (agree) return 0;
   const Program small = minimised(court, *program);
   const auto [ours, theirs] = court.logs(small);
   fmt::print("\nminimised:\n{}\nours:\n{}\nkernel:\n{}\n", to_text(small), ours, theirs);

@@ -80,7 +80,7 @@ Result<Program> read(const RealProgram& program, const isa::Symbols& symbols) {
 }
 
 void Mutator::mutate(Program& program) {
-  constexpr std::size_t kChanges[] = {0, 1, 1, 1, 2, 3};
+  constexpr std::size_t kChanges[] = {0, 0, 1, 1, 1, 2, 3};
   for (std::size_t changes = kChanges[pick(std::size(kChanges))]; changes > 0 && program.insns.size() > 1; --changes) change(program);
 }
 

@@ -14,8 +14,8 @@ constexpr auto kPlain = A::CgroupInetIngress;
 constexpr Target kTargets[] = {
     {.type = SchedCls, .attach = kPlain, .data = 76, .data_end = 80, .data_meta = 140, .loads_packet = true},
     {.type = Xdp, .attach = kPlain, .data = 0, .data_end = 4, .data_meta = 8},
-    {.type = CgroupSkb, .attach = kPlain, .data = 76, .data_end = 80, .writes_packet = false, .loads_packet = true, .largest_result = 1},
-    {.type = CgroupSkb, .attach = A::CgroupInetEgress, .data = 76, .data_end = 80, .writes_packet = false, .loads_packet = true, .largest_result = 3},
+    {.type = CgroupSkb, .attach = kPlain, .data = 76, .data_end = 80, .writes_packet = false, .largest_result = 1},
+    {.type = CgroupSkb, .attach = A::CgroupInetEgress, .data = 76, .data_end = 80, .writes_packet = false, .largest_result = 3},
     {.type = SchedAct, .attach = kPlain, .data = 76, .data_end = 80, .data_meta = 140, .loads_packet = true},
     {.type = LwtXmit, .attach = kPlain, .data = 76, .data_end = 80},
     {.type = LwtIn, .attach = kPlain, .data = 76, .data_end = 80, .writes_packet = false},
