@@ -166,6 +166,8 @@ class Author {
   unsigned depth_ = 0;
   unsigned budget_ = 0;  // fragments that may still be written
   bool in_function_ = false;
+  unsigned iterators_ = 0;
+  bool used_may_goto_ = false;  // loops without a count may take a verifier a million steps
   std::uint16_t held_ = 0;  // registers that must stay: counters of loops around, operands of the fragment
   Registers registers_;
   std::string way_out_;

@@ -10,7 +10,7 @@ void Author::counted_loop() {
   const bool kept = chance(2);
   const int slot = -static_cast<int>(96 + 8 * depth_);
   const std::string head = label();
-  const unsigned rounds = 1 + below(chance(8) ? 64 : 6);
+  const unsigned rounds = 1 + below(chance(16) ? 64 : 5);
   kept ? line("*(u64 *)(r10 {}) = 0", slot) : line("r{} = 0", n);
   set(n, Holds::Nothing);
   line("{}:", head);
@@ -29,7 +29,8 @@ void Author::counted_loop() {
 }
 
 void Author::iterator_loop() {
-  if (depth_ > 1 || (in_function_ && !chance(4))) return arithmetic();
+  if (depth_ > 1 || iterators_ == 2 || (in_function_ && !chance(4))) return arithmetic();
+  ++iterators_;
   const int depth = 80;
   const std::string head = label(), end = label();
   stack_to(1, depth);
@@ -73,7 +74,8 @@ void Author::callback_loop() {
 }
 
 void Author::may_goto() {
-  if (depth_ > 2 || (in_function_ && !chance(4))) return arithmetic();
+  if (depth_ > 1 || used_may_goto_ || in_function_) return arithmetic();
+  used_may_goto_ = true;
   const std::string head = label(), end = label();
   line("{}:", head);
   line("may_goto {}", end);

@@ -213,6 +213,9 @@ Judgement Court::judge(const Program& program) const {
   judgement.ours = {.error = ours.result.error().code,
                     .message = ours.result.error().message,
                     .insn = static_cast<std::int64_t>(ours.result.error().insn)};
+  // The sentence may not be the log's last.
+  if (judgement.theirs.has_log && judgement.agreement() == Agreement::Unlike)
+    read_end(verify(input(program, filled, 1), rules_).log, judgement.ours);
   return judgement;
 }
 
