@@ -152,7 +152,8 @@ void Author::access_value(unsigned base, std::int64_t bytes) {
   const Hold hold(*this, base);
   const auto last = bytes - size;
   if (chance(2)) {
-    const std::int64_t offset = slip() ? last + 1 : static_cast<std::int64_t>(below(static_cast<std::size_t>(last / size + 1))) * size;
+    const std::int64_t offset =
+        slip() ? last + 1 : static_cast<std::int64_t>(below(static_cast<std::size_t>(last / size + 1))) * size;
     return access(base, offset, size);
   }
   const unsigned n = bounded(last);
@@ -262,7 +263,8 @@ void Author::ring() {
   if (!slip()) line("if r0 == 0 goto {}", way_out());
   line("r{} = r0", n);
   const Hold hold(*this, n);
-  for (unsigned i = below(3); i > 0; --i) access(n, slip() ? bytes : static_cast<int>(8 * below(static_cast<std::size_t>(bytes / 8))), 8);
+  for (unsigned i = below(3); i > 0; --i)
+    access(n, slip() ? bytes : static_cast<int>(8 * below(static_cast<std::size_t>(bytes / 8))), 8);
   line("r1 = r{}", n);
   line("r2 = {}", below(2));
   if (!slip()) line("call bpf_ringbuf_{}", chance(2) ? "submit" : "discard");

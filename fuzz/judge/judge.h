@@ -1,10 +1,10 @@
 // What this verifier and the running kernel's say of the same program, and whether it is the same.
 //
-// A Court makes the maps and the BTF that generated programs name, once; judge() then loads a program into the kernel (log
-// level 1) and verifies it here with the Rules of the kernel's release. Compared are the verdict and, where both reject,
-// the errno, the sentence that ends the log, and the instruction the log was at. Sentences are taken from logs as the
-// verifier's own tests take them (verifier/testing_sentences.h). Threads: any number may judge at a time. Cost: 0.1 to
-// 1 ms a program, nearly all of it the kernel's. Tested by: judge/judge_test.cc.
+// A Court makes the maps and the BTF that generated programs name, once; judge() then loads a program into the kernel
+// (log level 1) and verifies it here with the Rules of the kernel's release. Compared are the verdict and, where both
+// reject, the errno, the sentence that ends the log, and the instruction the log was at. Sentences are taken from logs
+// as the verifier's own tests take them (verifier/testing_sentences.h). Threads: any number may judge at a time. Cost:
+// 0.1 to 1 ms a program, nearly all of it the kernel's. Tested by: judge/judge_test.cc.
 #pragma once
 
 #include <memory>
