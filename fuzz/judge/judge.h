@@ -21,7 +21,7 @@ namespace skep::judge {
 struct Opinion {
   static constexpr std::int64_t kNowhere = -1;
   int error = 0;                 // an errno; 0: accepted
-  std::string message;           // last sentence of the log
+  std::string message = {};      // last sentence of the log
   std::int64_t insn = kNowhere;  // that was looked at last, where the log says one
   bool has_log = true;           // a program that is too large is not asked for its log, which takes seconds
 };
