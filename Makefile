@@ -2,7 +2,8 @@
 #   make  make test  make lint  make bench  make fuzz  make soundness  make conformance  make asan  make tsan  make install  make clean
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
-export FUZZ_SECONDS
+JUDGE_COUNT ?= 100000
+export FUZZ_SECONDS JUDGE_COUNT
 
 .PHONY: all test lint bench fuzz soundness conformance asan tsan install clean
 

@@ -160,27 +160,30 @@ struct Weighted {
 };
 using W = Weighted;
 using X = Author;
-constexpr W kAlu[] = {{8, &X::arithmetic}, {3, &X::unary}, {2, &X::move}, {2, &X::bound}, {1, &X::source},
-                      {2, &X::early_exit}, {1, &X::branch}, {1, &X::stack_access}, {1, &X::pointer_arithmetic}};
-constexpr W kBranches[] = {{6, &X::branch}, {4, &X::arithmetic}, {2, &X::early_exit}, {2, &X::source}, {1, &X::move},
-                           {1, &X::stack_access}, {1, &X::spill}, {1, &X::compare_pointers}, {1, &X::context_access}};
-constexpr W kStack[] = {{5, &X::stack_access}, {4, &X::spill}, {3, &X::variable_stack}, {2, &X::atomic},
-                        {2, &X::arithmetic}, {1, &X::branch}, {1, &X::source}, {1, &X::pointer_arithmetic}};
-constexpr W kMaps[] = {{5, &X::lookup}, {2, &X::update}, {3, &X::direct_value}, {4, &X::value_access}, {1, &X::atomic},
-                       {1, &X::inner_map}, {1, &X::queue}, {1, &X::ring}, {1, &X::tail_call}, {1, &X::locked},
-                       {2, &X::arithmetic}, {1, &X::branch}, {1, &X::spill}};
-constexpr W kPackets[] = {{5, &X::packet}, {5, &X::packet_access}, {1, &X::packet_load}, {2, &X::packet_helper},
-                          {2, &X::arithmetic}, {1, &X::branch}, {1, &X::spill}, {1, &X::compare_pointers},
-                          {1, &X::context_access}};
-constexpr W kHelpers[] = {{5, &X::helper}, {3, &X::any_helper}, {1, &X::socket}, {1, &X::dynptr}, {1, &X::task},
-                          {1, &X::arithmetic}, {1, &X::branch}, {1, &X::lookup}, {1, &X::context_access},
-                          {1, &X::section}};
+constexpr W kAlu[] = {{8, &X::arithmetic}, {3, &X::unary},        {2, &X::move},
+                      {2, &X::bound},      {1, &X::source},       {2, &X::early_exit},
+                      {1, &X::branch},     {1, &X::stack_access}, {1, &X::pointer_arithmetic}};
+constexpr W kBranches[] = {
+    {6, &X::branch},       {4, &X::arithmetic}, {2, &X::early_exit},       {2, &X::source},        {1, &X::move},
+    {1, &X::stack_access}, {1, &X::spill},      {1, &X::compare_pointers}, {1, &X::context_access}};
+constexpr W kStack[] = {{5, &X::stack_access}, {4, &X::spill},  {3, &X::variable_stack}, {2, &X::atomic},
+                        {2, &X::arithmetic},   {1, &X::branch}, {1, &X::source},         {1, &X::pointer_arithmetic}};
+constexpr W kMaps[] = {{5, &X::lookup},    {2, &X::update},    {3, &X::direct_value}, {4, &X::value_access},
+                       {1, &X::atomic},    {1, &X::inner_map}, {1, &X::queue},        {1, &X::ring},
+                       {1, &X::tail_call}, {1, &X::locked},    {2, &X::arithmetic},   {1, &X::branch},
+                       {1, &X::spill}};
+constexpr W kPackets[] = {{5, &X::packet},        {5, &X::packet_access},    {1, &X::packet_load},
+                          {2, &X::packet_helper}, {2, &X::arithmetic},       {1, &X::branch},
+                          {1, &X::spill},         {1, &X::compare_pointers}, {1, &X::context_access}};
+constexpr W kHelpers[] = {{5, &X::helper},         {3, &X::any_helper}, {1, &X::socket}, {1, &X::dynptr},
+                          {1, &X::task},           {1, &X::arithmetic}, {1, &X::branch}, {1, &X::lookup},
+                          {1, &X::context_access}, {1, &X::section}};
 constexpr W kLoops[] = {{3, &X::counted_loop}, {3, &X::iterator_loop}, {3, &X::callback_loop}, {2, &X::may_goto},
-                        {1, &X::walk_map}, {3, &X::arithmetic}, {2, &X::branch}, {2, &X::stack_access},
+                        {1, &X::walk_map},     {3, &X::arithmetic},    {2, &X::branch},        {2, &X::stack_access},
                         {1, &X::value_access}, {1, &X::spill}};
-constexpr W kSubprograms[] = {{5, &X::call_function}, {2, &X::arithmetic}, {2, &X::branch}, {2, &X::stack_access},
-                              {1, &X::spill}, {1, &X::lookup}, {1, &X::context_access}, {1, &X::early_exit},
-                              {1, &X::packet}, {1, &X::counted_loop}};
+constexpr W kSubprograms[] = {
+    {5, &X::call_function}, {2, &X::arithmetic},     {2, &X::branch},     {2, &X::stack_access}, {1, &X::spill},
+    {1, &X::lookup},        {1, &X::context_access}, {1, &X::early_exit}, {1, &X::packet},       {1, &X::counted_loop}};
 constexpr std::span<const W> kFragments[] = {kAlu,     kBranches, kStack,       kMaps,    kPackets,
                                              kHelpers, kLoops,    kSubprograms, kBranches};
 static_assert(std::size(kFragments) == kClasses);

@@ -125,8 +125,8 @@ class Author {
     Author& author_;
     std::uint16_t before_;
   };
-  void clobber();                      // what a call leaves of r0 to r5
-  bool context_to(unsigned n);         // r`n` = the context; false when nobody has it
+  void clobber();               // what a call leaves of r0 to r5
+  bool context_to(unsigned n);  // r`n` = the context; false when nobody has it
   void stack_to(unsigned n, int depth) {
     line("r{} = r10", n);
     line("r{} += {}", n, -depth);
@@ -140,6 +140,7 @@ class Author {
   using Fragment = void (Author::*)();
   void fragment();
   void body(unsigned fragments);
+  void quiet_body();
   void start();
   void finish();
   void write_functions();
@@ -166,7 +167,9 @@ class Author {
   unsigned depth_ = 0;
   unsigned budget_ = 0;  // fragments that may still be written
   bool in_function_ = false;
-  std::uint16_t held_ = 0;  // registers that must stay: counters of loops around, operands of the fragment
+  unsigned iterators_ = 0;
+  bool used_may_goto_ = false;  // loops without a count may take a verifier a million steps
+  std::uint16_t held_ = 0;      // registers that must stay: counters of loops around, operands of the fragment
   Registers registers_;
   std::string way_out_;
   std::vector<Label> functions_;

@@ -10,9 +10,9 @@ struct Callable {
   std::string_view prototype;
   unsigned weight;
 };
-constexpr std::string_view kCallables[] = {"local", "local", "local", "local_context", "local_memory", "global",
-                                           "global", "global_memory", "global_not_null", "global_context",
-                                           "global_none", "local_memory", "global_xdp", "global_void"};
+constexpr std::string_view kCallables[] = {
+    "local",         "local",           "local",          "local_context", "local_memory", "global",     "global",
+    "global_memory", "global_not_null", "global_context", "global_none",   "local_memory", "global_xdp", "global_void"};
 
 }  // namespace
 

@@ -145,6 +145,8 @@ void Author::helper() {
     const spec::Helper& row = spec::signature(target_->type, id);
     if (!spec::helper_allowed(target_->type, target_->attach, id) || !is_easy(row)) continue;
     if (id == HelperId::tail_call && !chance(4)) continue;
+    const bool configured = id == HelperId::override_return || id == HelperId::probe_write_user;
+    if (configured && !slip()) continue;  // a question of how the kernel was built
     if (row.is(spec::HelperTrait::Sleeps) && (target_->flags & spec::kSleepable) == 0 && !slip()) continue;
     const std::string_view map = map_for(id);
     // The last arguments first: what they need may change registers, the context is in none of them.
@@ -244,7 +246,7 @@ void Author::dynptr() {
 }
 
 void Author::task() {
-  const bool current = chance(2);
+  const bool current = target_->type == spec::ProgType::SockOps || chance(2);
   if (!current) line("r1 = {}", below(5));
   line("call bpf_{}", current ? "get_current_task_btf" : "task_from_pid");
   clobber();

@@ -10,7 +10,7 @@ void Author::counted_loop() {
   const bool kept = chance(2);
   const int slot = -static_cast<int>(96 + 8 * depth_);
   const std::string head = label();
-  const unsigned rounds = 1 + below(chance(8) ? 64 : 6);
+  const unsigned rounds = 1 + below(chance(16) ? 64 : 5);
   kept ? line("*(u64 *)(r10 {}) = 0", slot) : line("r{} = 0", n);
   set(n, Holds::Nothing);
   line("{}:", head);
@@ -29,7 +29,8 @@ void Author::counted_loop() {
 }
 
 void Author::iterator_loop() {
-  if (depth_ > 1 || (in_function_ && !chance(4))) return arithmetic();
+  if (depth_ > 1 || iterators_ == 2 || (in_function_ && !chance(4))) return arithmetic();
+  ++iterators_;
   const int depth = 80;
   const std::string head = label(), end = label();
   stack_to(1, depth);
@@ -46,7 +47,7 @@ void Author::iterator_loop() {
   const unsigned n = saved();
   line("r{} = *(u32 *)(r0 +0)", n);
   set(n, Holds::Number, 0xffffffff);
-  body(1 + below(2));
+  chance(3) ? body(1 + below(2)) : quiet_body();
   line("goto {}", head);
   line("{}:", end);
   meet(before);
@@ -72,13 +73,20 @@ void Author::callback_loop() {
   set(0, Holds::Number);
 }
 
+// Numbers that change in every round and matter later take a verifier a million steps: seldom.
+void Author::quiet_body() {
+  if (chance(10)) return body(1);
+  chance(2) ? stack_access() : context_access();
+}
+
 void Author::may_goto() {
-  if (depth_ > 2 || (in_function_ && !chance(4))) return arithmetic();
+  if (depth_ > 1 || used_may_goto_ || in_function_) return arithmetic();
+  used_may_goto_ = true;
   const std::string head = label(), end = label();
   line("{}:", head);
   line("may_goto {}", end);
   const Registers before = registers_;
-  body(1);
+  quiet_body();
   line("goto {}", slip() ? end : head);
   line("{}:", end);
   meet(before);

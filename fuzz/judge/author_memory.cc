@@ -22,8 +22,6 @@ constexpr std::string_view kAtomics[] = {
     "r{2} = atomic64_xchg((u64 *)(r{0} {1:+}), r{2})",
     "r0 = atomic64_cmpxchg((u64 *)(r{0} {1:+}), r0, r{2})",
     "r0 = atomic_cmpxchg((u32 *)(r{0} {1:+}), r0, r{2})",
-    "r{2} = load_acquire((u64 *)(r{0} {1:+}))",
-    "store_release((u32 *)(r{0} {1:+}), r{2})",
 };
 // Where values are read and written.
 constexpr std::string_view kValueMaps[] = {"array", "hash", "lru", "percpu", "array", "hash", "one", "trie"};
@@ -154,7 +152,8 @@ void Author::access_value(unsigned base, std::int64_t bytes) {
   const Hold hold(*this, base);
   const auto last = bytes - size;
   if (chance(2)) {
-    const std::int64_t offset = slip() ? last + 1 : static_cast<std::int64_t>(below(static_cast<std::size_t>(last / size + 1))) * size;
+    const std::int64_t offset =
+        slip() ? last + 1 : static_cast<std::int64_t>(below(static_cast<std::size_t>(last / size + 1))) * size;
     return access(base, offset, size);
   }
   const unsigned n = bounded(last);
@@ -206,7 +205,7 @@ void Author::update() {
     } else {
       const int depth = bytes + 16 - (slip() ? 24 : 0);
       if (!slip())
-        for (int at = 0; at < bytes; at += 8) line("*(u64 *)(r10 {}) = {}", -depth + at, below(9));
+        for (int at = 0; at < bytes; at += 8) line("*(u64 *)(r10 {:+}) = {}", -depth + at, below(9));
       stack_to(3, depth);
     }
     line("r1 = map[{}]", map);
@@ -264,7 +263,8 @@ void Author::ring() {
   if (!slip()) line("if r0 == 0 goto {}", way_out());
   line("r{} = r0", n);
   const Hold hold(*this, n);
-  for (unsigned i = below(3); i > 0; --i) access(n, slip() ? bytes : static_cast<int>(8 * below(static_cast<std::size_t>(bytes / 8))), 8);
+  for (unsigned i = below(3); i > 0; --i)
+    access(n, slip() ? bytes : static_cast<int>(8 * below(static_cast<std::size_t>(bytes / 8))), 8);
   line("r1 = r{}", n);
   line("r2 = {}", below(2));
   if (!slip()) line("call bpf_ringbuf_{}", chance(2) ? "submit" : "discard");

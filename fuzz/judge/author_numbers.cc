@@ -7,10 +7,11 @@ namespace {
 constexpr std::string_view kOperators[] = {"+=", "-=", "*=", "/=", "|=", "&=", "%=", "^=", "+=", "-=", "&=", "="};
 constexpr std::string_view kSigned[] = {"s/=", "s%="};
 constexpr std::string_view kShifts[] = {"<<=", ">>=", "s>>="};
-constexpr std::string_view kUnary[] = {"r{0} = (s8)r{1}",    "r{0} = (s16)r{1}",  "r{0} = (s32)r{1}", "w{0} = (s8)w{1}",
-                                       "w{0} = (s16)w{1}",   "w{0} = w{1}",       "r{0} = be16 r{0}", "r{0} = be32 r{0}",
-                                       "r{0} = be64 r{0}",   "r{0} = le16 r{0}",  "r{0} = le32 r{0}", "r{0} = bswap16 r{0}",
-                                       "r{0} = bswap32 r{0}", "r{0} = bswap64 r{0}", "r{0} = -r{0}",  "w{0} = -w{0}"};
+constexpr std::string_view kUnary[] = {
+    "r{0} = (s8)r{1}",     "r{0} = (s16)r{1}",    "r{0} = (s32)r{1}", "w{0} = (s8)w{1}",
+    "w{0} = (s16)w{1}",    "w{0} = w{1}",         "r{0} = be16 r{0}", "r{0} = be32 r{0}",
+    "r{0} = be64 r{0}",    "r{0} = le16 r{0}",    "r{0} = le32 r{0}", "r{0} = bswap16 r{0}",
+    "r{0} = bswap32 r{0}", "r{0} = bswap64 r{0}", "r{0} = -r{0}",     "w{0} = -w{0}"};
 
 }  // namespace
 

@@ -38,7 +38,8 @@ void shift(Program& program, std::size_t from, std::ptrdiff_t by) {
     point(program.insns[i], moved(to) - moved(static_cast<std::int64_t>(i)) - 1);
   });
   for (MapName& map : program.maps) map.insn = static_cast<std::size_t>(moved(static_cast<std::int64_t>(map.insn)));
-  for (FunctionStart& f : program.functions) f.insn = static_cast<std::size_t>(moved(static_cast<std::int64_t>(f.insn)));
+  for (FunctionStart& f : program.functions)
+    f.insn = static_cast<std::size_t>(moved(static_cast<std::int64_t>(f.insn)));
 }
 
 }  // namespace

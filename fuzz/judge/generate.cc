@@ -12,7 +12,6 @@ Result<Program> written(Class about, std::uint64_t seed, const isa::Symbols& sym
   Author author(about, seed);
   const std::string text = author.write();
   auto assembly = isa::assemble(text, symbols);
-  if (!assembly) fprintf(stderr, "%s\n", text.c_str());
   if (!assembly) return std::unexpected(std::move(assembly.error()));
   Program program{.type = author.target().type,
                   .attach = author.target().attach,

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <map>
+#include <mutex>
 #include <sstream>
 
 #include "isa/disasm.h"
@@ -22,6 +25,8 @@ struct Court::Types {
   testing::FunctionTypes made{prototypes()};
   btf::Btf parsed = btf::Btf::parse(made.bytes()).value();
   Fd fd;
+  std::mutex mutex;
+  std::map<std::tuple<spec::ProgType, spec::AttachType, spec::MapType>, Fd> of_type;
 };
 
 struct Court::Filled {
@@ -38,7 +43,8 @@ struct Court::Filled {
 namespace {
 
 constexpr std::int32_t kNoDescriptor = 1 << 20;
-constexpr std::size_t kLogBytes = std::size_t{1} << 18;
+constexpr std::size_t kLogBytes = std::size_t{1} << 18;  // of a longer log the end is kept
+constexpr auto kPatience = std::chrono::milliseconds(100);
 
 // Whatever stands for digits: "R3 invalid mem access", "off=8" and "off=-8" are one kind of sentence.
 std::string blanked(std::string_view text) {
@@ -71,7 +77,8 @@ void read_end(std::string_view log, Opinion& opinion) {
     log = log.substr(0, start);
     std::size_t index = 0;
     const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), index);
-    if (error == std::errc{} && line.substr(static_cast<std::size_t>(rest - line.data())).starts_with(": (")) {
+    const std::string_view behind = line.substr(static_cast<std::size_t>(rest - line.data()));
+    if (error == std::errc{} && (behind.starts_with(": (") || behind.starts_with(": BUG_"))) {
       opinion.insn = static_cast<std::int64_t>(index);
       return;
     }
@@ -111,14 +118,15 @@ Agreement Judgement::agreement() const {
   if (ours.error == 0) return theirs.error == 0 ? Agreement::Accepted : Agreement::OnlyWeAccept;
   if (theirs.error == 0) return Agreement::OnlyWeReject;
   const bool same_place = theirs.insn == Opinion::kNowhere || theirs.insn == ours.insn;
+  if (!theirs.has_log) return ours.error == theirs.error ? Agreement::Rejected : Agreement::Unlike;
   const bool same = ours.error == theirs.error && ours.message == theirs.message && same_place;
   return same ? Agreement::Rejected : Agreement::Unlike;
 }
 
 std::string Judgement::signature() const {
   std::string text = described(ours) + "  |  " + described(theirs);
-  const bool both = ours.error != 0 && theirs.error != 0;
-  if (both && ours.message == theirs.message && ours.error == theirs.error) text += "  (elsewhere)";
+  const bool same_text = ours.message == theirs.message && ours.error == theirs.error;
+  if (agreement() == Agreement::Unlike && same_text) text += "  (elsewhere)";
   return text;
 }
 
@@ -134,6 +142,24 @@ Court::Court()
 
 Court::~Court() = default;
 
+// Maps that may hold programs belong to the type of the first program that names them: each type has its own.
+int Court::descriptor(const Program& program, std::string_view name) const {
+  using enum spec::MapType;
+  const auto& shape = *std::ranges::find(testing::kMapShapes, name, &testing::MapShape::name);
+  const bool holds_programs = shape.type == ProgArray || shape.type == Devmap || shape.type == Cpumap;
+  if (!holds_programs) return testing::Maps::get().find(name)->fd.get();
+  const std::scoped_lock lock(types_->mutex);
+  Fd& fd = types_->of_type[{program.type, program.attach, shape.type}];
+  if (!fd) {
+    spec::Attr attr{};
+    attr.map_create.map_type = static_cast<std::uint32_t>(shape.type);
+    attr.map_create.key_size = shape.key_size, attr.map_create.value_size = shape.value_size;
+    attr.map_create.max_entries = shape.max_entries;
+    fd = Fd(static_cast<int>(testing::command(spec::Command::MapCreate, attr)));
+  }
+  return fd.get();
+}
+
 Court::Filled Court::fill(const Program& program) const {
   Filled filled{.insns = program.insns, .maps = {}, .uses = {}, .infos = {}};
   std::vector<std::string_view> names;
@@ -145,7 +171,8 @@ Court::Filled Court::fill(const Program& program) const {
     if (op != LdMapFd && op != LdMapValue) continue;
     const auto named = std::ranges::find(program.maps, i, &MapName::insn);
     const auto* map = named == program.maps.end() ? nullptr : testing::Maps::get().find(named->name);
-    filled.insns[i].imm = map == nullptr ? kNoDescriptor : map->fd.get();
+    const int fd = map == nullptr ? kNoDescriptor : descriptor(program, named->name);
+    filled.insns[i].imm = fd;
     if (map == nullptr) {
       filled.uses.push_back({at, spec::MapUse::kNone, kNoDescriptor, EBADF});
       continue;
@@ -156,7 +183,7 @@ Court::Filled Court::fill(const Program& program) const {
       names.push_back(named->name);
       filled.maps.push_back(map->view);
     }
-    filled.uses.push_back({at, index, map->fd.get(), 0});
+    filled.uses.push_back({at, index, fd, 0});
   }
   for (const FunctionStart& function : program.functions)
     filled.infos.push_back({static_cast<std::uint32_t>(function.insn), types_->made.id_of(function.name)});
@@ -168,24 +195,27 @@ Judgement Court::judge(const Program& program) const {
   testing::Load load{.type = program.type,
                      .attach = program.attach,
                      .insns = filled.insns,
-                     .log_level = 1,
+                     .log_level = 0,
                      .flags = program.flags,
                      .btf_fd = filled.infos.empty() ? 0 : types_->fd.get(),
                      .func_info = filled.records(),
                      .log_bytes = kLogBytes};
-  const testing::Said said = testing::ask_kernel(load);
   Judgement judgement;
-  judgement.theirs.error = said.error;
-  if (said.error == ENOSPC) {  // of a long log the end is there, but not the verdict
-    load.log_level = 0;
-    judgement.theirs.error = testing::ask_kernel(load).error;
+  const auto start = std::chrono::steady_clock::now();
+  judgement.theirs.error = testing::ask_kernel(load).error;
+  judgement.theirs.has_log = std::chrono::steady_clock::now() - start < kPatience;
+  if (judgement.theirs.error != 0 && judgement.theirs.has_log) {
+    load.log_level = 1;
+    read_end(testing::ask_kernel(load).log, judgement.theirs);
   }
-  if (judgement.theirs.error != 0) read_end(said.log, judgement.theirs);
   const auto ours = verify(input(program, filled, 0), rules_);
   if (ours.result) return judgement;
   judgement.ours = {.error = ours.result.error().code,
                     .message = ours.result.error().message,
                     .insn = static_cast<std::int64_t>(ours.result.error().insn)};
+  // The sentence may not be the log's last.
+  if (judgement.theirs.has_log && judgement.agreement() == Agreement::Unlike)
+    read_end(verify(input(program, filled, 1), rules_).log, judgement.ours);
   return judgement;
 }
 

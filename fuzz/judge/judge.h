@@ -1,10 +1,10 @@
 // What this verifier and the running kernel's say of the same program, and whether it is the same.
 //
-// A Court makes the maps and the BTF that generated programs name, once; judge() then loads a program into the kernel (log
-// level 1) and verifies it here with the Rules of the kernel's release. Compared are the verdict and, where both reject,
-// the errno, the sentence that ends the log, and the instruction the log was at. Sentences are taken from logs as the
-// verifier's own tests take them (verifier/testing_sentences.h). Threads: any number may judge at a time. Cost: 0.1 to
-// 1 ms a program, nearly all of it the kernel's. Tested by: judge/judge_test.cc.
+// A Court makes the maps and the BTF that generated programs name, once; judge() then loads a program into the kernel
+// (log level 1) and verifies it here with the Rules of the kernel's release. Compared are the verdict and, where both
+// reject, the errno, the sentence that ends the log, and the instruction the log was at. Sentences are taken from logs
+// as the verifier's own tests take them (verifier/testing_sentences.h). Threads: any number may judge at a time. Cost:
+// 0.1 to 1 ms a program, nearly all of it the kernel's. Tested by: judge/judge_test.cc.
 #pragma once
 
 #include <memory>
@@ -21,8 +21,9 @@ namespace skep::judge {
 struct Opinion {
   static constexpr std::int64_t kNowhere = -1;
   int error = 0;                 // an errno; 0: accepted
-  std::string message;           // last sentence of the log
+  std::string message = {};      // last sentence of the log
   std::int64_t insn = kNowhere;  // that was looked at last, where the log says one
+  bool has_log = true;           // a program that is too large is not asked for its log, which takes seconds
 };
 
 enum class Agreement : std::uint8_t {
@@ -53,6 +54,7 @@ class Court {
   struct Filled;
   Filled fill(const Program& program) const;
   spec::VerifyInput input(const Program& program, const Filled& filled, std::uint32_t log_level) const;
+  int descriptor(const Program& program, std::string_view map) const;
   struct Types;
   std::unique_ptr<Types> types_;
   verifier::Rules rules_;

@@ -1,9 +1,11 @@
 // skep-judge: random programs before this verifier and the running kernel's.
 //
-//   skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR] [--show CLASS SEED]
+//   skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR]
+//   skep-judge --class NAME --seed S --show     one program, as it is, made small, and both logs
+//   skep-judge --file PATH                      the same of a program as the examples are printed
 //
-// Exit code: 0 when nothing was found, 1 when a disagreement is no row of known_differences.def, 2 for wrong arguments, 77
-// where the running kernel does not let programs be loaded.
+// Exit code: 0 when nothing was found, 1 when a disagreement is no row of known_differences.def, 2 for wrong arguments,
+// 77 where the running kernel does not let programs be loaded.
 #include <unistd.h>
 
 #include <algorithm>
@@ -100,12 +102,9 @@ class Session {
       const Class about = options_.about.value_or(static_cast<Class>(i % kClasses));
       const std::uint64_t seed = options_.seed + i;
       const auto program = generate(about, seed, names);
-      if (getenv("WHY")) { auto j = court_.judge(*program); fprintf(stderr, "why %d %lu %s\n", (int)about, seed, j.signature().c_str()); }
-      const auto t0 = std::chrono::steady_clock::now();
       if (program) own.add(about, seed, court_.judge(*program));
-      const auto t1 = std::chrono::steady_clock::now();
-      if (t1 - t0 > std::chrono::milliseconds(200)) std::fprintf(stderr, "slow %lu %d %ld\n", seed, (int)about, (t1-t0).count()/1000000);
-      if (!program) std::fprintf(stderr, "%lu: %s\n", static_cast<unsigned long>(seed), program.error().message.c_str());
+      if (!program)
+        std::fprintf(stderr, "%lu: %s\n", static_cast<unsigned long>(seed), program.error().message.c_str());
     }
     const std::scoped_lock lock(mutex_);
     tally_.add(own);
@@ -146,7 +145,9 @@ using Found = std::pair<std::string, Disagreement>;
 std::vector<Found> by_weight(const Tally& tally) {
   std::vector<Found> all(tally.disagreements.begin(), tally.disagreements.end());
   std::ranges::stable_sort(all, [](const Found& a, const Found& b) {
-    const auto key = [](const Found& f) { return std::pair(f.second.kind != Agreement::OnlyWeAccept, ~f.second.count); };
+    const auto key = [](const Found& f) {
+      return std::pair(f.second.kind != Agreement::OnlyWeAccept, ~f.second.count);
+    };
     return key(a) < key(b);
   });
   return all;
@@ -171,8 +172,9 @@ std::string json_text(std::string_view text) {
 
 void print_disagreement(const Found& found, const std::string& text) {
   const auto& [signature, disagreement] = found;
-  fmt::print("\n{} x {}: {}\n  {} seed {}{}{}\n{}", disagreement.count, kKinds[static_cast<std::size_t>(disagreement.kind)],
-             signature, kClassNames[static_cast<std::size_t>(disagreement.about)], disagreement.seed,
+  fmt::print("\n{} x {}: {}\n  {} seed {}{}{}\n{}", disagreement.count,
+             kKinds[static_cast<std::size_t>(disagreement.kind)], signature,
+             kClassNames[static_cast<std::size_t>(disagreement.about)], disagreement.seed,
              disagreement.known != nullptr ? ", known: " : "",
              disagreement.known != nullptr ? disagreement.known->reason : std::string_view(), text);
 }
@@ -205,7 +207,8 @@ void report(const Court& court, const Options& options, const Tally& tally) {
     const std::string text = example(court, found.second);
     if (!options.keep.empty()) keep(options.keep, ++number, found, text);
     if (options.json)
-      fmt::print(R"({{"disagreement":{},"count":{},"kind":"{}","class":"{}","seed":{},"known":{},"program":{}}})" "\n",
+      fmt::print(R"({{"disagreement":{},"count":{},"kind":"{}","class":"{}","seed":{},"known":{},"program":{}}})"
+                 "\n",
                  json_text(found.first), found.second.count, kKinds[static_cast<std::size_t>(found.second.kind)],
                  kClassNames[static_cast<std::size_t>(found.second.about)], found.second.seed,
                  found.second.known != nullptr, json_text(text));
@@ -222,9 +225,9 @@ Result<Program> from_file(const std::string& path) {
 
 // One program, as it is, made small, and what both say of it.
 int show(const Court& court, const Options& options) {
-  const auto program = options.file.empty()
-                           ? generate(options.about.value_or(Class::Alu), options.seed, verifier::testing::HelperNames())
-                           : from_file(options.file);
+  const auto program = options.file.empty() ? generate(options.about.value_or(Class::Alu), options.seed,
+                                                       verifier::testing::HelperNames())
+                                            : from_file(options.file);
   if (!program) {
     fmt::print(stderr, "{}\n", program.error().message);
     return kUsage;
@@ -232,7 +235,7 @@ int show(const Court& court, const Options& options) {
   const Judgement judgement = court.judge(*program);
   fmt::print("{}\n{}\n", to_text(*program), judgement.signature());
   const bool agree = judgement.agreement() == Agreement::Accepted || judgement.agreement() == Agreement::Rejected;
-  if (agree && !getenv("WHY")) return 0;
+  if (agree) return 0;
   const Program small = minimised(court, *program);
   const auto [ours, theirs] = court.logs(small);
   fmt::print("\nminimised:\n{}\nours:\n{}\nkernel:\n{}\n", to_text(small), ours, theirs);
@@ -244,7 +247,10 @@ int show(const Court& court, const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (!read_options(std::span(argv, static_cast<std::size_t>(argc)).subspan(1), options)) {
-    std::fputs("usage: skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR] [--show]\n", stderr);
+    std::fputs(
+        "usage: skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR] [--show] [--file "
+        "PATH]\n",
+        stderr);
     return kUsage;
   }
   if (!kernel::available()) {
@@ -255,6 +261,7 @@ int main(int argc, char** argv) {
   if (options.show || !options.file.empty()) return show(court, options);
   const Tally tally = Session(court, options).run();
   report(court, options, tally);
-  const bool found = std::ranges::any_of(tally.disagreements, [](const auto& row) { return row.second.known == nullptr; });
+  const bool found =
+      std::ranges::any_of(tally.disagreements, [](const auto& row) { return row.second.known == nullptr; });
   return found ? kFound : 0;
 }

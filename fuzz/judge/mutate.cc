@@ -80,8 +80,9 @@ Result<Program> read(const RealProgram& program, const isa::Symbols& symbols) {
 }
 
 void Mutator::mutate(Program& program) {
-  constexpr std::size_t kChanges[] = {0, 1, 1, 1, 2, 3};
-  for (std::size_t changes = kChanges[pick(std::size(kChanges))]; changes > 0 && program.insns.size() > 1; --changes) change(program);
+  constexpr std::size_t kChanges[] = {0, 0, 1, 1, 1, 2, 3};
+  for (std::size_t changes = kChanges[pick(std::size(kChanges))]; changes > 0 && program.insns.size() > 1; --changes)
+    change(program);
 }
 
 // Another operation with the same operands, or now and then any code at all.
@@ -142,7 +143,9 @@ void Mutator::change(Program& program) {
     case 6: return duplicate(program, index);
     default: {
       const std::size_t other = pick(program.insns.size());
-      const auto small = [&](std::size_t i) { return !isa::is_ld_imm64(isa::decode(program.insns[i])) && program.insns[i].code != 0; };
+      const auto small = [&](std::size_t i) {
+        return !isa::is_ld_imm64(isa::decode(program.insns[i])) && program.insns[i].code != 0;
+      };
       if (small(index) && small(other)) exchange(program, index, other);
     }
   }

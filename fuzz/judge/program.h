@@ -1,7 +1,7 @@
 // A generated program: what BPF_PROG_LOAD and verify() both need of it, apart from descriptors.
 //
-// Maps are named, by the rows of verifier::testing::kMapShapes; functions by the rows of kPrototypes, from which one BTF
-// is made that all programs share (verifier::testing::FunctionTypes). A program without functions bears no BTF.
+// Maps are named, by the rows of verifier::testing::kMapShapes; functions by the rows of kPrototypes, from which one
+// BTF is made that all programs share (verifier::testing::FunctionTypes). A program without functions bears no BTF.
 #pragma once
 
 #include <cstddef>

@@ -14,8 +14,8 @@ struct Target {
   std::int32_t data = -1, data_end = -1, data_meta = -1;  // offsets in the context; -1: no packet
   std::uint32_t data_bits = 32;                           // of such a field
   bool writes_packet = true;
-  bool loads_packet = false;  // *(u8 *)skb[14]
-  std::int32_t largest_result = 0x7fffffff;               // that may be returned
+  bool loads_packet = false;                 // *(u8 *)skb[14]
+  std::int32_t largest_result = 0x7fffffff;  // that may be returned
   std::uint32_t flags = 0;
 };
 

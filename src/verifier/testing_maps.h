@@ -223,6 +223,8 @@ class Maps {
                       .flags = shape.flags,
                       .name = std::string(shape.name),
                       .btf_value_type = create.btf_value_type_id};
+    // What a lookup in it gives is the device itself, which programs may not change.
+    if (shape.type == spec::MapType::Devmap) made.view.spec.flags |= spec::kRdonlyProg;
     made.view.has_direct_value = shape.type == spec::MapType::Array && shape.max_entries == 1;
     if (shape.name.ends_with("format") || shape.name.ends_with("formats")) freeze(shape, made);
     return &made;

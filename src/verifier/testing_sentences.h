@@ -14,9 +14,11 @@ inline std::string_view sentence_of(std::string_view line) {
   // 6.18 forgets the end of a line before these.
   if (const std::size_t count = line.find("processed "); count != 0) line = line.substr(0, count);
   constexpr std::string_view kOthers[] = {
-      "mark_precise:", "processed ", "verification time", "stack depth", "func#", "from ", "Live regs", "frame", ";",
-      "(",             "SCC "};
-  const bool other = std::ranges::any_of(kOthers, [&](std::string_view head) { return line.starts_with(head); });
+      "mark_precise:", "processed ", "verification time", "stack depth", "func#", "from ", "Live regs", ";", "(",
+      "SCC ",          "cur state:", "old state:"};
+  const bool frame = line.starts_with("frame") && line.substr(5, 1).find_first_of("0123456789") == 0;
+  const bool other =
+      frame || std::ranges::any_of(kOthers, [&](std::string_view head) { return line.starts_with(head); });
   const std::size_t digits = std::min(line.find_first_not_of("0123456789"), line.size());
   const bool numbered = digits != 0 && line.substr(digits).starts_with(':');
   return other || numbered || line.starts_with(' ') ? std::string_view() : line;

@@ -33,8 +33,9 @@ struct CallArguments {
   bool packet_allowed = false;           // memory may lie in the packet
   std::optional<std::uint32_t> map = {};
   std::uint32_t map_uid = 0;
-  std::uint32_t ref_obj_id = 0;  // of the one argument that carries a reference
-  unsigned released = 0;         // the register whose reference is given up; 0: none
+  std::optional<std::uint64_t> key = {};  // an array's index, where it is known
+  std::uint32_t ref_obj_id = 0;           // of the one argument that carries a reference
+  unsigned released = 0;                  // the register whose reference is given up; 0: none
   std::optional<RawMemory> raw = {};
   std::uint64_t largest_size = 0;              // the last size argument's
   std::uint64_t result_size = 0;               // of the memory the call gives

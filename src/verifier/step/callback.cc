@@ -105,6 +105,9 @@ Checked enter_now(Walk& walk, std::uint32_t subprog, const CallbackShape& shape)
 }
 
 Checked enter_loop(Walk& walk, std::uint32_t subprog) {
+  // Of a pointer nobody can say how often, so that the callback might run without having been walked.
+  if (!walk.peek(1).is_scalar())
+    return walk.reject(EFAULT, "{}", walk.rules == Rules::Linux612 ? "" : "verifier bug: backtracking misuse");
   TRY_VOID(walk.mark_precise(1));  // it says whether the loop has ended
   if (walk.frame().callback_depth < walk.peek(1).number.full.umax)
     return enter_callback(walk, subprog, loop_shape(walk));

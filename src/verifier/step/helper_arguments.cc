@@ -64,7 +64,8 @@ Checked check_value_memory(Walk& walk, unsigned number, const ArgInfo& wanted, C
 
 Checked check_key_memory(Walk& walk, unsigned number, const ArgInfo& wanted, CallArguments& call) {
   if (!call.map) return walk.reject(EACCES, "invalid map_ptr to access map->key");
-  return check_fixed_memory(walk, number, wanted, walk.map(*call.map).spec.key_size, call);
+  TRY_VOID(check_fixed_memory(walk, number, wanted, walk.map(*call.map).spec.key_size, call));
+  return read_constant_key(walk, number, call);
 }
 
 // The memory is the argument before.

@@ -24,6 +24,10 @@ Checked set_helper_result(Walk& walk, const CallArguments& call);
 // helper_map.cc: what is remembered of the call for those who compile it; whether map and helper go together.
 Checked record_map(Walk& walk, const CallArguments& call);
 Checked check_map_use(Walk& walk, const CallArguments& call);
+// helper_key.cc: the index of an array's element that register `number` points to, if it is known: call.key. Only where
+// the rules look at it.
+Checked read_constant_key(Walk& walk, unsigned number, CallArguments& call);
+bool finds_element(const Walk& walk, const CallArguments& call);  // the array has one of that index
 
 inline bool is(const CallArguments& call, spec::HelperId id) noexcept { return call.helper->id == id; }
 

@@ -91,7 +91,7 @@ CheckedOf<Register> kernel_object(Walk& walk, const CallArguments& call, const R
 
 CheckedOf<Register> made(Walk& walk, const CallArguments& call) {
   const ResultInfo& result = spec::info(call.helper->result);
-  const Traits traits = result.may_be_null() ? kOrNull : Traits{0};
+  const Traits traits = result.may_be_null() && !finds_element(walk, call) ? kOrNull : Traits{0};
   switch (result.base) {
     case ResultBase::Integer: return integer(walk, call, result.property);
     case ResultBase::Void: return Register{};

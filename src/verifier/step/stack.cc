@@ -222,6 +222,7 @@ CheckedOf<bool> write_maybe(Walk& walk, unsigned frame, std::int64_t offset, boo
                        offset);
   if (zero && kind == ByteKind::Spill && slot.holds_scalar() && slot.spilled.is_zero()) return true;
   slot.spilled = Register{};
+  if (is_special(slot)) scrub(slot);
   if (kind == ByteKind::Invalid && !walk.reads_uninit_stack)
     return walk.reject(EINVAL, "uninit stack in range of var-offset write prohibited for !root; insn {}, off: {}",
                        walk.index, offset);
