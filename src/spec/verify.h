@@ -133,7 +133,7 @@ struct VerifiedProgram {
   std::vector<std::uint32_t> origins;  // by instruction: its index in the input
   std::vector<VerifiedFunction> functions;
   std::vector<InlinedLoop> loops;
-  bool enforces_attach_type = false;  // it may be attached only where it was loaded for
+  bool enforces_attach_type = false;   // it may be attached only where it was loaded for
   std::shared_ptr<const Facts> facts;  // by instruction
   VerifyStats stats;
 };
