@@ -119,35 +119,11 @@ Outcome pointer_outcome(const Comparing& what, const Register& a, const Register
   return what.op == JumpOp::Ne ? Outcome::Always : Outcome::Unknown;
 }
 
-// Of a number with itself, which 6.18 notices.
-Outcome outcome_with_itself(const Comparing& what, const Register& a) {
-  const Scalar64& number = a.number;
-  const bool wide = what.part == Part::Full;
-  switch (what.op) {
-    case JumpOp::Eq:
-    case JumpOp::Ge:
-    case JumpOp::Le:
-    case JumpOp::Sge:
-    case JumpOp::Sle: return Outcome::Always;
-    case JumpOp::Ne:
-    case JumpOp::Gt:
-    case JumpOp::Lt:
-    case JumpOp::Sgt:
-    case JumpOp::Slt: return Outcome::Never;
-    case JumpOp::Set: break;
-  }
-  if (number.is_constant(what.part)) return number.value(what.part) != 0 ? Outcome::Always : Outcome::Never;
-  const bool may_be_zero =
-      wide ? number.full.smin <= 0 && number.full.smax >= 0 : number.half.smin <= 0 && number.half.smax >= 0;
-  return may_be_zero ? Outcome::Unknown : Outcome::Always;
-}
-
 Outcome outcome_of(const Walk& walk, const Comparing& what) {
   const Register &a = walk.peek(what.dst), &b = what.source(walk.state);
   if (what.by_register && what.part == Part::Full && is_any_packet(a) && is_any_packet(b))
     return packet_outcome(what.op, a, b);
   if (a.is_pointer() || b.is_pointer()) return pointer_outcome(what, a, b);
-  if (walk.rules != Rules::Linux612 && what.by_register && what.dst == what.src) return outcome_with_itself(what, a);
   return outcome(what.op, what.part, a.number, b.number, walk.rules);
 }
 
