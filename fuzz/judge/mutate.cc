@@ -5,6 +5,7 @@
 #include "isa/op.h"
 #include "judge/edit.h"
 #include "judge/generate.h"
+#include "spec/uapi.h"
 
 namespace skep::judge {
 namespace {
