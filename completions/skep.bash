@@ -8,7 +8,7 @@ _skep() {
   case ${COMP_WORDS[1]} in
     run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
     exec) options="--help --engine --verified --unverified --unprivileged-bpf" ;;
-    verify) options="--help --prog --unprivileged --log --stats --kernel --compare --mcpu --btf --csv --json" ;;
+    verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" ;;
     dump) options="--help --prog --opcodes --dot --mcpu --btf --json" ;;
     feature) options="--help --json" ;;
     version) options="--help --json" ;;
