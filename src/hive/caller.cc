@@ -5,13 +5,8 @@
 
 #include <cerrno>
 
+#include "base/sanitized.h"
 #include "hive/hive.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SKEP_DIRECT_STACK_COPIES 0  // a sanitizer has its own opinion about the caller's variables
-#else
-#define SKEP_DIRECT_STACK_COPIES 1
-#endif
 
 namespace skep::hive {
 namespace {
@@ -35,7 +30,7 @@ struct StackEnd {
 };
 
 bool in_callers_stack([[maybe_unused]] std::uint64_t address, [[maybe_unused]] std::size_t size) noexcept {
-#if SKEP_DIRECT_STACK_COPIES
+#if !SKEP_SANITIZED  // a sanitizer has its own opinion about the caller's variables
   thread_local const StackEnd end;
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   if (here < end.lowest || here >= end.address) return false;  // a stack of the program's own
