@@ -50,7 +50,7 @@ std::uint64_t expected(AluOp op, std::uint64_t wide_d, std::uint64_t wide_s) {
   switch (op) {
     case AluOp::Add: return static_cast<U>(d + s);
     case AluOp::Sub: return static_cast<U>(d + ~s + 1);
-    case AluOp::Mul: return static_cast<U>(static_cast<Wide>(d) * static_cast<Wide>(s));
+    case AluOp::Mul: return static_cast<U>(std::uint64_t{d} * s);
     case AluOp::Div: return s == 0 ? 0 : static_cast<U>(d / s);
     case AluOp::Mod: return s == 0 ? d : static_cast<U>(d - d / s * s);
     case AluOp::SDiv: return signed_division<U, S>(d, s);

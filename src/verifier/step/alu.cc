@@ -108,7 +108,7 @@ Checked step_move(Walk& walk, Op op, const Insn& insn) {
   const bool same = keeps_value(source, from, part);
   if (same) walk.link(source);
   Register copy = source;
-  if (!same) copy.id = 0;
+  if (!same) copy.forget_id();
   if (from != 0)
     extend(from, part, copy.number, walk.rules);
   else if (copy.is_scalar())
