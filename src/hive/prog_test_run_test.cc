@@ -35,7 +35,7 @@ long run(Bpf& bpf, Fds& fds, ProgType type, const Code& code, const Change& chan
   return bpf(Command::ProgTestRun, attr);
 }
 
-Case with(ProgType type, const char* name, long expected, Change change, bool kernel = true) {
+Case with(ProgType type, const char* name, long expected, const Change& change, bool kernel = true) {
   return {name, expected, [=](Bpf& b, Fds& f) { return run(b, f, type, return_value(2), change); }, kernel};
 }
 

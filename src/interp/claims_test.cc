@@ -1,6 +1,7 @@
 // That the checked policy finds a wrong fact of each kind, and lets a right one pass.
 #include "interp/claims.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "interp/testing.h"
