@@ -45,7 +45,7 @@ class Unprivileged final : public LocalCaller {
 
 class HiveBpf final : public Bpf {
  public:
-  explicit HiveBpf(Options options = {}) : hive(std::move(*Hive::create(options))) {}
+  explicit HiveBpf(const Options& options = {}) : hive(std::move(*Hive::create(options))) {}
   long call(int cmd, const void* attr, std::uint32_t size) override {
     return hive->call(caller, cmd, reinterpret_cast<std::uint64_t>(attr), size);
   }
