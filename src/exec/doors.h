@@ -11,14 +11,14 @@
 
 namespace skep::exec {
 
-// A program as a hive hands it on: file descriptors are already resolved, so that the imm of an ld_imm64
-// with src 1 and 5 (map) or 2 and 6 (map value) is a map id, and src is 1 or 2.
 // A kernel function that a program calls: the number in its calls, and its row in spec::kfuncs().
 struct CalledKfunc {
   std::int32_t btf_id = 0;
   std::uint32_t row = 0;
 };
 
+// A program as a hive hands it on: file descriptors are already resolved, so that the imm of an ld_imm64
+// with src 1 and 5 (map) or 2 and 6 (map value) is a map id, and src is 1 or 2.
 struct Source {
   spec::ProgType type = spec::ProgType::Unspec;
   std::uint32_t attach_type = 0;
