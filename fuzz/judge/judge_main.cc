@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 
 #include "judge/generate.h"
+#include "judge/json_text.h"
 #include "judge/minimise.h"
 #include "judge/tally.h"
 #include "kernel/bpf.h"
@@ -156,18 +157,6 @@ std::vector<Found> by_weight(const Tally& tally) {
 std::string example(const Court& court, const Disagreement& disagreement) {
   const auto program = generate(disagreement.about, disagreement.seed, verifier::testing::HelperNames());
   return program ? to_text(minimised(court, *program)) : std::string();
-}
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out + '"';
 }
 
 void print_disagreement(const Found& found, const std::string& text) {

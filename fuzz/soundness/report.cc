@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "judge/json_text.h"
+
 namespace skep::soundness {
 namespace {
 
@@ -12,18 +14,6 @@ std::uint64_t count(const Report& report, Trial::Start start) {
 }
 
 std::string_view name(Claims claims) { return claims == Claims::Facts ? "facts" : "explored"; }
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += c;
-  }
-  return out + '"';
-}
 
 }  // namespace
 
@@ -55,10 +45,11 @@ std::string to_text(const Report& report) {
 std::string to_json(const Report& report) {
   std::string found;
   for (const Violation& violation : report.violations)
-    found += fmt::format(
-        "{}{{\"class\":\"{}\",\"seed\":{},\"input\":{},\"claims\":\"{}\",\"sentence\":{},\"program\":{}}}",
-        found.empty() ? "" : ",", judge::kClassNames[static_cast<std::size_t>(violation.about)], violation.program_seed,
-        violation.input_seed, name(violation.claims), quoted(violation.sentence), quoted(violation.program));
+    found +=
+        fmt::format("{}{{\"class\":\"{}\",\"seed\":{},\"input\":{},\"claims\":\"{}\",\"sentence\":{},\"program\":{}}}",
+                    found.empty() ? "" : ",", judge::kClassNames[static_cast<std::size_t>(violation.about)],
+                    violation.program_seed, violation.input_seed, name(violation.claims),
+                    judge::json_text(violation.sentence), judge::json_text(violation.program));
   return fmt::format(
       "{{\"programs\":{},\"ran\":{},\"rejected\":{},\"not_here\":{},\"no_engine\":{},\"runs\":{},\"runs_facts\":{},"
       "\"runs_explored\":{},\"claims_facts\":{},\"claims_explored\":{},\"seconds\":{:.1f},\"violated_runs\":{},"

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 #include <ranges>
 
 #include "cli/table.h"
@@ -114,36 +115,34 @@ namespace {
 constexpr std::uint32_t kLong = 1000, kShort = 100;  // instructions explored, and of the program
 
 struct Comparison {
-  std::size_t programs = 0;
-  double ours = 0, kernel = 0;             // seconds
+  std::vector<double> ours, kernel;        // seconds, by program
   double our_insns = 0, kernel_insns = 0;  // explored
   std::vector<double> logarithms;          // of the ratios' product, by round
-  std::vector<double> our_times, kernel_times;
   void add(const Row& row) {
-    ++programs;
-    ours += our_times.emplace_back(std::chrono::duration<double>(row.ours.duration).count());
-    kernel += kernel_times.emplace_back(std::chrono::duration<double>(row.kernel->duration).count());
+    ours.push_back(std::chrono::duration<double>(row.ours.duration).count());
+    kernel.push_back(std::chrono::duration<double>(row.kernel->duration).count());
     our_insns += row.ours.stats.insns_processed;
     kernel_insns += static_cast<double>(row.kernel->insns);
     if (logarithms.size() < row.ratios.size()) logarithms.resize(row.ratios.size());
     for (std::size_t i = 0; i < row.ratios.size(); ++i) logarithms[i] += std::log(row.ratios[i]);
   }
+  static double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
   static double median(std::vector<double> values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::ranges::nth_element(values, middle);
     return *middle;
   }
-  double mean(std::size_t round) const { return std::exp(logarithms[round] / static_cast<double>(programs)); }
+  double mean(std::size_t round) const { return std::exp(logarithms[round] / static_cast<double>(ours.size())); }
   std::string text(std::string_view what) const {
-    if (programs == 0 || logarithms.empty()) return "";
+    if (logarithms.empty()) return "";
     std::vector<double> means;
     for (std::size_t i = 0; i < logarithms.size(); ++i) means.push_back(mean(i));
     std::ranges::sort(means);
     return fmt::format(
         "{}: {} programs, time {:.2f} of the kernel's (geometric mean; rounds {:.2f}-{:.2f}), sum of the "
         "fastest {:.2f}, median {:.1f} us (the kernel's {:.1f}), instructions {:.3f}\n",
-        what, programs, means[means.size() / 2], means.front(), means.back(), ours / kernel, median(our_times) * 1e6,
-        median(kernel_times) * 1e6, our_insns / kernel_insns);
+        what, ours.size(), means[means.size() / 2], means.front(), means.back(), sum(ours) / sum(kernel),
+        median(ours) * 1e6, median(kernel) * 1e6, our_insns / kernel_insns);
   }
 };
 

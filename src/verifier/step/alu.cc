@@ -286,7 +286,6 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   TRY_VOID(walk.check_read(insn.dst));
   TRY_VOID(check_immediate(walk, op, insn));
   TRY_VOID(walk.check_write(insn.dst));
-  if (!by_register && walk.peek(insn.dst).is_scalar()) return combine_numbers(walk, op, insn, immediate(insn));
   const Register src = by_register ? walk.peek(insn.src) : immediate(insn);
   const Register& dst = walk.peek(insn.dst);
   if (src.is_pointer() && dst.is_pointer()) {
