@@ -35,6 +35,10 @@ Elements elements_of(const Btf& btf, std::uint32_t id) {
   return {type, btf.size_of(type).value_or(0), count};
 }
 
+// Names as messages have them.
+std::string_view shown(std::string_view name) { return name.empty() ? "(anon)" : name; }
+std::string_view shown(const Type& type) { return shown(type.name()); }
+
 // Where a search is: a structure, and an offset in it.
 struct Position {
   std::uint32_t type;
@@ -63,7 +67,7 @@ class Finder {
 CheckedOf<bool> Finder::look(Position& at, FieldFound& found) {
   at.type = btf_.resolve(at.type);
   const Type type = btf_.type(at.type);
-  if (!btf::is_composite(type.kind())) return walk_.reject(EINVAL, "Type '{}' is not a struct", type.name());
+  if (!btf::is_composite(type.kind())) return walk_.reject(EINVAL, "Type '{}' is not a struct", shown(type));
   // A pointer out of a union may be none.
   if (type.kind() == btf::Kind::Union && type.vlen() != 1) found.traits |= kUntrusted;
   if (at.offset + size_ > type.size()) return behind_end(type, at, found);
@@ -73,7 +77,7 @@ CheckedOf<bool> Finder::look(Position& at, FieldFound& found) {
 // What lies behind a structure that ends with an array of no declared length is an element of that.
 CheckedOf<bool> Finder::behind_end(const Type& type, Position& at, FieldFound& found) {
   const auto refuse = [&] {
-    return walk_.reject(EACCES, "access beyond struct {} at off {} size {}", type.name(), at.offset, size_);
+    return walk_.reject(EACCES, "access beyond struct {} at off {} size {}", shown(type), at.offset, size_);
   };
   if (type.vlen() == 0) return refuse();
   const Member last = type.member(type.vlen() - 1);
@@ -106,7 +110,7 @@ CheckedOf<bool> Finder::members(const Type& type, Position& at, FieldFound& foun
     TRY(const bool done, member(type, field, at, found, is_passed));
     if (!is_passed) return done;
   }
-  return walk_.reject(EINVAL, "struct {} doesn't have field at offset {}", type.name(), at.offset);
+  return walk_.reject(EINVAL, "struct {} doesn't have field at offset {}", shown(type), at.offset);
 }
 
 CheckedOf<bool> Finder::member(const Type& type, const Member& field, Position& at, FieldFound& found,
@@ -129,7 +133,7 @@ CheckedOf<bool> Finder::member(const Type& type, const Member& field, Position& 
   // Numbers may be read as one wishes within the field, an array being a field.
   if (is_number && at.offset + size_ > end && !(found.traits & kUntrusted))
     return walk_.reject(EACCES, "access beyond the end of member {} (mend:{}) in struct {} with off {} size {}",
-                        field.name, end, type.name(), at.offset, size_);
+                        shown(field.name), end, shown(type), at.offset, size_);
   return true;
 }
 
@@ -143,8 +147,8 @@ Traits tag_traits(std::string_view tag) {
 CheckedOf<bool> Finder::pointer(const Type& type, const Member& field, const Type& of, std::int64_t begin,
                                 std::int64_t offset, FieldFound& found, bool& is_number) {
   if (size_ != kSlotBytes || offset != begin)
-    return walk_.reject(EACCES, "cannot access ptr member {} with moff {} in struct {} with off {} size {}", field.name,
-                        begin, type.name(), offset, size_);
+    return walk_.reject(EACCES, "cannot access ptr member {} with moff {} in struct {} with off {} size {}",
+                        shown(field.name), begin, shown(type), offset, size_);
   const Type tag = btf_.type(of.type());
   const Traits tagged = tag.kind() == btf::Kind::TypeTag ? tag_traits(tag.name()) : Traits{0};
   const Type target = btf_.type(btf_.resolve(of.type()));
@@ -319,7 +323,7 @@ CheckedOf<FieldFound> find_field(Walk& walk, const Btf& btf, std::uint32_t type,
     TRY(const bool done, finder.look(at, found));
     if (done) return found;
   }
-  return walk.reject(EINVAL, "struct {} doesn't have field at offset {}", btf.type(at.type).name(), at.offset);
+  return walk.reject(EINVAL, "struct {} doesn't have field at offset {}", shown(btf.type(at.type)), at.offset);
 }
 
 Checked access_btf_object(Walk& walk, const Target& target, Register& loaded) {

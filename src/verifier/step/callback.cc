@@ -72,7 +72,7 @@ Checked check_prototype(Walk& walk, std::uint32_t subprog) {
 // A state of its own, with an empty stack: nothing is known of the moment when it runs, not even that one may sleep.
 Checked enter_later(Walk& walk, std::uint32_t subprog, const CallbackShape& shape) {
   if (walk.forks.size() >= kMaxForks)
-    return walk.reject(EFAULT, "The sequence of {} jumps is too complex for async cb.", walk.forks.size() + 1);
+    return walk.reject(E2BIG, "The sequence of {} jumps is too complex for async cb.", walk.forks.size() + 1);
   Frame frame;
   frame.subprog = subprog;
   frame.called_as = CallKind::AsyncCallback;

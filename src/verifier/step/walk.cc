@@ -213,9 +213,7 @@ void Walk::note_linked(const LinkedSet& linked) {
 // ---- Paths
 
 CheckedOf<State*> Walk::fork(std::size_t to, bool speculative) {
-  if (forks.size() >= kMaxForks)
-    return reject(rules == Rules::Linux612 ? EFAULT : E2BIG, "The sequence of {} jumps is too complex.",
-                  forks.size() + 1);
+  if (forks.size() >= kMaxForks) return reject(E2BIG, "The sequence of {} jumps is too complex.", forks.size() + 1);
   Fork& made = forks.emplace_back();
   made.state = state;
   made.state.speculative |= speculative;
