@@ -25,6 +25,7 @@ struct Draft {
 
 // False when a jump became too long, which shorter programs never have.
 bool apply(Draft& draft, Patch& patch) {
+  if (patch.is_empty()) return true;
   auto insns = patch.done();
   if (!insns) return false;
   std::vector<std::uint32_t> origins;
@@ -130,6 +131,35 @@ void name_functions(const Walk& walk, spec::VerifiedProgram& program) {
   }
 }
 
+// Where Linux looks for a function that went: as far behind what went before it, without a gap, as it was.
+std::size_t place_of_absent(const Walk& walk, const spec::VerifiedProgram& program, std::size_t start) {
+  std::size_t gap = 0;
+  for (std::size_t i = 0; i < start; i += code::slots(walk.input.insns[i]))
+    if (walk.info[i].is_seen) gap = i + code::slots(walk.input.insns[i]);
+  const auto behind = std::ranges::lower_bound(program.origins, gap);
+  return static_cast<std::size_t>(behind - program.origins.begin()) + (start - gap);
+}
+
+// The address of a function that went, as nobody calls it, may still be taken. Linux gives the program up where it
+// finds no function at that place, unless none is left but main.
+Checked settle_function_addresses(Walk& walk, spec::VerifiedProgram& program) {
+  for (std::size_t i = 0; i < program.insns.size(); i += code::slots(program.insns[i])) {
+    if (isa::decode(program.insns[i]) != isa::Op::LdFunc) continue;
+    const std::size_t origin = program.origins[i];
+    const std::size_t start = origin + static_cast<std::size_t>(walk.input.insns[origin].imm) + 1;
+    if (walk.info[start].is_seen) continue;
+    const std::size_t place = place_of_absent(walk, program, start);
+    if (std::ranges::find(program.functions, place, &spec::VerifiedFunction::start) != program.functions.end())
+      continue;
+    if (program.functions.size() > 1)
+      return walk.rules == Rules::Linux612
+                 ? walk.reject(EFAULT, "verifier bug. No program starts at insn {}", place)
+                 : walk.reject(EFAULT, "verifier bug: No program to jit at insn {} (subprog < 0)", place);
+    program.insns[i].src = 0, program.insns[i].imm = 0;  // a number
+  }
+  return {};
+}
+
 Checked clean(Walk& walk, spec::VerifiedProgram& program) {
   Draft draft{{walk.input.insns.begin(), walk.input.insns.end()}, {}};
   for (std::uint32_t i = 0; i < draft.insns.size(); ++i) draft.origins.push_back(i);
@@ -143,7 +173,7 @@ Checked clean(Walk& walk, spec::VerifiedProgram& program) {
   program.insns = std::move(draft.insns);
   program.origins = std::move(draft.origins);
   name_functions(walk, program);
-  return {};
+  return walk.bpf_capable ? settle_function_addresses(walk, program) : Checked{};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "verifier/finish/finish.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <initializer_list>
@@ -92,6 +93,16 @@ TEST(Finish, FunctionsThatNobodyReachesAreGone) {
   EXPECT_EQ(calls.functions[1].start, 3U);
   EXPECT_EQ(calls.functions[1].given, 2U);
   EXPECT_EQ(calls.functions[1].name, "used");
+}
+
+TEST(Finish, AddressesOfFunctionsThatAreGone) {
+  constexpr std::string_view kTail = "r0 = 0\nexit\nr0 = 1\nexit";
+  // Not main alone is left: there is no code to point at.
+  EXPECT_EQ(Walked(fmt::format("call pc+4\nr1 = subprog[+5]\n{}\nr0 = 2\nexit", kTail), {7, 8}).finished(),
+            "verifier bug. No program starts at insn 7");
+  EXPECT_EQ(Walked(fmt::format("r1 = subprog[+3]\n{}", kTail), {4, 5}).finished(), "r1 = 0x0\nr0 = 0\nexit\n");
+  EXPECT_EQ(Walked(fmt::format("r1 = subprog[+3]\n{}", kTail)).finished(),
+            fmt::format("r1 = subprog[+3]\n{}\n", kTail));
 }
 
 TEST(Finish, TheUnprivilegedKeepTheirDeadCodeAsTraps) {

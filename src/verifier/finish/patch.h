@@ -23,6 +23,7 @@ class Patch {
   // In ascending order of index, each once. `jump`: which of `with` goes where the old instruction jumped to.
   void replace(std::size_t index, std::span<const isa::Insn> with, std::size_t jump = kNoJump);
   void remove(std::size_t index) { replace(index, {}); }
+  bool is_empty() const { return replacements_.empty(); }  // the program stays as it is
 
   // The new program; nothing when a jump became too long for its instruction.
   std::optional<std::vector<isa::Insn>> done();
