@@ -204,11 +204,12 @@ Judgement Court::judge(const Program& program) const {
   const auto start = std::chrono::steady_clock::now();
   judgement.theirs.error = testing::ask_kernel(load).error;
   judgement.theirs.has_log = std::chrono::steady_clock::now() - start < kPatience;
+  const auto ours = verify(input(program, filled, 0), rules_);
+  judgement.theirs.has_log |= ours.result.has_value();  // the reason is wanted, whatever it takes
   if (judgement.theirs.error != 0 && judgement.theirs.has_log) {
     load.log_level = 1;
     read_end(testing::ask_kernel(load).log, judgement.theirs);
   }
-  const auto ours = verify(input(program, filled, 0), rules_);
   if (ours.result) return judgement;
   judgement.ours = {.error = ours.result.error().code,
                     .message = ours.result.error().message,

@@ -1,34 +1,34 @@
 // skep-judge: random programs before this verifier and the running kernel's.
 //
-//   skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR]
-//   skep-judge --class NAME --seed S --show     one program, as it is, made small, and both logs
-//   skep-judge --file PATH                      the same of a program as the examples are printed
-//
-// Exit code: 0 when nothing was found, 1 when a disagreement is no row of known_differences.def, 2 for wrong arguments,
-// 77 where the running kernel does not let programs be loaded.
+// A program that only this verifier accepts is run on drawn inputs in the checked interpreter (soundness/safety.h).
+// Exit code: 0 when nothing was found, 1 when a disagreement is no row of known_differences.def or such a program was
+// not seen to be safe, 2 for wrong arguments, 77 where the running kernel does not let programs be loaded.
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "judge/generate.h"
 #include "judge/json_text.h"
 #include "judge/minimise.h"
 #include "judge/tally.h"
 #include "kernel/bpf.h"
+#include "soundness/safety.h"
+#include "soundness/world.h"
 #include "verifier/testing_maps.h"
 
 namespace {
@@ -37,6 +37,7 @@ using namespace skep;
 using namespace skep::judge;
 
 constexpr int kFound = 1, kUsage = 2, kSkipped = 77;
+constexpr std::uint32_t kInputs = 100;  // of a program that only we accept, for each set of claims
 
 struct Options {
   std::uint64_t count = 100'000, seed = 1;
@@ -45,41 +46,6 @@ struct Options {
   bool json = false, show = false;
   std::string keep, file;
 };
-
-std::optional<Class> class_of(std::string_view name) {
-  const auto found = std::ranges::find(kClassNames, name);
-  if (found == std::end(kClassNames)) return std::nullopt;
-  return static_cast<Class>(found - std::begin(kClassNames));
-}
-
-template <class T>
-bool read_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-bool read_option(std::string_view name, std::string_view value, Options& options) {
-  if (name == "--count") return read_number(value, options.count);
-  if (name == "--seed") return read_number(value, options.seed);
-  if (name == "--jobs") return read_number(value, options.jobs) && options.jobs > 0;
-  if (name == "--class") return (options.about = class_of(value)).has_value();
-  if (name == "--file") return !(options.file = value).empty();
-  if (name == "--keep") return !(options.keep = value).empty();
-  return false;
-}
-
-bool read_options(std::span<char*> words, Options& options) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string_view word = words[i];
-    if (word == "--json")
-      options.json = true;
-    else if (word == "--show")
-      options.show = true;
-    else if (i + 1 >= words.size() || !read_option(word, words[++i], options))
-      return false;
-  }
-  return true;
-}
 
 // The seeds are handed out in order, so that a run is the same whatever the number of threads.
 class Session {
@@ -98,17 +64,27 @@ class Session {
  private:
   void work() {
     const verifier::testing::HelperNames names;
+    soundness::World world;
     Tally own;
     for (std::uint64_t i = next_++; i < options_.count; i = next_++) {
       const Class about = options_.about.value_or(static_cast<Class>(i % kClasses));
       const std::uint64_t seed = options_.seed + i;
       const auto program = generate(about, seed, names);
-      if (program) own.add(about, seed, court_.judge(*program));
-      if (!program)
+      if (!program) {
         std::fprintf(stderr, "%lu: %s\n", static_cast<unsigned long>(seed), program.error().message.c_str());
+        continue;
+      }
+      const Judgement said = court_.judge(*program);
+      const bool alone = said.agreement() == Agreement::OnlyWeAccept;
+      own.add(about, seed, said, alone ? tried(world, *program) : Trials{});
     }
     const std::scoped_lock lock(mutex_);
     tally_.add(own);
+  }
+  static Trials tried(soundness::World& world, const Program& program) {
+    using enum soundness::Safety::Kind;
+    const soundness::Safety safety = safety_of(world, program, kInputs);
+    return {safety.kind == Safe, safety.kind == Unsafe, safety.kind == NotRun, safety.why};
   }
   void report_progress() const {
     while (next_ < options_.count) {
@@ -166,6 +142,10 @@ void print_disagreement(const Found& found, const std::string& text) {
              kClassNames[static_cast<std::size_t>(disagreement.about)], disagreement.seed,
              disagreement.known != nullptr ? ", known: " : "",
              disagreement.known != nullptr ? disagreement.known->reason : std::string_view(), text);
+  const Trials& trials = disagreement.trials;
+  if (disagreement.kind == Agreement::OnlyWeAccept)
+    fmt::print("  in the checked interpreter: {} ran safely on {} inputs, {} UNSAFE, {} not run{}{}\n", trials.safe,
+               2 * kInputs, trials.unsafe, trials.not_run, trials.why.empty() ? "" : ": ", trials.why);
 }
 
 void print_json_class(std::string_view name, const ClassTally& tally) {
@@ -196,11 +176,13 @@ void report(const Court& court, const Options& options, const Tally& tally) {
     const std::string text = example(court, found.second);
     if (!options.keep.empty()) keep(options.keep, ++number, found, text);
     if (options.json)
-      fmt::print(R"({{"disagreement":{},"count":{},"kind":"{}","class":"{}","seed":{},"known":{},"program":{}}})"
+      fmt::print(R"({{"disagreement":{},"count":{},"kind":"{}","class":"{}","seed":{},"known":{},)"
+                 R"("safe":{},"unsafe":{},"not_run":{},"program":{}}})"
                  "\n",
                  json_text(found.first), found.second.count, kKinds[static_cast<std::size_t>(found.second.kind)],
                  kClassNames[static_cast<std::size_t>(found.second.about)], found.second.seed,
-                 found.second.known != nullptr, json_text(text));
+                 found.second.known != nullptr, found.second.trials.safe, found.second.trials.unsafe,
+                 found.second.trials.not_run, json_text(text));
     else
       print_disagreement(found, text);
   }
@@ -235,12 +217,21 @@ int show(const Court& court, const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  if (!read_options(std::span(argv, static_cast<std::size_t>(argc)).subspan(1), options)) {
-    std::fputs(
-        "usage: skep-judge [--count N] [--seed S] [--class NAME] [--jobs N] [--json] [--keep DIR] [--show] [--file "
-        "PATH]\n",
-        stderr);
-    return kUsage;
+  CLI::App app("Random programs before this verifier and the running kernel's", "skep-judge");
+  std::map<std::string, Class> classes;
+  for (std::size_t i = 0; i < kClasses; ++i) classes.emplace(std::string(kClassNames[i]), static_cast<Class>(i));
+  app.add_option("--count", options.count, "Programs")->capture_default_str();
+  app.add_option("--seed", options.seed, "Of the first program; the next have the next")->capture_default_str();
+  app.add_option("--class", options.about, "Programs of this class only")->transform(CLI::Transformer(classes));
+  app.add_option("--jobs", options.jobs, "Threads")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_flag("--json", options.json, "One JSON object a line: classes, then disagreements");
+  app.add_option("--keep", options.keep, "Write an example of each disagreement into this folder");
+  app.add_flag("--show", options.show, "One program (--class, --seed): as it is, made small, and both logs");
+  app.add_option("--file", options.file, "The same of a program as the examples are printed");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
   }
   if (!kernel::available()) {
     std::fprintf(stderr, "skep-judge: skipped, %s\n", kernel::why_unavailable().c_str());
@@ -250,7 +241,6 @@ int main(int argc, char** argv) {
   if (options.show || !options.file.empty()) return show(court, options);
   const Tally tally = Session(court, options).run();
   report(court, options, tally);
-  const bool found =
-      std::ranges::any_of(tally.disagreements, [](const auto& row) { return row.second.known == nullptr; });
+  const bool found = std::ranges::any_of(tally.disagreements, [](const auto& row) { return row.second.is_finding(); });
   return found ? kFound : 0;
 }

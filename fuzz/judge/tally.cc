@@ -26,6 +26,13 @@ void join(ClassTally& to, const ClassTally& from) {
   for (std::size_t i = 0; i < std::size(to.by_agreement); ++i) to.by_agreement[i] += from.by_agreement[i];
 }
 
+void join(Trials& to, const Trials& from) {
+  to.safe += from.safe;
+  to.unsafe += from.unsafe;
+  to.not_run += from.not_run;
+  if (to.why.empty()) to.why = from.why;
+}
+
 }  // namespace
 
 const KnownDifference* known_difference(const Judgement& judgement) {
@@ -34,7 +41,7 @@ const KnownDifference* known_difference(const Judgement& judgement) {
   return nullptr;
 }
 
-void Tally::add(Class about, std::uint64_t seed, const Judgement& judgement) {
+void Tally::add(Class about, std::uint64_t seed, const Judgement& judgement, const Trials& trials) {
   ClassTally& tally = classes[static_cast<std::size_t>(about)];
   const Agreement kind = judgement.agreement();
   ++tally.programs;
@@ -46,6 +53,7 @@ void Tally::add(Class about, std::uint64_t seed, const Judgement& judgement) {
   if (known != nullptr && kind == Agreement::Unlike) ++tally.known_unlike;
   auto [found, is_new] = disagreements.try_emplace(judgement.signature(), Disagreement{kind, 0, about, seed, known});
   ++found->second.count;
+  join(found->second.trials, trials);
 }
 
 void Tally::add(const Tally& other) {
@@ -54,6 +62,7 @@ void Tally::add(const Tally& other) {
     auto [found, is_new] = disagreements.try_emplace(signature, disagreement);
     if (is_new) continue;
     found->second.count += disagreement.count;
+    join(found->second.trials, disagreement.trials);
     if (std::tie(disagreement.seed, disagreement.about) < std::tie(found->second.seed, found->second.about))
       found->second.seed = disagreement.seed, found->second.about = disagreement.about;
   }

@@ -18,12 +18,24 @@ struct KnownDifference {
 };
 const KnownDifference* known_difference(const Judgement& judgement);
 
+// What came of running programs that only we accept.
+struct Trials {
+  std::uint64_t safe = 0, unsafe = 0, not_run = 0;
+  std::string why = {};  // of the first that was not safe
+};
+
 struct Disagreement {
   Agreement kind = Agreement::Unlike;
   std::uint64_t count = 0;
   Class about = Class::Alu;
   std::uint64_t seed = 0;  // of the first program
   const KnownDifference* known = nullptr;
+  Trials trials = {};  // OnlyWeAccept
+
+  // Nobody has looked at it, or it is not what was looked at: safe.
+  bool is_finding() const {
+    return known == nullptr || (kind == Agreement::OnlyWeAccept && (trials.safe == 0 || trials.unsafe != 0));
+  }
 };
 
 struct ClassTally {
@@ -47,7 +59,8 @@ struct ClassTally {
 struct Tally {
   std::array<ClassTally, kClasses> classes;
   std::map<std::string, Disagreement> disagreements;  // by signature
-  void add(Class about, std::uint64_t seed, const Judgement& judgement);
+  // `trials` of the program, where only we accept it.
+  void add(Class about, std::uint64_t seed, const Judgement& judgement, const Trials& trials = {});
   void add(const Tally& other);
   ClassTally total() const;
 };

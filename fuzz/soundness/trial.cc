@@ -8,6 +8,7 @@
 #include "interp/interp.h"
 #include "isa/op.h"
 #include "runtime/bindings.h"
+#include "spec/kfuncs.h"
 #include "spec/uapi.h"
 #include "verifier/explore/explored.h"
 #include "verifier/explore/verify.h"
@@ -42,6 +43,18 @@ bool is_violation(const Failure& failure) {
   }
 }
 
+std::vector<exec::CalledKfunc> called_kfuncs(std::span<const isa::Insn> insns) {
+  std::vector<exec::CalledKfunc> called;
+  const btf::Btf* types = verifier::testing::kernel_types();
+  for (const isa::Insn& insn : insns) {
+    if (types == nullptr || isa::decode(insn) != Op::CallKfunc) continue;
+    if (std::ranges::find(called, insn.imm, &exec::CalledKfunc::btf_id) != called.end()) continue;
+    const auto row = spec::kfunc_row(types->type(static_cast<std::uint32_t>(insn.imm)).name());
+    if (row) called.push_back({insn.imm, *row});
+  }
+  return called;
+}
+
 }  // namespace
 
 Trial::Trial(World& world, const judge::Program& program)
@@ -58,8 +71,6 @@ Trial::Start Trial::stop(Start why, std::string obstacle) {
 
 Trial::Start Trial::find_maps(const judge::Program& program) {
   if (!has_context(type_)) return stop(Start::NotHere, "a context of " + std::string(spec::name(type_)));
-  const auto calls_kernel = [](const isa::Insn& insn) { return isa::decode(insn) == Op::CallKfunc; };
-  if (std::ranges::any_of(program.insns, calls_kernel)) return stop(Start::NotHere, "kernel functions");
   for (const judge::MapName& name : program.maps) {
     const WorldMap* map = world_.find(name.name);
     if (map == nullptr) return stop(Start::NotHere, "map " + name.name);
@@ -115,6 +126,7 @@ bool Trial::bind(Accepted& accepted) {
   source.type = type_;
   source.attach_type = static_cast<std::uint32_t>(attach_);
   source.insns = accepted.insns;
+  source.kfuncs = called_kfuncs(accepted.insns);
   source.facts = accepted.facts;
   auto image = exec::verify(source);
   if (!image) {
