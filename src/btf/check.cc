@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "base/errno.h"
+
 namespace skep::btf {
 namespace {
 

@@ -14,9 +14,6 @@
 
 namespace skep::btf {
 
-// What BPF_BTF_LOAD answers for versions and encodings it does not know; errno.h has no name for it.
-inline constexpr int kNotSupported = 524;
-
 // The text of a check as BPF_BTF_LOAD writes it. Without a place to write to, only errors are rendered.
 class Log {
  public:

@@ -2,6 +2,7 @@
 #include <array>
 #include <bit>
 
+#include "base/errno.h"
 #include "btf/check.h"
 
 namespace skep::btf {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/errno.h"
 #include "btf/btf.h"
 #include "maps/kinds.h"
 
@@ -89,7 +90,7 @@ Result<> check_fields(std::span<const btf::SpecialField> fields, const spec::Map
 
 Result<> check_key(const btf::Btf& types, const spec::MapSpec& spec, std::uint32_t key_type, std::uint32_t value_type) {
   switch (key_types(spec.type)) {
-    case KeyTypes::None: return fail(maps::kNotSupported, "this map type takes no BTF");
+    case KeyTypes::None: return fail(kNotSupported, "this map type takes no BTF");
     case KeyTypes::Any: return {};
     case KeyTypes::Struct:
       if (types.type(types.resolve(key_type)).kind() == btf::Kind::Struct) return {};

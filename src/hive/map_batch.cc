@@ -4,6 +4,7 @@
 // the next bucket, in 4 bytes, as in the kernel.
 #include <algorithm>
 
+#include "base/errno.h"
 #include "hive/btf_use.h"
 #include "hive/map_values.h"
 #include "hive/request.h"
@@ -34,7 +35,7 @@ int open_batch(Request& request, const Asks& asks, Found<MapObject>& found) noex
   if (!found.object) return found.error;
   if (asks.reads && found.access == Access::WriteOnly) return EPERM;
   if (asks.writes && (found.access == Access::ReadOnly || found.object->map->frozen())) return EPERM;
-  if (!kind_of(*found.object).has(asks.feature)) return maps::kNotSupported;
+  if (!kind_of(*found.object).has(asks.feature)) return kNotSupported;
   if ((attr.elem_flags & ~std::uint64_t{spec::kLock}) != 0) return EINVAL;
   if ((attr.elem_flags & spec::kLock) != 0 && !has_spin_lock(*found.object)) return EINVAL;
   return 0;

@@ -2,6 +2,7 @@
 #include <map>
 #include <numeric>
 
+#include "base/errno.h"
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -56,10 +57,10 @@ TEST(MapBatch, Errors) {
       one("flags of a hash", -EINVAL, Command::MapLookupBatch, MapType::Hash, 4, 0, 1),
       one("lock", -EINVAL, Command::MapLookupBatch, MapType::Array, 4, spec::kLock),
       one("take all", -ENOENT, Command::MapLookupAndDeleteBatch, MapType::Hash, 64),
-      one("take from an array", -maps::kNotSupported, Command::MapLookupAndDeleteBatch, MapType::Array, 4),
+      one("take from an array", -kNotSupported, Command::MapLookupAndDeleteBatch, MapType::Array, 4),
       one("update", 0, Command::MapUpdateBatch, MapType::Array, 4),
       one("update with unknown flags", -EINVAL, Command::MapUpdateBatch, MapType::Array, 4, 8),
-      one("delete from an array", -maps::kNotSupported, Command::MapDeleteBatch, MapType::Array, 4),
+      one("delete from an array", -kNotSupported, Command::MapDeleteBatch, MapType::Array, 4),
       {"delete twice", -ENOENT,
        [](Bpf& b, Fds& f) {
          Batch batch;  // key 0, again and again
@@ -67,7 +68,7 @@ TEST(MapBatch, Errors) {
          EXPECT_EQ(batch.count, 1U);
          return result;
        }},
-      {"a queue", -maps::kNotSupported,
+      {"a queue", -kNotSupported,
        [](Bpf& b, Fds& f) {
          return Batch().ask(b, Command::MapLookupBatch, f.keep(create_map(b, {.type = MapType::Queue, .key = 0})), 4);
        }},

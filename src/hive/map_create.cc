@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/errno.h"
 #include "hive/btf_use.h"
 #include "hive/request.h"
 #include "maps/kinds.h"
@@ -91,7 +92,7 @@ Result<> check_struct_ops(Request& request, const spec::MapSpec& spec) {
   if (types == nullptr) return fail(EINVAL, "map_create: the kernel's types cannot be read");
   const bool wraps = types->has(id) && types->type(id).kind() == btf::Kind::Struct && types->type(id).vlen() == 2 &&
                      types->type(types->type(id).member(0).type).name() == "bpf_struct_ops_common_value";
-  if (!wraps) return fail(maps::kNotSupported, "map_create: no structure of functions has this type");
+  if (!wraps) return fail(kNotSupported, "map_create: no structure of functions has this type");
   if (types->type(id).size() != spec.value_size)
     return fail(EINVAL, "map_create: value_size must be " + std::to_string(types->type(id).size()));
   return {};
@@ -206,7 +207,7 @@ long map_freeze(Request& request) {
   Found<MapObject> found = find_map(request.hive, request.caller, static_cast<int>(request.attr.elem.map_fd));
   if (!found.object) return -found.error;
   MapObject& map = *found.object;
-  if (map.map->spec().type == MapType::StructOps || !map.fields.empty()) return -maps::kNotSupported;
+  if (map.map->spec().type == MapType::StructOps || !map.fields.empty()) return -kNotSupported;
   if (found.access == Access::ReadOnly || map.map->frozen()) return -EPERM;
   std::uint32_t first = 0;
   if (map.map->mmap_bytes() != 0 &&

@@ -1,6 +1,7 @@
 // BPF_MAP_CREATE beyond what maps/ checks (sizes, flags): names, BTF, inner maps, access; and what a descriptor then
 // is.
 
+#include "base/errno.h"
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -79,7 +80,7 @@ TEST(MapCreate, InnerMaps) {
          const long middle = create(b, f, outer(MapType::ArrayOfMaps, create(b, f, {})));
          return create(b, f, outer(MapType::ArrayOfMaps, middle));
        }},
-      {"array of prog arrays", -maps::kNotSupported,
+      {"array of prog arrays", -kNotSupported,
        [&](Bpf& b, Fds& f) {
          const long inner = create(b, f, {.type = MapType::ProgArray, .value = 4});
          return create(b, f, outer(MapType::ArrayOfMaps, inner));
@@ -129,8 +130,7 @@ TEST(MapCreate, Types) {
                     ? -EPERM
                     : typed(b, f, {.type = MapType::LpmTrie, .key = 5, .flags = spec::kNoPrealloc}, 1, 2);
        }},
-      {"a device map", -maps::kNotSupported,
-       [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::Devmap}, 1, 2); }},
+      {"a device map", -kNotSupported, [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::Devmap}, 1, 2); }},
       {"socket storage", 0,
        [](Bpf& b, Fds& f) {
          return typed(b, f, {.type = MapType::SkStorage, .entries = 0, .flags = spec::kNoPrealloc}, 1, 2);
@@ -145,7 +145,7 @@ TEST(MapCreate, Types) {
        [](Bpf& b, Fds& f) {
          return typed(b, f, {.type = MapType::CgrpStorage, .entries = 0, .flags = spec::kNoPrealloc}, 5, 2);
        }},
-      {"stacks", -maps::kNotSupported, [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::StackTrace}, 1, 2); }},
+      {"stacks", -kNotSupported, [](Bpf& b, Fds& f) { return typed(b, f, {.type = MapType::StackTrace}, 1, 2); }},
       {"no BTF", -EBADF,
        [](Bpf& b, Fds& f) {
          return with(b, f, {}, [](auto& a) { a.btf_fd = kNoFd, a.btf_key_type_id = 1, a.btf_value_type_id = 2; });
@@ -178,8 +178,8 @@ TEST(MapCreate, StructuresOfFunctions) {
       {"two", -EINVAL, of(id, size, 2)},
       {"another size", -EINVAL, of(id, size + 1)},
       {"no type", -EINVAL, of(0, size)},
-      {"a type that is none", -maps::kNotSupported, of(1, 4)},
-      {"a type that is not there", -maps::kNotSupported, of(0xffff0, 4)},
+      {"a type that is none", -kNotSupported, of(1, 4)},
+      {"a type that is not there", -kNotSupported, of(0xffff0, 4)},
       {"flags", -EINVAL, of(id, size, 1, spec::kNoPrealloc)},
       {"no BTF of the program", -EBADF,
        [=](Bpf& b, Fds& f) {
@@ -260,7 +260,7 @@ TEST(MapFreeze, StopsWritesAndHappensOnce) {
   judge({
       {"freeze", 0, [](Bpf& b, Fds& f) { return freeze(b, create(b, f, {})); }},
       {"no map", -EBADF, [](Bpf& b, Fds&) { return freeze(b, kNoFd); }},
-      {"values with a lock", -maps::kNotSupported,
+      {"values with a lock", -kNotSupported,
        [](Bpf& b, Fds& f) {
          BtfBuilder btf;
          const std::uint32_t word = btf.integer("int", 4);

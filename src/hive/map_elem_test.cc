@@ -1,6 +1,7 @@
 // The element commands: errors against the kernel, values, keys without end.
 #include <set>
 
+#include "base/errno.h"
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -46,7 +47,7 @@ std::vector<Case> lookups() {
        [](Bpf& b, Fds&) { return ask(b, kCommand, kNoFd, &key_0, &scratch, 1); }},
       {"lock of a value without one", -EINVAL,
        [](Bpf& b, Fds& f) { return ask(b, kCommand, array(b, f), &key_0, &scratch, spec::kLock); }},
-      {"ring buffer", -maps::kNotSupported,
+      {"ring buffer", -kNotSupported,
        [](Bpf& b, Fds& f) {
          const long ring = f.keep(create_map(b, {.type = MapType::Ringbuf, .key = 0, .value = 0, .entries = 4096}));
          return ask(b, kCommand, ring, nullptr, &scratch);
@@ -127,7 +128,7 @@ std::vector<Case> others() {
        }},
       {"take what is absent", -ENOENT,
        [](Bpf& b, Fds& f) { return ask(b, Command::MapLookupAndDeleteElem, hash(b, f), &key_0, &scratch); }},
-      {"take from an array", -maps::kNotSupported,
+      {"take from an array", -kNotSupported,
        [](Bpf& b, Fds& f) { return ask(b, Command::MapLookupAndDeleteElem, array(b, f), &key_0, &scratch); }},
       {"take with an unknown flag", -EINVAL,
        [](Bpf& b, Fds& f) { return ask(b, Command::MapLookupAndDeleteElem, hash(b, f), &key_0, &scratch, 2); }},

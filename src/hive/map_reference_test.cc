@@ -1,6 +1,7 @@
 // Maps whose values are other objects: what may go in, what comes out, and what becomes of it when the object goes.
 #include <sys/socket.h>
 
+#include "base/errno.h"
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -248,7 +249,7 @@ TEST(PerfEventArray, AnyLiveDescriptorListens) {
   std::uint32_t key = 0;
   std::uint32_t value = 0;
   spec::Attr attr = elem_attr(map, &key, &value);
-  EXPECT_EQ(bpf(Command::MapLookupElem, attr), -maps::kNotSupported);
+  EXPECT_EQ(bpf(Command::MapLookupElem, attr), -kNotSupported);
   EXPECT_EQ(erase(bpf, map, 0U), 0);
   EXPECT_EQ(erase(bpf, map, 0U), -ENOENT);
 }

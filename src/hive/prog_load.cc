@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/errno.h"
 #include "hive/map_values.h"
 #include "hive/prog_types.h"
 #include "hive/tag.h"
@@ -64,7 +65,7 @@ Result<Target> find_target(Request& request) {
     target.program = std::move(program.object);
     if (target.program) return target;
     const bool btf = bool(find_btf(request.hive, request.caller, static_cast<int>(attr.attach_btf_obj_fd)).object);
-    return fail(btf ? maps::kNotSupported : EINVAL, "attach_prog_fd is neither a program nor a kernel's BTF");
+    return fail(btf ? kNotSupported : EINVAL, "attach_prog_fd is neither a program nor a kernel's BTF");
   }
   if (attr.attach_btf_id == 0) return target;
   target.kernel = request.hive.kernel_btf();

@@ -1,4 +1,5 @@
 // BPF_PROG_LOAD: every check before the verifier, in the kernel's order; logs; what programs hold.
+#include "base/errno.h"
 #include "hive/tag.h"
 #include "hive/testing.h"
 
@@ -71,7 +72,7 @@ TEST(ProgLoad, AttachTargets) {
          const long target = load(b, f, kReturn0);
          return load(b, f, kReturn0, [=](auto& a) { a.attach_prog_fd = static_cast<std::uint32_t>(target); });
        }},
-      {"a BTF that is no kernel's", -maps::kNotSupported,
+      {"a BTF that is no kernel's", -kNotSupported,
        [](Bpf& b, Fds& f) {
          BtfBuilder btf;
          btf.integer("int", 4);
@@ -133,8 +134,7 @@ TEST(ProgLoad, MapsOfInstructions) {
        [&](Bpf& b, Fds& f) { return load(b, f, of_map(1, static_cast<int>(f.keep(::open("/dev/null", O_RDONLY))))); }},
       {"a map with an offset", -EINVAL, [&](Bpf& b, Fds& f) { return load(b, f, of_map(1, array(b, f), 4)); }},
       {"a value", 0, [&](Bpf& b, Fds& f) { return load(b, f, of_map(2, array(b, f), 4)); }},
-      {"a value of several", -maps::kNotSupported,
-       [&](Bpf& b, Fds& f) { return load(b, f, of_map(2, array(b, f, 2))); }},
+      {"a value of several", -kNotSupported, [&](Bpf& b, Fds& f) { return load(b, f, of_map(2, array(b, f, 2))); }},
       {"a value of a hash", -EINVAL,
        [&](Bpf& b, Fds& f) {
          return load(b, f, of_map(2, static_cast<int>(f.keep(create_map(b, {.type = MapType::Hash})))));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/errno.h"
 #include "hive/prog_load.h"
 #include "isa/op.h"
 
@@ -75,7 +76,7 @@ Result<> check_value(const MapObject& map, std::uint32_t offset) {
   if (spec.type != spec::MapType::Array) return fail(EINVAL, "no direct value access support for this map type");
   const std::string why =
       fmt::format("invalid access to map value pointer, value_size={} off={}", spec.value_size, offset);
-  if (map.map->direct_value() == nullptr) return fail(maps::kNotSupported, why);
+  if (map.map->direct_value() == nullptr) return fail(kNotSupported, why);
   return offset < spec.value_size ? Result<>() : fail(EINVAL, why);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/errno.h"
 #include "exec/failure.h"
 #include "hive/request.h"
 #include "maps/run_storage.h"
@@ -250,7 +251,7 @@ long prog_test_run(Request& request) {
     case ProgType::RawTracepoint:
     case ProgType::RawTracepointWritable: return run_tracepoint(request, program);
     case ProgType::Tracing: return run_functions(request, program);
-    default: return refuse(maps::kNotSupported, "prog_test_run: not for programs of this type");
+    default: return refuse(kNotSupported, "prog_test_run: not for programs of this type");
   }
 }
 

@@ -1,6 +1,7 @@
 // BPF_PROG_TEST_RUN: errors and results against the kernel, byte for byte.
 #include <numeric>
 
+#include "base/errno.h"
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -257,7 +258,7 @@ TEST(ProgTestRun, SkbErrors) {
 TEST(ProgTestRun, OtherTypes) {
   const auto plain = [](auto& a) { a.data_in = 0, a.data_size_in = 0; };
   judge({
-      with(ProgType::Kprobe, "kprobe", -maps::kNotSupported, plain),
+      with(ProgType::Kprobe, "kprobe", -kNotSupported, plain),
       with(ProgType::RawTracepoint, "raw tracepoint", 0, plain),
       with(ProgType::RawTracepoint, "raw tracepoint with a packet", -EINVAL, [](auto&) {}),
       with(ProgType::RawTracepoint, "raw tracepoint, repeated", -EINVAL, [&](auto& a) { plain(a), a.repeat = 2; }),

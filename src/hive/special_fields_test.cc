@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "base/errno.h"
 #include "hive/testing.h"
 #include "maps/map.h"
 
@@ -252,7 +253,7 @@ TEST(SpecialFields, SuchMapsAreNotFrozen) {
     };
   };
   judge({{"plain", 0, freeze(Field::None)},
-         {"a lock", -maps::kNotSupported, freeze(Field::Lock)},
+         {"a lock", -kNotSupported, freeze(Field::Lock)},
          {"two timers, which are none", 0, freeze(Field::TwoTimers)}});
 }
 

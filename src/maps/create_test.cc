@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 
 #include "base/cpus.h"
+#include "base/errno.h"
 #include "maps/subjects.h"
 
 namespace skep::maps {

@@ -1,6 +1,7 @@
 // What the element commands answer: sequences of steps as data, put to our maps and to the running kernel's.
 #include <gtest/gtest.h>
 
+#include "base/errno.h"
 #include "maps/subjects.h"
 
 namespace skep::maps {

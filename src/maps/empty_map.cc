@@ -1,5 +1,6 @@
 #include "maps/empty_map.h"
 
+#include "base/errno.h"
 #include "maps/domain.h"
 #include "maps/kinds.h"
 

@@ -1,6 +1,7 @@
 // What element commands say of maps that are always empty: ours and the running kernel's.
 #include <gtest/gtest.h>
 
+#include "base/errno.h"
 #include "maps/run_storage.h"
 #include "maps/subjects.h"
 

@@ -30,9 +30,6 @@ namespace skep::maps {
 
 class Domain;
 
-// The kernel's ENOTSUPP, which user space sees as errno 524. No C header has it.
-inline constexpr int kNotSupported = 524;
-
 // What a slot of a prog array or a map of maps holds, and dev/cpu map entries' programs: an object's id and
 // its generation (ids are reused late, generations never). {0, 0} is an empty slot.
 struct Reference {

@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "base/errno.h"
 #include "maps/subjects.h"
 
 namespace skep::maps {

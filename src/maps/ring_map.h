@@ -12,6 +12,7 @@
 // consumer. Tested by: maps/ring_map_test.cc.
 #pragma once
 
+#include "base/errno.h"
 #include "maps/ringbuf.h"
 
 namespace skep::maps {

@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "base/cpus.h"
+#include "base/errno.h"
 #include "maps/kinds.h"
 #include "maps/map.h"
 

@@ -1,7 +1,7 @@
 #include <cerrno>
 
+#include "base/errno.h"
 #include "packet/csum.h"
-#include "packet/errors.h"
 #include "packet/sk_ops.h"
 
 namespace skep::packet {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/errno.h"
 #include "packet/csum.h"
-#include "packet/errors.h"
 #include "packet/frame.h"
 #include "packet/test_run.h"
 #include "packet/testing.h"

@@ -1,7 +1,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "packet/errors.h"
+#include "base/errno.h"
 #include "packet/frame.h"
 #include "packet/sk_ops.h"
 

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "packet/errors.h"
+#include "base/errno.h"
 
 namespace skep::packet {
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "packet/errors.h"
+#include "base/errno.h"
 #include "packet/frame.h"
 #include "packet/testing.h"
 

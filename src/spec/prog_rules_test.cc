@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/errno.h"
 #include "spec/testing_load.h"
 
 namespace skep::spec {
@@ -88,7 +89,6 @@ TEST(ProgRules, TheKernelAgreesOnWhatMayBeReturned) {
 
 TEST(ProgRules, TheKernelAgreesOnWhatCanBeTried) {
   SKEP_NEEDS_KERNEL_BPF();
-  constexpr long kNotSupported = 524;
   for (const Case& c : cases()) {
     const std::int32_t value = return_range(c.type, c.attach).contains(0) ? 0 : 1;
     const Fd prog = testing::load_fd(returning(c, value));

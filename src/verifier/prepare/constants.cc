@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "base/errno.h"
 #include "btf/btf.h"
 #include "isa/op.h"
 #include "spec/uapi.h"
@@ -15,7 +16,6 @@ namespace {
 using isa::Insn;
 using spec::MapType;
 
-constexpr int kNotSupported = 524;
 constexpr std::size_t kMaxMaps = 64;
 constexpr std::uint32_t kMaxValueOffset = 1U << 29;
 

@@ -1,6 +1,7 @@
 // Where subprograms begin, which kernel functions are called, and that each subprogram is closed.
 #include <algorithm>
 
+#include "base/errno.h"
 #include "btf/btf.h"
 #include "spec/helpers.h"
 #include "verifier/prepare/code.h"
@@ -51,7 +52,6 @@ class Kfuncs {
   }
 
  private:
-  static constexpr int kNotSupported = 524;
   Walk& walk_;
   std::vector<std::uint32_t> seen_;
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/errno.h"
 #include "btf/btf.h"
 #include "spec/uapi.h"
 #include "verifier/prepare/prepare.h"
@@ -260,8 +261,6 @@ Checked attach(Walk& walk) {
 }
 
 // ---- A function of a structure of functions that the kernel calls
-
-constexpr int kNotSupported = 524;  // the kernel's ENOTSUPP
 
 // A structure can be replaced when there is one that wraps it.
 bool is_replaceable(const btf::Btf& types, const btf::Type& structure) {

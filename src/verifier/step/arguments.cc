@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/errno.h"
+
 namespace skep::verifier {
 std::string CallArguments::callee() const {
   if (helper == nullptr) return "";
@@ -41,8 +43,6 @@ Checked note_reference(Walk& walk, unsigned number, CallArguments& call) {
 }
 
 namespace {
-
-constexpr int kNotSupported = 524;  // the kernel's ENOTSUPP
 
 bool is_array(const spec::MapView& map) { return map.spec.type == spec::MapType::Array; }
 bool is_read_only(const spec::MapView& map) { return (map.spec.flags & spec::kRdonlyProg) != 0 && map.is_frozen; }

@@ -1,6 +1,7 @@
 // Callbacks: what each helper passes, and the path through them.
 #include <algorithm>
 
+#include "base/errno.h"
 #include "spec/helper_maps.h"
 #include "verifier/step/call.h"
 #include "verifier/step/global.h"
@@ -9,8 +10,6 @@ namespace skep::verifier {
 namespace {
 
 using spec::HelperId;
-
-constexpr int kNotSupported = 524;  // the kernel's ENOTSUPP
 
 Register of_map(Kind kind, std::uint32_t map) {
   Register reg = Register::pointer(kind);

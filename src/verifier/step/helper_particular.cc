@@ -1,6 +1,7 @@
 // What some helpers ask beyond their arguments: one function each, found by a table.
 #include <algorithm>
 
+#include "base/errno.h"
 #include "spec/format_spec.h"
 #include "verifier/step/call.h"
 #include "verifier/step/dynptr.h"
@@ -12,8 +13,6 @@ namespace {
 using spec::AttachType;
 using spec::HelperId;
 using spec::ProgType;
-
-constexpr int kNotSupported = 524;  // the kernel's ENOTSUPP
 
 // A callback has a helper to return to. Linux 6.12 compiles such programs, to nobody's good; 6.18 says that its
 // verifier has a bug.
