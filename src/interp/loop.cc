@@ -84,9 +84,7 @@ std::uint32_t iterator_bytes(const Machine& machine, const Code* pc) {
   const auto& places = machine.program->image().relocations;
   const auto place =
       std::ranges::lower_bound(places, machine.program->index_of(pc, machine.mode), {}, &exec::Relocation::insn);
-  const spec::Kfunc& called = spec::kfuncs()[place->id];
-  if (!called.is_iterator()) return 0;
-  return called.name.starts_with("bpf_iter_num_") ? 8 : 16;
+  return spec::kfuncs()[place->id].iterator_bytes;
 }
 
 template <Mode mode>

@@ -20,15 +20,18 @@ constexpr std::uint64_t All = ~std::uint64_t{0};
     return mask(__VA_ARGS__);         \
   }();
 #define KFUNC(...)
+#define KFUNC_ITERATOR(...)
 #include "spec/kfuncs.def"
 #undef KFUNC_TYPES
 #undef KFUNC
+#undef KFUNC_ITERATOR
 constexpr std::uint64_t Generic = Tracers | Classifier | Xdp | StructOps | Syscall | Cgroup;
 constexpr std::uint64_t Masks = Tracers | StructOps | Syscall;
 constexpr std::uint64_t Tracking = Xdp | Classifier;
 }  // namespace groups
 
 constexpr auto kRows = [] {
+  using enum KfuncTrait;
   std::array rows{
 #define KFUNC_TYPES(...)
 #define KFUNC(name, groups_, traits) \
@@ -37,13 +40,15 @@ constexpr auto kRows = [] {
           using namespace groups;    \
           return groups_;            \
         }(),                         \
-        [] {                         \
-          using enum KfuncTrait;     \
-          return traits;             \
-        }()},
+        traits},
+#define KFUNC_ITERATOR(name, bytes, traits)                         \
+  Kfunc{#name "_new", groups::All, IterNew | (traits), bytes},      \
+      Kfunc{#name "_next", groups::All, IterNext | RetNull, bytes}, \
+      Kfunc{#name "_destroy", groups::All, IterDestroy, bytes},
 #include "spec/kfuncs.def"
 #undef KFUNC_TYPES
 #undef KFUNC
+#undef KFUNC_ITERATOR
   };
   std::ranges::sort(rows, {}, &Kfunc::name);
   return rows;

@@ -38,13 +38,12 @@ struct Kfunc {
   std::string_view name;
   std::uint64_t types = 0;  // program types that may call it, one bit each
   KfuncTrait traits = KfuncTrait::None;
+  std::uint32_t iterator_bytes = 0;  // of an iterator on the stack, whose function it is; 0: of none
 
   constexpr bool is(KfuncTrait which) const noexcept {  // any of them
     return (static_cast<unsigned>(traits) & static_cast<unsigned>(which)) != 0;
   }
-  constexpr bool is_iterator() const noexcept {
-    return is(KfuncTrait::IterNew | KfuncTrait::IterNext | KfuncTrait::IterDestroy);
-  }
+  constexpr bool is_iterator() const noexcept { return iterator_bytes != 0; }
   constexpr bool takes_trusted() const noexcept { return is(KfuncTrait::TrustedArgs | KfuncTrait::Releases); }
 };
 

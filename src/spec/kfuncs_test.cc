@@ -12,6 +12,12 @@
 namespace skep::spec {
 namespace {
 
+Result<btf::Btf> kernel_types() {
+  std::ifstream file("/sys/kernel/btf/vmlinux", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  return btf::Btf::parse(std::as_bytes(std::span(bytes)), nullptr, {.attribute_tags = true});
+}
+
 TEST(Kfuncs, AreFoundByName) {
   ASSERT_NE(find_kfunc("bpf_iter_num_new"), nullptr);
   EXPECT_TRUE(find_kfunc("bpf_iter_num_new")->is(KfuncTrait::IterNew));
@@ -32,12 +38,24 @@ TEST(Kfuncs, DependOnTypeAndAttachment) {
   EXPECT_FALSE(allowed("bpf_session_cookie", ProgType::Kprobe));
 }
 
+TEST(Kfuncs, IteratorsAreAsLargeAsTheKernels) {
+  const auto kernel = kernel_types();
+  if (!kernel) GTEST_SKIP() << "the running kernel has no BTF";
+  std::size_t found = 0;
+  for (const Kfunc& kfunc : kfuncs()) {
+    if (!kfunc.is_iterator()) continue;
+    const auto id = kernel->find(kfunc.name.substr(0, kfunc.name.rfind('_')), btf::Kind::Struct);
+    if (!id) continue;  // not configured
+    EXPECT_EQ(kernel->size_of(*id), kfunc.iterator_bytes) << kfunc.name;
+    ++found;
+  }
+  EXPECT_GE(found, 6U);  // numbers and bits
+}
+
 // Whoever may call a function here may call it there; newer kernels allow some to more types.
 TEST(Kfuncs, TheRunningKernelAllowsThem) {
   SKEP_NEEDS_KERNEL_BPF();
-  std::ifstream file("/sys/kernel/btf/vmlinux", std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto kernel = btf::Btf::parse(std::as_bytes(std::span(bytes)), nullptr, {.attribute_tags = true});
+  const auto kernel = kernel_types();
   ASSERT_TRUE(kernel);
   constexpr ProgType kTypes[] = {ProgType::SocketFilter,  ProgType::SchedCls,   ProgType::SchedAct,
                                  ProgType::Xdp,           ProgType::Tracepoint, ProgType::PerfEvent,
