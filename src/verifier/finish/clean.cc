@@ -5,6 +5,7 @@
 
 #include "isa/op.h"
 #include "spec/helpers.h"
+#include "spec/uapi.h"
 #include "verifier/finish/finish.h"
 #include "verifier/finish/patch.h"
 #include "verifier/finish/translate.h"
@@ -116,6 +117,32 @@ Checked guard_tail_calls(Walk& walk, Draft& draft) {
   return apply(draft, guards) ? Checked{} : walk.reject(ERANGE, "");
 }
 
+// The register of which the instruction defines the lower half, where nobody relies on the upper one being zero.
+std::optional<unsigned> with_free_upper_half(const Insn& insn, const InsnInfo& info) {
+  const isa::Op op = isa::decode(insn);
+  const isa::RegisterSet written = isa::writes(op, insn);
+  if (info.defines_full || info.zero_extends || isa::is_jump(op) || isa::is_call(op) || !std::has_single_bit(written))
+    return std::nullopt;
+  if (info.accessed == Kind::Context) return std::nullopt;  // its load may become a wider one
+  return std::countr_zero(written);
+}
+
+// BPF_F_TEST_RND_HI32: whoever wrongly relied on such an upper half would be found out. Where Linux shifts the number
+// into place in a register of its engines, two byte swaps do here what needs none.
+bool fill_upper_halves(const Walk& walk, Draft& draft) {
+  constexpr std::uint32_t kOdd = 0x9e37'79b9, kPositive = 0x7fff'ffff;
+  Patch filled(draft.insns);
+  for (std::size_t i = 0; i < draft.insns.size(); i += code::slots(draft.insns[i])) {
+    const auto reg = with_free_upper_half(draft.insns[i], walk.info[draft.origins[i]]);
+    if (!reg) continue;
+    Insn swap = isa::encode(isa::Op::Swap64), number = isa::encode(isa::Op::Or64Imm);
+    swap.dst = number.dst = *reg & 0xf;
+    number.imm = static_cast<std::int32_t>((static_cast<std::uint32_t>(i + 1) * kOdd & kPositive) | 1);
+    filled.replace(i, std::array{draft.insns[i], swap, number, swap});
+  }
+  return apply(draft, filled);
+}
+
 void name_functions(const Walk& walk, spec::VerifiedProgram& program) {
   for (std::uint32_t i = 0; i < walk.subprogs.size(); ++i) {
     const Subprog& subprog = walk.subprogs[i];
@@ -170,6 +197,7 @@ Checked clean(Walk& walk, spec::VerifiedProgram& program) {
     trap(walk, draft);
   }
   TRY_VOID(guard_tail_calls(walk, draft));
+  if ((walk.input.flags & spec::kTestRndHi32) != 0 && !fill_upper_halves(walk, draft)) return walk.reject(ERANGE, "");
   program.insns = std::move(draft.insns);
   program.origins = std::move(draft.origins);
   name_functions(walk, program);

@@ -10,6 +10,7 @@
 #include "isa/asm.h"
 #include "isa/disasm.h"
 #include "spec/helpers.h"
+#include "spec/uapi.h"
 #include "verifier/prepare/prepare.h"
 
 namespace skep::verifier {
@@ -26,9 +27,10 @@ class HelperNames : public isa::Symbols {
 // A program that was prepared, and whose walk is pretended: all was seen but what `dead` names.
 class Walked {
  public:
-  explicit Walked(std::string_view text, std::initializer_list<std::size_t> dead = {}, bool privileged = true)
+  explicit Walked(std::string_view text, std::initializer_list<std::size_t> dead = {}, bool privileged = true,
+                  std::uint32_t flags = 0)
       : insns_(isa::assemble(text, HelperNames())->insns),
-        input_{.type = spec::ProgType::SocketFilter, .insns = insns_, .rights = {.bpf = privileged}},
+        input_{.type = spec::ProgType::SocketFilter, .insns = insns_, .flags = flags, .rights = {.bpf = privileged}},
         walk(input_, Rules::Linux612) {
     EXPECT_TRUE(find_subprograms(walk) && check_subprograms(walk));
     mark_fastcalls(walk);
@@ -103,6 +105,23 @@ TEST(Finish, AddressesOfFunctionsThatAreGone) {
   EXPECT_EQ(Walked(fmt::format("r1 = subprog[+3]\n{}", kTail), {4, 5}).finished(), "r1 = 0x0\nr0 = 0\nexit\n");
   EXPECT_EQ(Walked(fmt::format("r1 = subprog[+3]\n{}", kTail)).finished(),
             fmt::format("r1 = subprog[+3]\n{}\n", kTail));
+}
+
+TEST(Finish, UpperHalvesThatNobodyReliesOnAreFilledOnDemand) {
+  constexpr std::string_view kHalves = "w0 = 1\nw1 = w0\nr2 = r1\nif w1 > 0 goto -3\nexit";
+  Walked walked(kHalves);
+  walked.walk.info[1].zero_extends = true;
+  EXPECT_EQ(walked.finished(), "w0 = 1\nw1 = w0\nr2 = r1\nif w1 > 0x0 goto pc-3\nexit\n");
+  Walked filled(kHalves, {}, true, spec::kTestRndHi32);
+  filled.walk.info[1].zero_extends = true;
+  EXPECT_EQ(
+      filled.finished(),
+      "w0 = 1\nr0 = bswap64 r0\nr0 |= 506952121\nr0 = bswap64 r0\nw1 = w0\nr2 = r1\nif w1 > 0x0 goto pc-3\nexit\n");
+  EXPECT_EQ(filled.origins, (std::vector<std::uint32_t>{0, 0, 0, 0, 1, 2, 3, 4}));
+  // Memory of the context is loaded as its model has it.
+  Walked loads("r1 = *(u32 *)(r1 +0)\nexit", {}, true, spec::kTestRndHi32);
+  loads.walk.info[0].accessed = Kind::Context;
+  EXPECT_EQ(loads.finished(), "r1 = *(u32 *)(r1 +0)\nexit\n");
 }
 
 TEST(Finish, TheUnprivilegedKeepTheirDeadCodeAsTraps) {
