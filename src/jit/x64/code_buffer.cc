@@ -1,0 +1,137 @@
+#include "jit/x64/code_buffer.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace skep::jit::x64 {
+namespace {
+
+constexpr int kRounds = 3;  // of looking for short jumps: the third finds next to nothing
+
+bool fits_byte(std::int64_t distance) noexcept {
+  return distance >= std::numeric_limits<std::int8_t>::min() && distance <= std::numeric_limits<std::int8_t>::max();
+}
+
+}  // namespace
+
+CodeBuffer::CodeBuffer(std::size_t expected) : bytes_(expected + kPiece) {}
+
+Label CodeBuffer::label() {
+  labels_.push_back(0);
+  return {static_cast<std::uint32_t>(labels_.size() - 1)};
+}
+
+void CodeBuffer::jump(Label to) {
+  sites_.push_back({size(), to.id, 0, Kind::Jump, false});
+  byte(0xe9);
+  value(std::uint32_t{0});
+}
+
+void CodeBuffer::jump(Condition when, Label to) {
+  sites_.push_back({size(), to.id, 0, Kind::Conditional, false});
+  byte(0x0f);
+  byte(0x80U + static_cast<unsigned>(when));
+  value(std::uint32_t{0});
+}
+
+void CodeBuffer::call(Label to) {
+  byte(0xe8);
+  distance(to);
+}
+
+void CodeBuffer::distance(Label to) {
+  sites_.push_back({size(), to.id, 0, Kind::Distance, false});
+  value(std::uint32_t{0});
+}
+
+void CodeBuffer::absolute(std::uint64_t address) {
+  sites_.push_back({size(), static_cast<std::uint32_t>(addresses_.size()), 0, Kind::Absolute, false});
+  addresses_.push_back(address);
+  value(std::uint32_t{0});
+}
+
+std::uint32_t CodeBuffer::long_bytes(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::Jump: return 5;
+    case Kind::Conditional: return 6;
+    case Kind::Distance:
+    case Kind::Absolute: return 4;
+  }
+  return 0;
+}
+
+std::uint32_t CodeBuffer::saved(const Site& site) noexcept { return site.is_short ? long_bytes(site.kind) - 2 : 0; }
+
+// Where what was written at `at` will be.
+std::uint32_t CodeBuffer::moved(std::uint32_t at) const noexcept {
+  const auto behind = std::ranges::lower_bound(sites_, at, {}, &Site::at);
+  if (behind == sites_.begin()) return at;
+  const Site& before = *std::prev(behind);
+  return at - before.removed - saved(before);
+}
+
+// Whether another jump has been found to reach its label with a byte.
+bool CodeBuffer::shorten() {
+  bool found = false;
+  for (Site& site : sites_) {
+    if (site.is_short || (site.kind != Kind::Jump && site.kind != Kind::Conditional)) continue;
+    const std::int64_t end = std::int64_t{site.at} - site.removed + 2;
+    const std::int64_t target = moved(labels_[site.label]);
+    // A label behind comes nearer by what the jump itself gives up.
+    const std::int64_t own = labels_[site.label] > site.at ? long_bytes(site.kind) - 2 : 0;
+    site.is_short = fits_byte(target - own - end);
+    found |= site.is_short;
+  }
+  std::uint32_t removed = 0;
+  for (Site& site : sites_) {
+    site.removed = removed;
+    removed += saved(site);
+  }
+  return found;
+}
+
+// Moves everything to its final place; sites then say where they are.
+void CodeBuffer::close_gaps() {
+  for (std::uint32_t& label : labels_) label = moved(label);
+  std::uint32_t from = 0, to = 0;
+  for (Site& site : sites_) {
+    std::memmove(bytes_.data() + to, bytes_.data() + from, site.at - from);
+    to += site.at - from;
+    const std::uint32_t length = long_bytes(site.kind);
+    const std::uint32_t kept = length - saved(site);
+    if (site.is_short) {
+      bytes_[to] = static_cast<std::uint8_t>(site.kind == Kind::Jump ? 0xeb : bytes_[site.at + 1] - 0x10);
+    } else {
+      std::memmove(bytes_.data() + to, bytes_.data() + site.at, length);
+    }
+    from = site.at + length;
+    site.at = to;
+    to += kept;
+  }
+  std::memmove(bytes_.data() + to, bytes_.data() + from, size_ - from);
+  size_ = to + (size_ - from);
+}
+
+void CodeBuffer::fill() {
+  for (const Site& site : sites_) {
+    if (site.kind == Kind::Absolute) {
+      fixups_.push_back({site.at, addresses_[site.label]});
+      continue;
+    }
+    const std::uint32_t end = site.at + long_bytes(site.kind) - saved(site);
+    const std::uint32_t distance = labels_[site.label] - end;
+    if (site.is_short)
+      bytes_[end - 1] = static_cast<std::uint8_t>(distance);
+    else
+      std::memcpy(bytes_.data() + end - 4, &distance, sizeof distance);
+  }
+}
+
+void CodeBuffer::finish() {
+  for (int i = 0; i < kRounds && shorten(); ++i) {
+  }
+  close_gaps();
+  fill();
+}
+
+}  // namespace skep::jit::x64

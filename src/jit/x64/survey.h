@@ -1,0 +1,48 @@
+// What is to be known of a program before its code is written, found in one pass: where jumps lead, and what each
+// subprogram needs of a frame. Internal to jit/.
+//
+// Tested by: jit/x64/survey_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/image.h"
+#include "isa/op.h"
+
+namespace skep::jit::x64 {
+
+struct Function {
+  std::uint32_t start = 0, end = 0;  // of its instructions
+  std::uint32_t stack = 0;           // bytes below the frame pointer that it may touch
+  isa::RegisterSet writes = 0;
+  bool frame_pointer = false;  // r10 is used
+  bool calls = false;          // anything: the machine stack must be aligned then
+  bool may_goto = false;
+  bool tail_calls = false;     // itself, or in what it calls
+  bool address_taken = false;  // it may be a callback
+};
+
+struct Survey {
+  static constexpr std::uint8_t kFirst = 1;   // slot of an instruction
+  static constexpr std::uint8_t kTarget = 2;  // of a jump
+  static constexpr std::uint8_t kBlock = 4;   // control may come here without running the instruction before
+
+  std::vector<isa::Op> ops;         // by slot; Invalid for second slots
+  std::vector<std::uint8_t> flags;  // by slot
+  std::vector<Function> functions;  // as the image's subprograms
+  bool uses_call = false;           // something needs the exec::Call
+  bool callbacks = false;           // functions whose address is taken: helpers may run code
+  bool stops = false;               // an engine may have to stop the program
+  bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
+
+  // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
+  static Result<Survey> of(const exec::Image& image);
+  // The function that starts at a slot, which one does.
+  std::size_t function_at(std::uint32_t slot) const noexcept;
+};
+
+inline constexpr std::int32_t kTailCall = 12;  // id of bpf_tail_call
+
+}  // namespace skep::jit::x64
