@@ -6,12 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstring>
+#include <random>
 
 #include "interp/testing.h"
 #include "isa/disasm.h"
 #include "isa/op.h"
 #include "jit/jit.h"
+#include "runtime/random_program.h"
 
 namespace skep::runtime {
 namespace {
@@ -82,7 +83,7 @@ struct Bench {
   alignas(16) std::array<std::byte, 2 * kMiddle> memory{};
 };
 
-class EveryInstruction : public testing::Test {
+class EveryInstruction : public ::testing::Test {
  protected:
   EveryInstruction() : bench_(std::make_unique<Bench>()) {
     if (const auto there = jit::available(); !there) skip_ = there.error().message;
@@ -133,7 +134,7 @@ class EveryInstruction : public testing::Test {
     const auto expected = bench_->after;
     world_.run(*compiled_);
     ASSERT_EQ(bench_->after, expected) << isa::disassemble(middle_)
-                                       << "before: " << testing::PrintToString(bench_->before);
+                                       << "before: " << ::testing::PrintToString(bench_->before);
     ++runs_;
   }
   void fill(unsigned dst, std::uint64_t d, unsigned src, std::uint64_t s) {
@@ -260,6 +261,56 @@ TEST_F(EveryInstruction, MemoryAndAtomics) {
         }
   }
   EXPECT_GT(runs_, 10'000U);
+}
+
+// ---- Whole programs
+
+TEST(RandomPrograms, AgreeOnBothEngines) {
+  if (const auto there = jit::available(); !there) GTEST_SKIP() << there.error().message;
+  constexpr unsigned kPrograms = 20'000;
+  constexpr std::uint64_t kBudget = 20'000;
+  World world;
+  world.add_helper(spec::HelperId::ktime_get_ns, testing::mix_body);
+  world.add_helper(spec::HelperId::loop, testing::short_loop_body);
+  alignas(16) static std::array<std::byte, testing::RandomProgram::kBuffer> buffer;
+  const auto run = [&](const exec::Executable& program, std::uint64_t budget) {
+    for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);
+    return world.run(program, nullptr, 0, budget);
+  };
+  unsigned ended = 0;
+  for (unsigned seed = 0; seed < kPrograms; ++seed) {
+    std::mt19937 random(seed);
+    exec::Source source;
+    source.name = "random";
+    source.insns = testing::RandomProgram([&] { return static_cast<std::uint32_t>(random()); },
+                                          reinterpret_cast<std::uint64_t>(buffer.data()))
+                       .make();
+    auto image = exec::assume_verified(source, exec::ContextKind::Memory, "test of engines");
+    ASSERT_TRUE(image) << image.error().message;
+    const auto shared = std::make_shared<const exec::Image>(*std::move(image));
+    const auto interpreted = interp::bind(shared, world, Policy::Plain);
+    const auto compiled = jit::bind(shared, world);
+    ASSERT_TRUE(interpreted && compiled) << (compiled ? "" : compiled.error().message);
+    const auto expected = run(**interpreted, kBudget);
+    const auto bytes = buffer;
+    // Counting by blocks may stop earlier, never later.
+    const auto counted = run(**compiled, kBudget);
+    if (expected.stopped) {
+      ASSERT_TRUE(counted.stopped) << "seed " << seed;
+      continue;
+    }
+    ++ended;
+    const std::string text = "seed " + std::to_string(seed) + '\n' + isa::disassemble(source.insns);
+    ASSERT_FALSE(counted.stopped) << text;
+    ASSERT_EQ(counted.r0, expected.r0) << text;
+    ASSERT_EQ(counted.budget, expected.budget) << text;
+    ASSERT_TRUE(buffer == bytes) << text;
+    const auto free = run(**compiled, 0);
+    ASSERT_FALSE(free.stopped) << text;
+    ASSERT_EQ(free.r0, expected.r0) << text;
+    ASSERT_TRUE(buffer == bytes) << text;
+  }
+  EXPECT_GT(ended, kPrograms / 2) << "most random programs should end";
 }
 
 }  // namespace
