@@ -70,10 +70,9 @@ class Surveyor {
       function.frame_pointer = true;
       function.stack = std::max(function.stack, reach(op, insn));
     }
-    if (const auto target = isa::jump_target(op, insn, at)) {
+    if (const auto target = isa::jump_target(op, insn, at))
       mark(static_cast<std::size_t>(*target), Survey::kTarget | Survey::kBlock);
-      if (at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
-    }
+    if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
     function.may_goto |= form == Form::MayGoto;
     if (form == Form::CallLocal || op == Op::LdFunc) {
