@@ -33,7 +33,7 @@ constexpr std::size_t kShownDifferences = 20;
 struct Options {
   std::string object, program, capture;
   std::string out_pass, out_drop, out_tx;
-  std::string engine;  // empty: the plain interpreter for what is verified, else the checked policy
+  std::string engine;  // empty: compiled code for what is verified, else the checked policy
   bool checked = false, unverified = hive::Options{}.verification == hive::Verification::Skipped;
   ObjectOptions object_options;
   std::uint64_t repeat = 1, limit = 0;
@@ -352,7 +352,7 @@ void declare_run(Program& program) {
   command
       ->add_option("--engine", options->engine,
                    "checked: each access against the live objects; interp: plain; jit: compiled; kernel: the running "
-                   "kernel; all: each, and compare (default: checked for programs that are not verified, else interp)")
+                   "kernel; all: each, and compare (default: checked for programs that are not verified, else jit)")
       ->check(CLI::IsMember({"checked", "interp", "jit", "kernel", "all"}))
       ->type_name("ENGINE");
   command->add_flag("--checked", options->checked, "the same as --engine checked")->excludes("--engine");
@@ -400,7 +400,7 @@ void declare_run(Program& program) {
       "their\n"
       "result is the number of bytes to keep.");
   command->callback([&program, options] {
-    if (options->engine.empty()) options->engine = options->checked || options->unverified ? "checked" : "interp";
+    if (options->engine.empty()) options->engine = options->checked || options->unverified ? "checked" : "jit";
     program.chosen = [options] { return Run(*options).go(); };
   });
 }

@@ -1,7 +1,7 @@
 // What is to be known of a program before its code is written, found in one pass: where jumps lead, and what each
 // subprogram needs of a frame. Internal to jit/.
 //
-// Tested by: jit/x64/survey_test.cc.
+// Tested by: jit/x64/compile_test.cc.
 #pragma once
 
 #include <cstdint>
