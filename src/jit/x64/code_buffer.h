@@ -33,6 +33,7 @@ struct Fixup {
 class CodeBuffer {
  public:
   static constexpr std::size_t kPiece = 512;
+  static constexpr std::uint32_t kAlignment = 32;  // where loops begin: that of blocks of code memory too
 
   explicit CodeBuffer(std::size_t expected);
 
@@ -57,6 +58,7 @@ class CodeBuffer {
   void call(Label to);                   // call
   void distance(Label to);               // the last four bytes of an instruction that works relative to its end
   void absolute(std::uint64_t address);  // the same, to an absolute address
+  void align();                          // to a multiple of kAlignment, with instructions that do nothing
 
   // ---- jumps inside one piece, over at most 127 bytes of it without sites
   std::uint32_t skip(Condition when) noexcept {
@@ -83,18 +85,18 @@ class CodeBuffer {
   std::span<const Fixup> fixups() const noexcept { return fixups_; }
 
  private:
-  enum class Kind : std::uint8_t { Jump, Conditional, Distance, Absolute };
+  enum class Kind : std::uint8_t { Jump, Conditional, Distance, Absolute, Align };
   struct Site {
     std::uint32_t at;       // of its first byte; Distance, Absolute: of the four bytes
     std::uint32_t label;    // index of the address in addresses_ for Absolute
     std::uint32_t removed;  // bytes that go away before it
     Kind kind;
-    bool is_short;
+    std::uint8_t saved;  // bytes that go away of it
   };
   static std::uint32_t long_bytes(Kind kind) noexcept;
-  static std::uint32_t saved(const Site& site) noexcept;
   std::uint32_t moved(std::uint32_t at) const noexcept;
   bool shorten();
+  void place();
   void close_gaps();
   void fill();
 

@@ -23,6 +23,14 @@ inline constexpr Reg kScratch = Reg::R11, kScratch2 = Reg::R10, kScratch3 = Reg:
 
 enum class Division : std::uint8_t { Quotient, Remainder, SignedQuotient, SignedRemainder };
 
+inline constexpr std::array<Condition, 16> kConditions = [] {
+  std::array<Condition, 16> conditions{};
+#define JUMP(name, condition) conditions[static_cast<std::size_t>(isa::JumpOp::name)] = Condition::condition;
+#include "jit/x64/jump.def"
+  return conditions;
+}();
+constexpr Condition condition_of(isa::JumpOp op) noexcept { return kConditions[static_cast<std::size_t>(op)]; }
+
 // Where the fields of a Call are that code reads or writes.
 struct CallOffsets {
   std::int32_t context, program, budget, stopped;
@@ -92,6 +100,17 @@ class Compiler {
   void truncate(Width width, std::uint8_t operation, Reg to, Source source);
   void swap_bytes(Width width, std::uint8_t operation, Reg to, Source source);
 
+  // ---- fuse.cc: several instructions written as one. Each takes the first of them and says how many slots were done.
+  std::uint32_t fuse(const At& at);
+  std::uint32_t fuse_move(const At& at);
+  std::uint32_t fuse_sum(const At& move, const At& add);
+  std::uint32_t fuse_rotation(const At& move, const At& shift);
+  std::uint32_t fuse_load(const At& at);
+  std::uint32_t fuse_two_bytes(const At& at);
+  std::uint32_t fuse_shifts(const At& at);
+  std::uint32_t fuse_jump(const At& at);
+  void rotate(Width width, Reg to, Reg from, std::uint8_t right);
+
   // ---- memory.cc
   void fetch_by_loop(Width width, Alu what, Mem where, Reg value);
 
@@ -105,6 +124,18 @@ class Compiler {
     return {is_register, kRegs[is_register ? at.insn.src : 0U], at.insn.imm};
   }
   const Insn& insn(std::size_t slot) const noexcept { return order_.image.insns[slot]; }
+  At at(std::uint32_t slot) const noexcept {
+    const Op op = survey_.ops[slot];
+    return {slot, op, insn(slot), width_of(isa::bits(op))};
+  }
+  // Whether there is an instruction at `slot` that runs only behind the one before it.
+  bool follows(std::uint32_t slot) const noexcept {
+    return slot < function_->end && survey_.at(slot, Survey::kFirst) && !survey_.at(slot, Survey::kTarget);
+  }
+  // Whether nobody asks for a register after the instruction at `slot`.
+  bool dead_after(std::uint32_t slot, unsigned number) const noexcept {
+    return (survey_.live[slot] >> number & 1U) == 0;
+  }
   static constexpr Mem field(std::int32_t offset) noexcept { return {kCall, offset}; }
 
   // A place where the program is stopped, written behind its function.
@@ -118,6 +149,7 @@ class Compiler {
   const Survey& survey_;
   Assembler a_;
   const Function* function_ = nullptr;
+  std::uint32_t slot_ = 0;         // that is being written
   bool uses_call_ = false;         // r12 holds the Call
   unsigned saved_ = 0;             // registers of BPF that the function pushed
   bool saved_call_ = false;        // and whether it pushed r12

@@ -10,14 +10,6 @@ namespace {
 constexpr std::int32_t kMayGotoLoops = 8 * 1024 * 1024;  // iterations that all may_goto of a frame share, as in Linux
 constexpr std::int32_t kWord = 8;                        // bytes that a push takes
 
-constexpr std::array<Condition, 16> kConditions = [] {
-  std::array<Condition, 16> conditions{};
-#define JUMP(name, condition) conditions[static_cast<std::size_t>(isa::JumpOp::name)] = Condition::condition;
-#include "jit/x64/jump.def"
-  return conditions;
-}();
-constexpr Condition condition_of(isa::JumpOp op) { return kConditions[static_cast<std::size_t>(op)]; }
-
 constexpr unsigned kSavedRegisters = 0x3c0;  // r6 to r9
 
 bool calls_back(std::int32_t helper) {
@@ -36,11 +28,17 @@ void Compiler::function(std::size_t which) {
   prologue(*function_);
   for (std::uint32_t slot = function_->start; slot < function_->end;) {
     a_.reserve();
+    if (survey_.at(slot, Survey::kLoop)) a_.align();
     a_.bind(label_of(slot));
     if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
-    const Op op = survey_.ops[slot];
-    (this->*kForms[static_cast<std::size_t>(isa::form(op))])({slot, op, insn(slot), width_of(isa::bits(op))});
-    slot += isa::slots(op);
+    slot_ = slot;
+    const At here = at(slot);
+    if (const std::uint32_t done = fuse(here); done != 0) {
+      slot += done;
+      continue;
+    }
+    (this->*kForms[static_cast<std::size_t>(isa::form(here.op))])(here);
+    slot += isa::slots(here.op);
   }
 }
 

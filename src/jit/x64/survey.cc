@@ -38,6 +38,7 @@ class Surveyor {
           i + 1 < survey_.functions.size() ? image_.subprograms[i + 1].start : static_cast<std::uint32_t>(count);
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
+    find_live();
     depth_.assign(calls_.size(), 0);
     for (std::size_t i = 0; i < calls_.size(); ++i)
       if (depth_of(i) > isa::kMaxFrames) return fail(EINVAL, "calls nested too deep");
@@ -71,7 +72,8 @@ class Surveyor {
       function.stack = std::max(function.stack, reach(op, insn));
     }
     if (const auto target = isa::jump_target(op, insn, at))
-      mark(static_cast<std::size_t>(*target), Survey::kTarget | Survey::kBlock);
+      mark(static_cast<std::size_t>(*target),
+           Survey::kTarget | Survey::kBlock | (*target <= at ? Survey::kLoop : std::uint8_t{0}));
     if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
     function.may_goto |= form == Form::MayGoto;
@@ -92,6 +94,24 @@ class Surveyor {
     if (op == Op::CallLocal) return;
     survey_.uses_call = true;
     function.tail_calls |= op == Op::CallHelper && insn.imm == kTailCall;
+  }
+
+  // Backwards, from what is surely enough (everything is read) downwards: each round stays so.
+  void find_live() {
+    constexpr isa::RegisterSet kAll = 0x7ff;
+    const std::size_t count = survey_.ops.size();
+    survey_.live.assign(count, kAll);
+    std::vector<isa::RegisterSet> before(count + 1, kAll);
+    for (int round = 0; round < 2; ++round)
+      for (std::size_t i = count; i-- > 0;) {
+        if (!survey_.at(i, Survey::kFirst)) continue;
+        const Insn& insn = image_.insns[i];
+        const Op op = survey_.ops[i];
+        isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
+        if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, insn, i))];
+        survey_.live[i] = after;
+        before[i] = static_cast<isa::RegisterSet>((after & ~isa::writes(op, insn)) | isa::reads(op, insn));
+      }
   }
 
   void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }

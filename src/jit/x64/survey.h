@@ -27,14 +27,18 @@ struct Function {
 struct Survey {
   static constexpr std::uint8_t kFirst = 1;   // slot of an instruction
   static constexpr std::uint8_t kTarget = 2;  // of a jump
+  static constexpr std::uint8_t kLoop = 8;    // of a jump backwards
   static constexpr std::uint8_t kBlock = 4;   // control may come here without running the instruction before
 
   std::vector<isa::Op> ops;         // by slot; Invalid for second slots
   std::vector<std::uint8_t> flags;  // by slot
   std::vector<Function> functions;  // as the image's subprograms
-  bool uses_call = false;           // something needs the exec::Call
-  bool callbacks = false;           // functions whose address is taken: helpers may run code
-  bool stops = false;               // an engine may have to stop the program
+  // By slot: registers that may be read after the instruction and before they are written. What a loop reads in its
+  // next round is found by looking twice; more rounds would find a little less.
+  std::vector<isa::RegisterSet> live;
+  bool uses_call = false;  // something needs the exec::Call
+  bool callbacks = false;  // functions whose address is taken: helpers may run code
+  bool stops = false;      // an engine may have to stop the program
   bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
