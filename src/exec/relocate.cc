@@ -26,7 +26,10 @@ Result<std::uint64_t> value_of(const Relocation& relocation, const Bindings& bin
   maps::Map* map = bindings.map(spec::MapId{relocation.id});
   if (!map)
     return fail(ENOENT, fmt::format("map {}, which instruction {} uses, is not there", relocation.id, relocation.insn));
-  if (std::ranges::find(values.maps, map) == values.maps.end()) values.maps.push_back(map);
+  if (std::ranges::find(values.maps, map) == values.maps.end()) {
+    values.maps.push_back(map);
+    if (const auto recipe = maps::recipe(*map)) values.recipes.push_back(*recipe);
+  }
   if (relocation.kind == Kind::MapValue) return value_address(*map, relocation);
   return reinterpret_cast<std::uint64_t>(map);
 }

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "exec/executable.h"
+#include "maps/recipe.h"
 
 namespace skep::exec {
 
@@ -15,7 +16,8 @@ struct Values {
   // By instruction: the value of an ld_imm64 (0 where it names a function), the address of the body that a call of a
   // helper or kernel function goes to (0: there is none).
   std::vector<std::uint64_t> by_insn;
-  std::vector<maps::Map*> maps;  // that the program's instructions name, without repetitions
+  std::vector<maps::Map*> maps;       // that the program's instructions name, without repetitions
+  std::vector<maps::Recipe> recipes;  // of those of them that have one
 };
 
 // ENOENT when a map is not there, EINVAL when it has no memory at an offset the program loads.

@@ -46,6 +46,7 @@ Result<CodeMemory::Block> Program::compile(x64::Counting counting, bool& guarded
   TRY(const CodeMemory::Range range, memory.range());
   TRY(const x64::Code code, x64::compile({.image = image(),
                                           .values = values_.by_insn,
+                                          .recipes = values_.recipes,
                                           .helpers = helpers_,
                                           .program = reinterpret_cast<std::uint64_t>(this),
                                           .services = services(),

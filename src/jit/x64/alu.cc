@@ -127,6 +127,7 @@ void Compiler::divide(Width width, std::uint8_t operation, Reg to, Source source
     a_.mov(Width::W64, kScratch, by);
     by = kScratch;
   }
+  if (!is_signed(what) && is_never_zero(width, insn(slot_).src)) return divide_by(width, what, to, by);
   a_.test(width, by, by);
   const std::uint32_t zero = a_.skip(Condition::E);
   std::uint32_t minus_one = 0;
@@ -166,11 +167,10 @@ void Compiler::divide_by_minus_one(Width width, Division what, Reg to) {
 
 // By a register that is neither rax nor rdx, and neither 0 nor -1.
 void Compiler::divide_by(Width width, Division what, Reg to, Reg by) {
-  if (to != Reg::Rax) {
-    a_.mov(Width::W64, kScratch2, Reg::Rax);
-    a_.mov(Width::W64, Reg::Rax, to);
-  }
-  if (to != Reg::Rdx) a_.mov(Width::W64, kScratch3, Reg::Rdx);
+  const bool keep_rax = to != Reg::Rax && !dead_after(slot_, 0), keep_rdx = to != Reg::Rdx && !dead_after(slot_, 2);
+  if (keep_rax) a_.mov(Width::W64, kScratch2, Reg::Rax);
+  if (to != Reg::Rax) a_.mov(Width::W64, Reg::Rax, to);
+  if (keep_rdx) a_.mov(Width::W64, kScratch3, Reg::Rdx);
   if (is_signed(what)) {
     a_.sign_to_rdx(width);
     a_.unary(Unary::Idiv, width, by);
@@ -180,8 +180,17 @@ void Compiler::divide_by(Width width, Division what, Reg to, Reg by) {
   }
   const Reg result = is_quotient(what) ? Reg::Rax : Reg::Rdx;
   if (to != result) a_.mov(Width::W64, to, result);
-  if (to != Reg::Rax) a_.mov(Width::W64, Reg::Rax, kScratch2);
-  if (to != Reg::Rdx) a_.mov(Width::W64, Reg::Rdx, kScratch3);
+  if (keep_rax) a_.mov(Width::W64, Reg::Rax, kScratch2);
+  if (keep_rdx) a_.mov(Width::W64, Reg::Rdx, kScratch3);
+}
+
+// Whether the verifier's facts say that a register is never zero here.
+bool Compiler::is_never_zero(Width width, unsigned number) const {
+  const spec::Facts* facts = order_.image.facts.get();
+  if (facts == nullptr || slot_ >= facts->entries.size() || !facts->reached(slot_)) return false;
+  const spec::Fact& fact = facts->at(slot_, number);
+  if (fact.kind != spec::Fact::Kind::Number) return false;
+  return width == Width::W64 ? fact.numbers.excludes_zero() : fact.numbers.low_excludes_zero();
 }
 
 // Constants that need no division; false: this one does.
@@ -189,13 +198,77 @@ bool Compiler::divide_by_constant(Width width, Division what, Reg to, std::int32
   if (number == 0) return divide_by_zero(width, what, to), true;
   if (is_signed(what) && number == -1) return divide_by_minus_one(width, what, to), true;
   const auto bits = static_cast<std::uint32_t>(number);
-  if (is_signed(what) || number < 0 || !std::has_single_bit(bits)) return false;
+  if (is_signed(what)) return false;
+  if (number < 0 || !std::has_single_bit(bits)) {
+    if (!order_.features.bmi2) return false;
+    const std::uint64_t by = width == Width::W32 ? bits : static_cast<std::uint64_t>(std::int64_t{number});
+    return multiply_by_inverse(width, what, to, by), true;
+  }
   if (is_quotient(what)) {
     shift(width, std::to_underlying(x64::Shift::Shr), to, {false, to, std::countr_zero(bits)});
   } else {
     binary(width, std::to_underlying(Alu::And), to, {false, to, number - 1});
   }
   return true;
+}
+
+namespace {
+
+// x / number = upper half of (x * factor), shifted right; with `carries` the factor is 2^64 more than that.
+struct Inverse {
+  std::uint64_t factor;
+  std::uint8_t shift;
+  bool carries;
+};
+
+// Granlund and Montgomery, "Division by Invariant Integers using Multiplication" (1994): the least shift whose factor,
+// rounded up, is exact for every x below 2^bits; with bits = 64 one always is when the factor may have 65 bits.
+Inverse inverse_of(std::uint64_t number, unsigned bits) {
+  __extension__ using Wide = unsigned __int128;
+  const unsigned limit = static_cast<unsigned>(std::bit_width(number - 1));
+  for (unsigned shift = 0;; ++shift) {
+    // 2^(64 + shift) / number, without its upper bits: quotient and rest by way of 2^64
+    const Wide power = Wide{1} << shift;
+    const auto top = static_cast<std::uint64_t>(power / number);
+    const Wide rest = (power % number) << 64;
+    const auto low = static_cast<std::uint64_t>(rest / number);
+    const auto too_much = number - static_cast<std::uint64_t>(rest % number);  // of factor * number over the power
+    const bool exact = shift == limit || Wide{too_much} << bits <= Wide{1} << (64 + shift);
+    if (exact) return {low + 1, static_cast<std::uint8_t>(shift), top != 0};
+  }
+}
+
+}  // namespace
+
+void Compiler::multiply_by_inverse(Width width, Division what, Reg to, std::uint64_t number) {
+  const Inverse inverse = inverse_of(number, width == Width::W32 ? 32 : 64);
+  const bool keep_rdx = to != Reg::Rdx && !dead_after(slot_, 2);
+  const bool keep_x = to == Reg::Rdx && !is_quotient(what);
+  if (width == Width::W32) a_.mov(width, to, to);
+  if (keep_rdx || keep_x) a_.mov(Width::W64, kScratch3, Reg::Rdx);
+  if (to != Reg::Rdx) a_.mov(Width::W64, Reg::Rdx, to);
+  a_.mov(kScratch, inverse.factor);
+  a_.mulx(Width::W64, kScratch, kScratch2, kScratch);
+  if (inverse.carries) {  // (x + upper) >> shift, where the sum may have 65 bits
+    a_.alu(Alu::Sub, Width::W64, Reg::Rdx, kScratch);
+    a_.shift(x64::Shift::Shr, Width::W64, Reg::Rdx, 1);
+    a_.alu(Alu::Add, Width::W64, kScratch, Reg::Rdx);
+  }
+  const int shift = inverse.shift - (inverse.carries ? 1 : 0);
+  if (shift > 0) a_.shift(x64::Shift::Shr, Width::W64, kScratch, static_cast<std::uint8_t>(shift));
+  if (is_quotient(what)) {
+    a_.mov(Width::W64, to, kScratch);
+  } else {
+    if (fits_s32(static_cast<std::int64_t>(number))) {
+      a_.imul(Width::W64, kScratch, kScratch, static_cast<std::int32_t>(number));
+    } else {
+      a_.mov(kScratch2, number);
+      a_.imul(Width::W64, kScratch, kScratch2);
+    }
+    if (keep_x) a_.mov(Width::W64, to, kScratch3);
+    a_.alu(Alu::Sub, width, to, kScratch);
+  }
+  if (keep_rdx) a_.mov(Width::W64, Reg::Rdx, kScratch3);
 }
 
 }  // namespace skep::jit::x64

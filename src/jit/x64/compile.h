@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "exec/image.h"
+#include "exec/relocate.h"
 #include "jit/x64/code_buffer.h"
 #include "jit/x64/features.h"
 
@@ -45,6 +46,7 @@ struct Order {
   const exec::Image& image;
   // By slot: an ld_imm64's value (functions apart), the address of a helper's or kernel function's body.
   std::span<const std::uint64_t> values;
+  std::span<const maps::Recipe> recipes;   // of maps that `values` name
   std::span<const std::uint64_t> helpers;  // bodies by id, for calls through registers; stays where it is
   std::uint64_t program = 0;               // what Call::program is while this program runs
   Services services = {};

@@ -19,7 +19,8 @@ exec::Image image_of(std::string_view text) {
 Code compiled(std::string_view text, Features features = {}) {
   const exec::Image image = image_of(text);
   const std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
-  auto code = compile({.image = image, .values = values, .helpers = {}, .features = features, .place = {0, 0x100000}});
+  auto code = compile(
+      {.image = image, .values = values, .recipes = {}, .helpers = {}, .features = features, .place = {0, 0x100000}});
   EXPECT_TRUE(code) << (code ? "" : code.error().message);
   return code ? *std::move(code) : Code{};
 }

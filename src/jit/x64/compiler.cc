@@ -11,6 +11,7 @@ namespace skep::jit::x64 {
 const CallOffsets kCallOffsets = {
     .context = offsetof(exec::Call, context),
     .program = offsetof(exec::Call, program),
+    .cpu = offsetof(exec::Call, cpu),
     .budget = offsetof(exec::Call, budget),
     .stopped = offsetof(exec::Call, stopped),
 };

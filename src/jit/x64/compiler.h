@@ -33,7 +33,7 @@ constexpr Condition condition_of(isa::JumpOp op) noexcept { return kConditions[s
 
 // Where the fields of a Call are that code reads or writes.
 struct CallOffsets {
-  std::int32_t context, program, budget, stopped;
+  std::int32_t context, program, cpu, budget, stopped;
 };
 extern const CallOffsets kCallOffsets;
 
@@ -84,11 +84,18 @@ class Compiler {
   static Label label_of(std::int64_t slot) { return Label{static_cast<std::uint32_t>(slot)}; }
   void compare(Width width, isa::JumpOp op, Reg a, Source b);
 
+  // ---- inline.cc: helpers whose work is written in place of the call; false: this one's is not
+  bool write_inline(const At& at);
+  bool look_up_inline(const At& at);
+  const maps::Recipe* recipe_of_r1(std::uint32_t slot) const;
+
   // ---- alu.cc
   void binary(Width width, std::uint8_t operation, Reg to, Source source);
   void multiply(Width width, std::uint8_t operation, Reg to, Source source);
   void divide(Width width, std::uint8_t operation, Reg to, Source source);
   void divide_by(Width width, Division what, Reg to, Reg by);
+  bool is_never_zero(Width width, unsigned number) const;
+  void multiply_by_inverse(Width width, Division what, Reg to, std::uint64_t number);
   void divide_by_zero(Width width, Division what, Reg to);
   void divide_by_minus_one(Width width, Division what, Reg to);
   bool divide_by_constant(Width width, Division what, Reg to, std::int32_t number);

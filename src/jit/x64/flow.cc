@@ -193,6 +193,7 @@ void Compiler::CallHelper(const At& at) {
   if (at.insn.imm == kTailCall) return tail_call();
   const std::uint64_t body = order_.values[at.slot];
   if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoHelper));
+  if (write_inline(at)) return;
   call_body(body);
   if (calls_back(at.insn.imm)) check_stopped();
 }
