@@ -209,6 +209,26 @@ TEST_F(EveryInstruction, ArithmeticAndJumps) {
   EXPECT_GT(runs_, 1'000'000U);
 }
 
+// Divisors that are constants become multiplications: many of them, of all sizes, on values around their multiples.
+TEST_F(EveryInstruction, DivisionByConstants) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  std::mt19937_64 random(1);
+  for (const Op op : {Op::Div64Imm, Op::Mod64Imm, Op::Div32Imm, Op::Mod32Imm, Op::SDiv64Imm, Op::SMod32Imm})
+    for (int i = 0; i < 3000; ++i) {
+      const auto by = static_cast<std::int32_t>(static_cast<std::uint32_t>(random()) >> random() % 32);
+      const Insn one[] = {made(op, static_cast<unsigned>(random() % kGeneral), 0, 0, by)};
+      load(one);
+      const auto wide = static_cast<std::uint64_t>(std::int64_t{by});
+      for (int k = 0; k < 20; ++k) {
+        const std::uint64_t x = random() >> random() % 64;
+        const std::uint64_t near = wide == 0 ? x : x / wide * wide + random() % 3 - 1;
+        fill(one[0].dst, k % 2 != 0 ? near : x, one[0].dst, k % 2 != 0 ? near : x);
+        agree_on_registers();
+        ASSERT_FALSE(HasFatalFailure());
+      }
+    }
+}
+
 TEST_F(EveryInstruction, Immediates64) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (unsigned dst = 0; dst < kGeneral; ++dst)

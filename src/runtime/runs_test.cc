@@ -196,6 +196,28 @@ TEST_P(Runs, HelpersMayRunOtherPrograms) {
   }
 }
 
+// ---- Arrays, which are looked up without a call where the map is known
+
+TEST_P(Runs, ArrayLookups) {
+  world.add_helper(HelperId::map_lookup_elem, interp::testing::lookup_body);
+  std::uint32_t id = 10;
+  for (const auto type : {spec::MapType::Array, spec::MapType::PercpuArray})
+    for (const std::uint32_t size : {4U, 8U, 24U, 40U, 72U, 4096U}) {
+      spec::MapSpec spec = interp::testing::array(size, 7);
+      spec.type = type;
+      maps::Map& map = world.add_map(++id, spec);
+      for (const std::uint32_t index : {0U, 1U, 6U, 7U, 0x80000000U, 0xffffffffU})
+        for (const std::string_view between : {"", "r6 = r1\nr1 = r6\n", "if r3 > 5 goto pc+0\n"}) {
+          const std::string text = fmt::format(
+              "r7 = 1\nr8 = 2\nw3 = {}\n*(u32 *)(r10 -4) = r3\nr2 = r10\nr2 += -4\nr1 = map[id:{}]\n{}call "
+              "bpf_map_lookup_elem#1\nif r7 != 1 goto pc+1\nif r8 == 2 goto pc+1\nr0 = 1\nexit",
+              static_cast<std::int32_t>(index), id, between);
+          const auto* expected = map.lookup(reinterpret_cast<const std::byte*>(&index), 0);
+          EXPECT_EQ(run(text).r0, reinterpret_cast<std::uint64_t>(expected)) << text;
+        }
+    }
+}
+
 // ---- Tail calls
 
 TEST_P(Runs, TailCallsGoToTheProgramWithItsContext) {
