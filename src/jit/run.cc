@@ -6,17 +6,12 @@
 #include <tuple>
 #include <utility>
 
-#include "base/sanitized.h"
 #include "exec/failure.h"
 #include "exec/packet_view.h"
 #include "exec/tail_call.h"
 #include "isa/insn.h"
 #include "jit/program.h"
 #include "jit/stubs.h"
-
-#if SKEP_SANITIZED && defined(__SANITIZE_ADDRESS__)
-extern "C" void __asan_handle_no_return();
-#endif
 
 namespace skep::jit {
 namespace {
@@ -57,12 +52,7 @@ void note(Call& call, std::uint32_t insn, Failure::Kind kind, std::string_view o
   failure->source = source_of(image, insn);
 }
 
-[[noreturn]] void leave(Call& call) noexcept {
-#if SKEP_SANITIZED && defined(__SANITIZE_ADDRESS__)
-  __asan_handle_no_return();
-#endif
-  skep_jit_leave(run_of(call).way_out);
-}
+[[noreturn]] void leave(Call& call) noexcept { skep_jit_leave(run_of(call).way_out); }
 
 // ---- Services
 

@@ -346,5 +346,57 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
   EXPECT_GT(ended, kPrograms / 2) << "most random programs should end";
 }
 
+// Loads, shifts and ors in any order, which may or may not make one number.
+TEST_F(EveryInstruction, NumbersMadeOfBytes) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
+  const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
+  std::mt19937 random(1);
+  const auto pick = [&](auto... choices) {
+    const std::array all{choices...};
+    return all[random() % all.size()];
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<Insn> insns;
+    const bool neighbours = random() % 2 != 0;  // bytes that do make one, in any order
+    std::array<int, 4> order{0, 1, 2, 3};
+    std::ranges::shuffle(order, random);
+    const bool swapped = random() % 2 != 0;
+    for (unsigned k = 0; neighbours && k < 4; ++k) {
+      const int byte = order[k], shift = swapped ? 24 - 8 * byte : 8 * byte;
+      const auto to = static_cast<unsigned>(k == 0 ? 1 : 2 + random() % 2);
+      insns.push_back(made(Op::Load8, to, 8, static_cast<std::int16_t>(byte)));
+      if (shift != 0) insns.push_back(made(pick(Op::Lsh32Imm, Op::Lsh64Imm), to, 0, 0, shift));
+      if (k != 0) insns.push_back(made(pick(Op::Or32Reg, Op::Or64Reg), 1, to));
+      if (random() % 16 == 0) insns.push_back(made(Op::StoreReg8, 8, 5, 2));
+      if (random() % 32 == 0) insns.push_back(made(Op::Add64Imm, 8, 0, 0, 1));
+    }
+    for (auto k = random() % 20; !neighbours && k > 0; --k) {
+      const auto a = static_cast<unsigned>(1 + random() % 3), b = static_cast<unsigned>(1 + random() % 3);
+      const Op op = pick(Op::Load8, Op::Load8, Op::Load16, Op::Lsh32Imm, Op::Lsh64Imm, Op::Or32Reg, Op::Or64Reg,
+                         Op::Mov64Reg, Op::Mov32Reg, Op::StoreReg16, Op::Or64Reg, Op::Lsh64Imm);
+      const bool loads = isa::form(op) == Form::Load, stores = isa::form(op) == Form::StoreReg;
+      insns.push_back(made(op, stores ? 8 : a,
+                           loads                           ? 8
+                           : isa::form(op) == Form::AluImm ? 0
+                                                           : b,
+                           loads || stores ? static_cast<std::int16_t>(random() % 5) : std::int16_t{0},
+                           isa::form(op) == Form::AluImm ? pick(8, 8, 16, 24, 32, 4, 0, 56) : 0));
+    }
+    if (insns.empty()) continue;
+    const auto window = [&] { return skep::load<std::array<std::byte, 16>>(reinterpret_cast<const void*>(middle)); };
+    load(insns);
+    fill(1, random(), 2, random());
+    bench_->before[8] = middle;
+    const auto start = window();
+    world_.run(*interpreted_);
+    const auto expected = bench_->after;
+    skep::store(reinterpret_cast<void*>(middle), start);
+    world_.run(*compiled_);
+    skep::store(reinterpret_cast<void*>(middle), start);
+    ASSERT_EQ(bench_->after, expected) << isa::disassemble(middle_);
+  }
+}
+
 }  // namespace
 }  // namespace skep::runtime

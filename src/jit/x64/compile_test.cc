@@ -45,8 +45,34 @@ TEST(Frames, OnlyWhatIsUsed) {
   // r10 copied: all 512 bytes
   EXPECT_NE(hex(compiled("r0 = r10\nexit")).find("4881ec00020000"), std::string::npos);
   // rbx for r6, r15 for r9, no others
-  EXPECT_EQ(hex(compiled("r6 = 1\nr9 = 2\nr0 = 0\nexit")),
-            fmt::format("{}534157bb0100000041bf0200000031c0415f5bc3", kEntry));
+  EXPECT_EQ(hex(compiled("r6 = r1\nr9 = r2\nr0 = r6\nr0 -= r9\nexit")),
+            fmt::format("{}5341574889f34989d74889d84c29f8415f5bc3", kEntry));
+}
+
+TEST(Dead, InstructionsAreLeftOut) {
+  EXPECT_EQ(hex(compiled("r3 = 5\nr3 += r2\nr4 = *(u64 *)(r1 +0)\nr0 = 7\nr0 = 8\nexit")),
+            fmt::format("{}b808000000c3", kEntry));
+}
+
+TEST(Bytes, AreLoadedAtOnce) {
+  const std::string_view big =
+      "r2 = *(u8 *)(r1 +4)\nr2 <<= 24\nr3 = *(u8 *)(r1 +7)\nr4 = *(u8 *)(r1 +5)\nr4 <<= 16\nr3 |= r2\nr3 |= r4\n"
+      "r0 = *(u8 *)(r1 +6)\nr0 <<= 8\nr0 |= r3\nexit";
+  EXPECT_EQ(hex(compiled(big)), fmt::format("{}8b46040fc8c3", kEntry));  // mov eax, [rsi + 4]; bswap eax
+  EXPECT_EQ(hex(compiled(big, {.movbe = true})), fmt::format("{}0f38f04604c3", kEntry));
+  EXPECT_EQ(hex(compiled("r2 = *(u8 *)(r1 +1)\nr0 = *(u8 *)(r1 +0)\nw2 <<= 8\nr0 |= r2\nexit")),
+            fmt::format("{}0fb706c3", kEntry));
+  // not across a store, which may be to them
+  EXPECT_EQ(hex(compiled("r2 = *(u8 *)(r1 +1)\n*(u8 *)(r1 +0) = 3\nr0 = *(u8 *)(r1 +0)\nr2 <<= 8\nr0 |= r2\nexit"))
+                .find("0fb706c3"),
+            std::string::npos);
+}
+
+TEST(Memory, IsChangedInPlace) {
+  EXPECT_EQ(hex(compiled("r2 = *(u64 *)(r1 +8)\nr2 += 1\n*(u64 *)(r1 +8) = r2\nr0 = 0\nexit")),
+            fmt::format("{}4883460801"
+                        "31c0c3",
+                        kEntry));
 }
 
 TEST(Guard, OnlyWhereTheProgramMayBeStopped) {

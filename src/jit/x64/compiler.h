@@ -67,6 +67,7 @@ class Compiler {
 
   // ---- flow.cc: functions, jumps and calls
   void function(std::size_t which);
+  std::uint32_t write(const At& at);
   void prologue(const Function& function);
   void epilogue(const Function& function);
   void count_block(std::uint32_t slot);
@@ -113,7 +114,8 @@ class Compiler {
   std::uint32_t fuse_sum(const At& move, const At& add);
   std::uint32_t fuse_rotation(const At& move, const At& shift);
   std::uint32_t fuse_load(const At& at);
-  std::uint32_t fuse_two_bytes(const At& at);
+  std::uint32_t fuse_update(const At& at);
+  void load_joined(const At& at);
   std::uint32_t fuse_shifts(const At& at);
   std::uint32_t fuse_jump(const At& at);
   void rotate(Width width, Reg to, Reg from, std::uint8_t right);
@@ -135,9 +137,10 @@ class Compiler {
     const Op op = survey_.ops[slot];
     return {slot, op, insn(slot), width_of(isa::bits(op))};
   }
-  // Whether there is an instruction at `slot` that runs only behind the one before it.
+  // Whether there is an instruction at `slot` that runs only behind the one before it, and may be written with it.
   bool follows(std::uint32_t slot) const noexcept {
-    return slot < function_->end && survey_.at(slot, Survey::kFirst) && !survey_.at(slot, Survey::kTarget);
+    return slot < function_->end && survey_.at(slot, Survey::kFirst) &&
+           !survey_.at(slot, Survey::kTarget | Survey::kJoined);
   }
   // Whether nobody asks for a register after the instruction at `slot`.
   bool dead_after(std::uint32_t slot, unsigned number) const noexcept {

@@ -32,14 +32,17 @@ void Compiler::function(std::size_t which) {
     a_.bind(label_of(slot));
     if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
     slot_ = slot;
-    const At here = at(slot);
-    if (const std::uint32_t done = fuse(here); done != 0) {
-      slot += done;
-      continue;
-    }
-    (this->*kForms[static_cast<std::size_t>(isa::form(here.op))])(here);
-    slot += isa::slots(here.op);
+    slot += write(at(slot));
   }
+}
+
+// Writes the instruction, or several that go together: how many slots they are. What nobody asks for is left out.
+std::uint32_t Compiler::write(const At& at) {
+  if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
+  if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
+  if (const std::uint32_t done = fuse(at); done != 0) return done;
+  (this->*kForms[static_cast<std::size_t>(isa::form(at.op))])(at);
+  return isa::slots(at.op);
 }
 
 // From above: return address, the caller's rbp, the stack of BPF, the counter of may_goto, saved registers.

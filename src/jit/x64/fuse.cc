@@ -2,8 +2,6 @@
 //
 // Only instructions that always run one after the other are taken together. A register that the group leaves behind is
 // left out where nobody asks for it any more (Survey::live).
-#include <optional>
-
 #include "jit/x64/compiler.h"
 
 namespace skep::jit::x64 {
@@ -14,12 +12,6 @@ using isa::Form;
 using isa::Op;
 
 bool is_alu(Op op, AluOp which, Form form) { return isa::form(op) == form && isa::alu_op(op) == which; }
-
-// A byte load, and what is to become of its byte in a larger number.
-std::optional<std::int32_t> moved_by(const isa::Insn& insn, Op op, unsigned reg) {
-  const bool shifts = (op == Op::Lsh64Imm || op == Op::Lsh32Imm) && insn.dst == reg;
-  return shifts ? std::optional(insn.imm) : std::nullopt;
-}
 
 }  // namespace
 
@@ -121,8 +113,8 @@ std::uint32_t Compiler::fuse_rotation(const At& move, const At& shift) {
 // ---- Loads
 
 std::uint32_t Compiler::fuse_load(const At& at) {
-  if (at.width == Width::W8) return fuse_two_bytes(at);
-  if (!follows(at.slot + 1)) return 0;
+  if (const std::uint32_t done = fuse_update(at); done != 0) return done;
+  if (at.width == Width::W8 || !follows(at.slot + 1)) return 0;
   const At next = this->at(at.slot + 1);
   if (isa::form(next.op) != Form::AluUnary || next.insn.dst != at.insn.dst) return 0;
   const Reg to = reg(at.insn.dst);
@@ -140,33 +132,44 @@ std::uint32_t Compiler::fuse_load(const At& at) {
   return 2;
 }
 
-// Two neighbouring bytes, put together as compilers do for data without alignment:
-//   a = [p + k], b = [p + k ± 1], b <<= 8, b |= a    or    b = [p + k], b <<= 8, a = [p + k ± 1], b |= a
-std::uint32_t Compiler::fuse_two_bytes(const At& at) {
-  for (std::uint32_t i = 1; i <= 3; ++i)
-    if (!follows(at.slot + i)) return 0;
-  const At two = this->at(at.slot + 1), three = this->at(at.slot + 2), four = this->at(at.slot + 3);
-  const bool loads_first = two.op == Op::Load8 && moved_by(three.insn, three.op, two.insn.dst) == 8;
-  const bool shifts_first = three.op == Op::Load8 && moved_by(two.insn, two.op, at.insn.dst) == 8;
-  if (!loads_first && !shifts_first) return 0;
-  const Insn& upper = loads_first ? two.insn : at.insn;
-  const Insn& lower = loads_first ? at.insn : three.insn;
-  if (!is_alu(four.op, AluOp::Or, Form::AluReg) || four.insn.dst != upper.dst || four.insn.src != lower.dst) return 0;
-  if (upper.src != lower.src || upper.dst == lower.dst) return 0;
-  const std::uint8_t first = at.insn.dst, base = at.insn.src;
-  const int distance = upper.off - lower.off;
-  if (first == base || (distance != 1 && distance != -1)) return 0;
-  const bool keep = !dead_after(four.slot, lower.dst);
-  if (keep && lower.dst == base) return 0;
-  const Mem low{reg(base), lower.off};
-  if (keep) {
-    if (upper.dst == base) return 0;
-    a_.load(Width::W8, reg(lower.dst), low);
+// What joined_bytes.cc found.
+void Compiler::load_joined(const At& at) {
+  const JoinedBytes& number = survey_.joined_at(at.slot);
+  const Reg to = reg(at.insn.dst);
+  const Mem from{reg(number.base), number.offset};
+  const Width width = width_of(8U * number.bytes);
+  if (number.swapped && width != Width::W16 && order_.features.movbe) return a_.movbe_load(width, to, from);
+  a_.load(width, to, from);
+  if (!number.swapped) return;
+  if (width == Width::W16)
+    a_.shift(x64::Shift::Rol, Width::W16, to, 8);
+  else
+    a_.bswap(width, to);
+}
+
+// ---- Memory that an operation changes: counters
+
+//   a = [p], a op= x, [p] = a
+std::uint32_t Compiler::fuse_update(const At& at) {
+  if (!follows(at.slot + 1) || !follows(at.slot + 2)) return 0;
+  const At change = this->at(at.slot + 1), store = this->at(at.slot + 2);
+  const Form form = isa::form(change.op);
+  if ((form != Form::AluImm && form != Form::AluReg) || isa::form(store.op) != Form::StoreReg) return 0;
+  const AluRow& row = kAluRows[static_cast<std::size_t>(isa::alu_op(change.op))];
+  if (row.write != &Compiler::binary || change.insn.dst != at.insn.dst) return 0;
+  if (store.insn.src != at.insn.dst || store.insn.dst != at.insn.src || store.insn.off != at.insn.off) return 0;
+  if (store.width != at.width || at.insn.dst == at.insn.src || !dead_after(store.slot, at.insn.dst)) return 0;
+  // An operation on fewer bits than are stored clears the others.
+  if (at.width == Width::W64 && change.width != Width::W64) return 0;
+  const Mem where{reg(at.insn.src), at.insn.off};
+  const auto op = static_cast<Alu>(row.operation);
+  if (form == Form::AluImm) {
+    a_.alu(op, at.width, where, change.insn.imm);
+    return 3;
   }
-  const Reg to = reg(upper.dst);
-  a_.load(Width::W16, to, Mem{reg(base), distance == 1 ? lower.off : upper.off});
-  if (distance == -1) a_.shift(x64::Shift::Rol, Width::W16, to, 8);
-  return 4;
+  if (at.width == Width::W8 || at.width == Width::W16 || change.insn.src == at.insn.dst) return 0;
+  a_.alu(op, at.width, where, reg(change.insn.src));
+  return 3;
 }
 
 // ---- Shifts up and down again: the low bits, extended

@@ -38,6 +38,7 @@ class Surveyor {
           i + 1 < survey_.functions.size() ? image_.subprograms[i + 1].start : static_cast<std::uint32_t>(count);
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
+    if (loads_bytes_) find_joined_bytes(image_, survey_);
     find_live();
     depth_.assign(calls_.size(), 0);
     for (std::size_t i = 0; i < calls_.size(); ++i)
@@ -50,7 +51,7 @@ class Surveyor {
 
   void look_at(std::size_t which) {
     Function& function = survey_.functions[which];
-    mark(function.start, Survey::kBlock);
+    mark(function.start, Survey::kBlock | Survey::kEntry);
     for (std::uint32_t i = function.start; i < function.end;) {
       const Insn& insn = image_.insns[i];
       const Op op = isa::decode(insn);
@@ -77,6 +78,7 @@ class Surveyor {
     if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
     function.may_goto |= form == Form::MayGoto;
+    loads_bytes_ |= op == Op::Load8;
     if (form == Form::CallLocal || op == Op::LdFunc) {
       const std::size_t callee = survey_.function_at(static_cast<std::uint32_t>(*isa::subprog_target(op, insn, at)));
       if (form == Form::CallLocal) {
@@ -110,8 +112,17 @@ class Surveyor {
         isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
         if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, insn, i))];
         survey_.live[i] = after;
-        before[i] = static_cast<isa::RegisterSet>((after & ~isa::writes(op, insn)) | isa::reads(op, insn));
+        const isa::RegisterSet writes = isa::writes(op, insn);
+        if (is_pure(op) && (after & writes) == 0)
+          before[i] = after;
+        else
+          before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads(i, op, insn));
       }
+  }
+
+  isa::RegisterSet reads(std::size_t slot, Op op, const Insn& insn) const {
+    if (!survey_.at(slot, Survey::kJoined)) return isa::reads(op, insn);
+    return static_cast<isa::RegisterSet>(1U << survey_.joined_at(static_cast<std::uint32_t>(slot)).base);
   }
 
   void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }
@@ -130,6 +141,7 @@ class Surveyor {
 
   const exec::Image& image_;
   Survey& survey_;
+  bool loads_bytes_ = false;
   std::vector<std::vector<std::uint32_t>> calls_;
   std::vector<unsigned> depth_;
 };
@@ -140,6 +152,10 @@ Result<Survey> Survey::of(const exec::Image& image) {
   Survey survey;
   TRY_VOID(Surveyor(image, survey).look());
   return survey;
+}
+
+const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
+  return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
 }
 
 std::size_t Survey::function_at(std::uint32_t slot) const noexcept {

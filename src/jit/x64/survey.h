@@ -24,28 +24,53 @@ struct Function {
   bool address_taken = false;  // it may be a callback
 };
 
+// A number put together from bytes of memory: what one load from `base` gives.
+struct JoinedBytes {
+  std::uint32_t slot = 0;  // of the or that completes it
+  std::int32_t offset = 0;
+  std::uint8_t base = 0;
+  std::uint8_t bytes = 0;  // 2, 4 or 8
+  bool swapped = false;    // the first byte is the highest
+};
+
 struct Survey {
-  static constexpr std::uint8_t kFirst = 1;   // slot of an instruction
-  static constexpr std::uint8_t kTarget = 2;  // of a jump
-  static constexpr std::uint8_t kLoop = 8;    // of a jump backwards
-  static constexpr std::uint8_t kBlock = 4;   // control may come here without running the instruction before
+  static constexpr std::uint8_t kFirst = 1;    // slot of an instruction
+  static constexpr std::uint8_t kTarget = 2;   // of a jump
+  static constexpr std::uint8_t kLoop = 8;     // of a jump backwards
+  static constexpr std::uint8_t kEntry = 16;   // of a function
+  static constexpr std::uint8_t kJoined = 32;  // completes a number of several bytes: a row of `joined`
+  static constexpr std::uint8_t kBlock = 4;    // control may come here without running the instruction before
 
   std::vector<isa::Op> ops;         // by slot; Invalid for second slots
   std::vector<std::uint8_t> flags;  // by slot
   std::vector<Function> functions;  // as the image's subprograms
-  // By slot: registers that may be read after the instruction and before they are written. What a loop reads in its
-  // next round is found by looking twice; more rounds would find a little less.
+  // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
+  // is never read. What a loop reads in its next round is found by looking twice; more rounds would find a little less.
   std::vector<isa::RegisterSet> live;
-  bool uses_call = false;  // something needs the exec::Call
-  bool callbacks = false;  // functions whose address is taken: helpers may run code
-  bool stops = false;      // an engine may have to stop the program
+  std::vector<JoinedBytes> joined;  // sorted by slot
+  bool uses_call = false;           // something needs the exec::Call
+  bool callbacks = false;           // functions whose address is taken: helpers may run code
+  bool stops = false;               // an engine may have to stop the program
   bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
   static Result<Survey> of(const exec::Image& image);
+  // Of a slot with kJoined.
+  const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
   // The function that starts at a slot, which one does.
   std::size_t function_at(std::uint32_t slot) const noexcept;
 };
+
+// Fills survey.joined (joined_bytes.cc).
+void find_joined_bytes(const exec::Image& image, Survey& survey);
+
+// Whether all that an operation does is to set its destination.
+inline bool is_pure(isa::Op op) noexcept {
+  using enum isa::Form;
+  const isa::Form form = isa::form(op);
+  return form == AluImm || form == AluReg || form == MovImm || form == MovReg || form == AluUnary ||
+         form == LoadImm64 || form == Load || form == LoadSx;
+}
 
 inline constexpr std::int32_t kTailCall = 12;  // id of bpf_tail_call
 
