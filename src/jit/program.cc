@@ -12,6 +12,12 @@
 namespace skep::jit {
 namespace {
 
+#if defined(__x86_64__)
+constexpr bool kKnownProcessor = true;
+#else
+constexpr bool kKnownProcessor = false;
+#endif
+
 constexpr std::uint32_t kRegisterCallIds = 256;  // helpers that a call through a register can reach
 
 // Puts `code` where it will stand.
@@ -30,6 +36,7 @@ Program::Program(std::shared_ptr<const exec::Image> image, exec::Values values)
 
 Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image> image,
                                                const exec::Bindings& bindings) {
+  TRY_VOID(available());
   TRY(exec::Values values, exec::relocate(*image, bindings));
   std::unique_ptr<Program> program(new Program(std::move(image), std::move(values)));
   const auto calls_register = [](const isa::Insn& insn) { return isa::decode(insn) == isa::Op::CallReg; };
@@ -83,6 +90,7 @@ Result<std::unique_ptr<exec::Executable>> bind(std::shared_ptr<const exec::Image
 }
 
 Result<> available() {
+  if (!kKnownProcessor) return fail(ENOTSUP, "there is no compiler for this processor");
   const auto range = CodeMemory::of_process().range();
   return range ? Result<>{} : std::unexpected(range.error());
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <tuple>
 #include <utility>
 
@@ -148,7 +149,7 @@ std::uint64_t enter(const Executable& self, Call& call) noexcept {
   const std::uint64_t length = self.image().context == exec::ContextKind::Memory ? call.context_bytes : 0;
   if (program.guarded() || call.budget != 0) [[unlikely]]
     return enter_guarded(program, call, context, length);
-  return reinterpret_cast<Code>(program.entry(x64::Counting::No))(call, context, length);
+  return std::bit_cast<Code>(program.entry(x64::Counting::No))(call, context, length);
 }
 
 x64::Services services() noexcept {

@@ -1,5 +1,6 @@
 #include "jit/stubs.h"
 
+#if defined(__x86_64__)
 // What C++ cannot say: the stack pointer, kept and put back. The unwinder is told where registers are.
 asm(R"(
   .text
@@ -54,3 +55,11 @@ skep_jit_leave:
   jmp .Lskep_jit_out
   .size skep_jit_leave, . - skep_jit_leave
 )");
+#else
+// Elsewhere nothing is compiled, and nobody comes here.
+std::uint64_t skep_jit_guard(skep::exec::Call*, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                             std::uint64_t, const void*, std::uint64_t*) noexcept {
+  __builtin_trap();
+}
+void skep_jit_leave(std::uint64_t) noexcept { __builtin_trap(); }
+#endif

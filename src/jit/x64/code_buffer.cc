@@ -128,11 +128,10 @@ void CodeBuffer::place() {
   }
 }
 
-// Moves everything to its final place; sites then say where they are.
+// Moves everything to its final place.
 void CodeBuffer::close_gaps() {
-  for (std::uint32_t& label : labels_) label = moved(label);
   std::uint32_t from = 0, to = 0;
-  for (Site& site : sites_) {
+  for (const Site& site : sites_) {
     std::memmove(bytes_.data() + to, bytes_.data() + from, site.at - from);
     to += site.at - from;
     const std::uint32_t length = long_bytes(site.kind);
@@ -145,7 +144,6 @@ void CodeBuffer::close_gaps() {
       std::memmove(bytes_.data() + to, bytes_.data() + site.at, length);
     }
     from = site.at + length;
-    site.at = to;
     to += kept;
   }
   std::memmove(bytes_.data() + to, bytes_.data() + from, size_ - from);
@@ -155,12 +153,13 @@ void CodeBuffer::close_gaps() {
 void CodeBuffer::fill() {
   for (const Site& site : sites_) {
     if (site.kind == Kind::Align) continue;
+    const std::uint32_t at = site.at - site.removed;
     if (site.kind == Kind::Absolute) {
-      fixups_.push_back({site.at, addresses_[site.label]});
+      fixups_.push_back({at, addresses_[site.label]});
       continue;
     }
-    const std::uint32_t end = site.at + long_bytes(site.kind) - site.saved;
-    const std::uint32_t distance = labels_[site.label] - end;
+    const std::uint32_t end = at + long_bytes(site.kind) - site.saved;
+    const std::uint32_t distance = moved(labels_[site.label]) - end;
     if (site.saved != 0)
       bytes_[end - 1] = static_cast<std::uint8_t>(distance);
     else

@@ -81,13 +81,13 @@ class CodeBuffer {
   // Afterwards nothing is written any more; the bytes, and where labels and absolute addresses are in them.
   void finish();
   std::span<const std::uint8_t> bytes() const noexcept { return std::span(bytes_).first(size_); }
-  std::uint32_t offset(Label label) const noexcept { return labels_[label.id]; }
+  std::uint32_t offset(Label label) const noexcept { return moved(labels_[label.id]); }
   std::span<const Fixup> fixups() const noexcept { return fixups_; }
 
  private:
   enum class Kind : std::uint8_t { Jump, Conditional, Distance, Absolute, Align };
   struct Site {
-    std::uint32_t at;       // of its first byte; Distance, Absolute: of the four bytes
+    std::uint32_t at;       // of its first byte, as written; Distance, Absolute: of the four bytes
     std::uint32_t label;    // index of the address in addresses_ for Absolute
     std::uint32_t removed;  // bytes that go away before it
     Kind kind;

@@ -10,10 +10,14 @@ struct Features {
 };
 
 inline Features features() noexcept {
+#if defined(__x86_64__)
   __builtin_cpu_init();
   return {.bmi1 = __builtin_cpu_supports("bmi") != 0,
           .bmi2 = __builtin_cpu_supports("bmi2") != 0,
           .movbe = __builtin_cpu_supports("movbe") != 0};
+#else
+  return {};
+#endif
 }
 
 }  // namespace skep::jit::x64

@@ -31,7 +31,7 @@ const maps::Recipe* Compiler::recipe_of_r1(std::uint32_t slot) const {
     if (!survey_.at(i - 1, Survey::kFirst)) continue;
     const Insn& before = insn(i - 1);
     const Op op = survey_.ops[i - 1];
-    if ((isa::writes(op, before) >> number & 1) == 0) continue;
+    if ((survey_.uses[i - 1].writes >> number & 1) == 0) continue;
     if (op == Op::Mov64Reg) {
       number = before.src;
       continue;

@@ -6,6 +6,7 @@
 // load, and what led to it is dead unless somebody else asks for it.
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "jit/x64/survey.h"
 
@@ -65,12 +66,13 @@ class Joiner {
       default:
         if (isa::has(op, isa::kWritesMemory | isa::kCalls | isa::kReadsPacket)) forget();
     }
-    if ((isa::writes(op, insn) & kGeneral) == 0) return;
-    for (unsigned reg = 0; reg < isa::kRegisters; ++reg)
-      if ((isa::writes(op, insn) >> reg & 1) != 0) {
-        ++versions_[reg];
-        values_[reg] = reg == insn.dst ? made : Bytes{};
-      }
+    for (isa::RegisterSet left = survey_.uses[slot].writes; left != 0;
+         left &= static_cast<isa::RegisterSet>(left - 1)) {
+      const auto reg = static_cast<unsigned>(std::countr_zero(left));
+      ++versions_[reg];
+      values_[reg].known = false;
+      if (reg == insn.dst && made.known) values_[reg] = made;
+    }
   }
 
   Bytes loaded(const Insn& insn, unsigned bytes) const {
@@ -114,9 +116,8 @@ class Joiner {
     const std::int32_t first = step == 1 ? bytes.from[0] : bytes.from[length - 1];
     survey_.joined.push_back({slot, first, bytes.base, static_cast<std::uint8_t>(length), step == -1});
     survey_.flags[slot] |= Survey::kJoined;
+    survey_.uses[slot].reads = static_cast<isa::RegisterSet>(1U << bytes.base);
   }
-
-  static constexpr isa::RegisterSet kGeneral = 0x3ff;
 
   const exec::Image& image_;
   Survey& survey_;

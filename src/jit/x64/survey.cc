@@ -29,6 +29,7 @@ class Surveyor {
     const std::size_t count = image_.insns.size();
     survey_.ops.resize(count);
     survey_.flags.resize(count);
+    survey_.uses.resize(count);
     survey_.functions.resize(image_.subprograms.size());
     calls_.resize(image_.subprograms.size());
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) {
@@ -66,9 +67,9 @@ class Surveyor {
 
   void look_at(std::size_t which, std::uint32_t at, Op op, const Insn& insn) {
     Function& function = survey_.functions[which];
-    const isa::RegisterSet writes = isa::writes(op, insn);
-    function.writes |= writes;
-    if ((isa::reads(op, insn) >> kFramePointer & 1) != 0) {
+    const Survey::Use use = survey_.uses[at] = {isa::reads(op, insn), isa::writes(op, insn)};
+    function.writes |= use.writes;
+    if ((use.reads >> kFramePointer & 1) != 0) {
       function.frame_pointer = true;
       function.stack = std::max(function.stack, reach(op, insn));
     }
@@ -107,22 +108,16 @@ class Surveyor {
     for (int round = 0; round < 2; ++round)
       for (std::size_t i = count; i-- > 0;) {
         if (!survey_.at(i, Survey::kFirst)) continue;
-        const Insn& insn = image_.insns[i];
         const Op op = survey_.ops[i];
         isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
-        if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, insn, i))];
+        if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
         survey_.live[i] = after;
-        const isa::RegisterSet writes = isa::writes(op, insn);
+        const auto [reads, writes] = survey_.uses[i];
         if (is_pure(op) && (after & writes) == 0)
           before[i] = after;
         else
-          before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads(i, op, insn));
+          before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads);
       }
-  }
-
-  isa::RegisterSet reads(std::size_t slot, Op op, const Insn& insn) const {
-    if (!survey_.at(slot, Survey::kJoined)) return isa::reads(op, insn);
-    return static_cast<isa::RegisterSet>(1U << survey_.joined_at(static_cast<std::uint32_t>(slot)).base);
   }
 
   void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }

@@ -41,8 +41,13 @@ struct Survey {
   static constexpr std::uint8_t kJoined = 32;  // completes a number of several bytes: a row of `joined`
   static constexpr std::uint8_t kBlock = 4;    // control may come here without running the instruction before
 
+  // What an instruction does to registers: isa::reads() and isa::writes().
+  struct Use {
+    isa::RegisterSet reads = 0, writes = 0;
+  };
   std::vector<isa::Op> ops;         // by slot; Invalid for second slots
   std::vector<std::uint8_t> flags;  // by slot
+  std::vector<Use> uses;            // by slot
   std::vector<Function> functions;  // as the image's subprograms
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
   // is never read. What a loop reads in its next round is found by looking twice; more rounds would find a little less.
