@@ -1,7 +1,7 @@
-// skep-bench [--check] [NAME...]: how much slower the interpreter is than native code, program by program and as a
-// geometric mean. In each of seven rounds every form runs for a while, one after the other, so that a slow second of
-// the machine meets all of them; a time is the median of its runs, a ratio the median of the rounds, the spread their
-// extremes.
+// skep-bench [--check] [NAME...]: how much slower compiled programs and the interpreter are than native code, program
+// by program and as a geometric mean. In each of seven rounds every form runs for a while, one after the other, so that
+// a slow second of the machine meets all of them; a time is the median of its runs, a ratio the median of the rounds,
+// the spread their extremes.
 // --check runs each program once in each form and compares results and memory.
 #include <fmt/format.h>
 
@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kMemory = 16384;  // bytes each program works on: fits the first-level cache
 constexpr int kRounds = 7;
-constexpr std::array<double, 3> kSeconds = {0.01, 0.04, 0.04};  // per form and round
+constexpr std::array<double, 4> kSeconds = {0.01, 0.01, 0.04, 0.04};  // per form and round
 
 std::vector<std::byte> memory(kMemory);
 
@@ -28,7 +28,7 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-// Native, interpreted and checked must agree before anything is measured.
+// Native, compiled, interpreted and checked must agree before anything is measured.
 Result<> agree(const Program& program, const Runner& runner) {
   Outcome expected;
   for (const Form form : kForms) {
@@ -68,13 +68,16 @@ double measure(const Runner& runner, Form form) {
 using Rounds = std::array<double, kRounds>;
 
 struct Row {
-  Rounds native, plain, checked;  // nanoseconds
+  Rounds native, compiled, plain, checked;  // nanoseconds
+  double compile_time = 0;
 };
 
 Row measure_all(const Runner& runner) {
   Row row;
+  row.compile_time = runner.compile_time();
   for (std::size_t i = 0; i < kRounds; ++i) {
     row.native[i] = measure(runner, Form::Native);
+    row.compiled[i] = measure(runner, Form::Compiled);
     row.plain[i] = measure(runner, Form::Plain);
     row.checked[i] = measure(runner, Form::Checked);
   }
@@ -89,11 +92,12 @@ Rounds over(const Rounds& a, const Rounds& b) {
 
 double middle(const Rounds& values) { return median({values.begin(), values.end()}); }
 
-void print(const Program& program, const Row& row) {
-  const Rounds slower = over(row.plain, row.native);
-  fmt::print("{:<16}{:>10.0f}{:>12.0f}{:>9.1f}  {:>5.1f} - {:<5.1f}{:>12.0f}{:>8.1f}\n", program.name,
-             middle(row.native), middle(row.plain), middle(slower), std::ranges::min(slower), std::ranges::max(slower),
-             middle(row.checked), middle(over(row.checked, row.plain)));
+void print(const Program& program, const Runner& runner, const Row& row) {
+  const Rounds compiled = over(row.compiled, row.native), slower = over(row.plain, row.native);
+  fmt::print("{:<16}{:>10.0f}{:>10.0f}{:>7.2f}  {:>5.2f} - {:<5.2f}{:>12.0f}{:>7.1f}{:>12.0f}{:>7.1f}{:>10}{:>10.1f}\n",
+             program.name, middle(row.native), middle(row.compiled), middle(compiled), std::ranges::min(compiled),
+             std::ranges::max(compiled), middle(row.plain), middle(slower), middle(row.checked),
+             middle(over(row.checked, row.plain)), runner.insns(), row.compile_time / 1000);
   std::fflush(stdout);
 }
 
@@ -110,7 +114,7 @@ void print_mean(std::string_view what, const std::vector<Row>& rows, Rounds Row:
     greatest = std::max(greatest, middle(ratio));
   }
   const auto mean = [&](double log_sum) { return std::exp(log_sum / static_cast<double>(rows.size())); };
-  fmt::print("{}: {:.1f}, the geometric mean of {} programs (rounds {:.1f} - {:.1f}, programs {:.1f} - {:.1f})\n", what,
+  fmt::print("{}: {:.2f}, the geometric mean of {} programs (rounds {:.2f} - {:.2f}, programs {:.2f} - {:.2f})\n", what,
              mean(log_of_medians), rows.size(), mean(std::ranges::min(logs)), mean(std::ranges::max(logs)), least,
              greatest);
 }
@@ -118,8 +122,8 @@ void print_mean(std::string_view what, const std::vector<Row>& rows, Rounds Row:
 int run(bool check_only, const std::vector<std::string_view>& names) {
   std::vector<Row> rows;
   if (!check_only)
-    fmt::print("{:<16}{:>10}{:>12}{:>9}  {:^13}{:>12}{:>8}\n", "ns a run", "native", "interpreter", "ratio", "rounds",
-               "checked", "ratio");
+    fmt::print("{:<16}{:>10}{:>10}{:>7}  {:^13}{:>12}{:>7}{:>12}{:>7}{:>10}{:>10}\n", "ns a run", "native", "compiled",
+               "ratio", "rounds", "interpreter", "ratio", "checked", "ratio", "insns", "us to jit");
   for (const Program& program : programs()) {
     if (!names.empty() && std::ranges::find(names, program.name) == names.end()) continue;
     const auto runner = Runner::load(program);
@@ -131,16 +135,17 @@ int run(bool check_only, const std::vector<std::string_view>& names) {
     rows.emplace_back();
     if (check_only) continue;
     rows.back() = measure_all(*runner);
-    print(program, rows.back());
+    print(program, *runner, rows.back());
   }
   if (rows.empty()) {
     fmt::print(stderr, "skep-bench: no program has this name\n");
     return 2;
   }
   if (check_only) {
-    fmt::print("{} programs: native code and both policies of the interpreter agree\n", rows.size());
+    fmt::print("{} programs: native code, compiled code and both policies of the interpreter agree\n", rows.size());
   } else {
     fmt::print("\n");
+    print_mean("compiled / native", rows, &Row::compiled, &Row::native);
     print_mean("interpreter / native", rows, &Row::plain, &Row::native);
     print_mean("checked / interpreter", rows, &Row::checked, &Row::plain);
   }

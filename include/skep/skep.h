@@ -31,6 +31,7 @@ typedef struct skep_hive skep_hive;
 enum skep_engine {
   SKEP_ENGINE_CHECKED = 0, /* every memory access is checked while the program runs */
   SKEP_ENGINE_INTERP = 1,  /* trusts the program, as a kernel does after verification */
+  SKEP_ENGINE_JIT = 2,     /* the same, as machine code; interpreted where memory may not be executable */
 };
 
 /* A new hive, or NULL with errno set. */

@@ -33,6 +33,7 @@ const Capabilities& capabilities() noexcept {
 hive::Hive* make_hive() noexcept {
   hive::Options options;
   if (is_set("SKEP_ENGINE", "interp")) options.engine = hive::Engine::Interp;
+  if (is_set("SKEP_ENGINE", "jit")) options.engine = hive::Engine::Jit;
   if (is_set("SKEP_ENGINE", "checked")) options.engine = hive::Engine::Checked;
   if (is_set("SKEP_UNVERIFIED", "on")) options.verification = hive::Verification::Skipped;
   if (is_set("SKEP_UNVERIFIED", "off")) options.verification = hive::Verification::Required;

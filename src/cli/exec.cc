@@ -110,8 +110,8 @@ Exit run(const Request& request) {
 void declare_exec(Program& program) {
   CLI::App* command = program.app.add_subcommand("exec", "Run an unmodified program with its bpf(2) on a hive");
   auto request = std::make_shared<Request>();
-  command->add_option("--engine", request->engine, "what its programs run on: checked or interp")
-      ->check(CLI::IsMember({"checked", "interp"}))
+  command->add_option("--engine", request->engine, "what its programs run on: checked, interp or jit")
+      ->check(CLI::IsMember({"checked", "interp", "jit"}))
       ->envname("SKEP_ENGINE")
       ->capture_default_str();
   command->add_flag(

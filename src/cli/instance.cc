@@ -39,6 +39,12 @@ void add_line(Instance::Printed& printed, std::string_view line) {
   }
 }
 
+// Of an instance that is not the kernel's.
+hive::Engine hive_engine(EngineKind kind) {
+  if (kind == EngineKind::Jit) return hive::Engine::Jit;
+  return kind == EngineKind::Interp ? hive::Engine::Interp : hive::Engine::Checked;
+}
+
 // The target of this thread's bpf(2) while an object is loaded.
 template <class Action>
 auto under(hive::Hive* hive, Action action) {
@@ -52,6 +58,7 @@ std::string_view name(EngineKind kind) noexcept {
   switch (kind) {
     case EngineKind::Checked: return "checked";
     case EngineKind::Interp: return "interp";
+    case EngineKind::Jit: return "jit";
     case EngineKind::Kernel: return "kernel";
   }
   return "";
@@ -105,7 +112,7 @@ std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind
 std::expected<void, Failure> Instance::start_hive(bool unverified) {
   if (kind_ == EngineKind::Kernel) return {};
   hive::Options options;
-  options.engine = kind_ == EngineKind::Checked ? hive::Engine::Checked : hive::Engine::Interp;
+  options.engine = hive_engine(kind_);
   options.verification = unverified ? hive::Verification::Skipped : hive::Verification::Required;
   Result<std::unique_ptr<hive::Hive>> hive = hive::Hive::create(options);
   if (!hive) return give_up(Exit::Unavailable, hive.error().message);
@@ -198,6 +205,11 @@ long Instance::bpf(int command, spec::Attr& attr) noexcept {
   if (!hive_) return kernel::bpf(command, &attr, sizeof attr);
   hive::LocalCaller caller;
   return hive_->call(caller, command, reinterpret_cast<std::uintptr_t>(&attr), sizeof attr);
+}
+
+std::string Instance::engine_note() const {
+  const Result<hive::Hive::Program> code = hive_ ? hive_->program(object_.program_fd(program_)) : hive::Hive::Program{};
+  return code ? code->note : std::string();
 }
 
 std::expected<std::unique_ptr<hooks::net::Engine>, Failure> Instance::engine(How how) {

@@ -23,7 +23,7 @@ class Btf;
 
 namespace skep::cli {
 
-enum class EngineKind : std::uint8_t { Checked, Interp, Kernel };
+enum class EngineKind : std::uint8_t { Checked, Interp, Jit, Kernel };
 std::string_view name(EngineKind kind) noexcept;
 
 // --map NAME=FILE
@@ -63,6 +63,8 @@ class Instance {
   // How packets are run. Test: by PROG_TEST_RUN, which gives contexts back; always so for the kernel.
   enum class How : std::uint8_t { Direct, Test };
   std::expected<std::unique_ptr<hooks::net::Engine>, Failure> engine(How how);
+  // Why the program runs on another engine than was asked for; empty: it does not.
+  std::string engine_note() const;
 
   // A ring buffer of the object and the BTF id of the type of its records.
   struct RecordType {

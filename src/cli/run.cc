@@ -33,7 +33,7 @@ constexpr std::size_t kShownDifferences = 20;
 struct Options {
   std::string object, program, capture;
   std::string out_pass, out_drop, out_tx;
-  std::string engine;  // empty: the plain interpreter for what is verified, else the checked policy
+  std::string engine;  // empty: compiled code for what is verified, else the checked policy
   bool checked = false, unverified = hive::Options{}.verification == hive::Verification::Skipped;
   ObjectOptions object_options;
   std::uint64_t repeat = 1, limit = 0;
@@ -182,7 +182,7 @@ class Run final : public Consumer {
       const auto& [map, file] = split(text);
       loading.maps.push_back({map, file});
     }
-    for (const EngineKind kind : {EngineKind::Checked, EngineKind::Interp, EngineKind::Kernel}) {
+    for (const EngineKind kind : {EngineKind::Checked, EngineKind::Interp, EngineKind::Jit, EngineKind::Kernel}) {
       if (!all_ && options_.engine != name(kind)) continue;
       if (all_ && kind == EngineKind::Kernel && !kernel::available()) {
         report_.notes.push_back("engine kernel was left out: " + kernel::why_unavailable());
@@ -192,6 +192,8 @@ class Run final : public Consumer {
       if (!instance) return std::unexpected(instance.error());
       auto engine = (*instance)->engine(all_ ? Instance::How::Test : Instance::How::Direct);
       if (!engine) return std::unexpected(engine.error());
+      if (std::string note = (*instance)->engine_note(); !note.empty())
+        report_.notes.push_back(fmt::format("engine {}: {}", name(kind), note));
       instances_.push_back(*std::move(instance));
       engines_.push_back(*std::move(engine));
     }
@@ -349,9 +351,9 @@ void declare_run(Program& program) {
       ->type_name("FILE");
   command
       ->add_option("--engine", options->engine,
-                   "checked: each access against the live objects; interp: plain; kernel: the running kernel; all: "
-                   "each, and compare (default: checked for programs that are not verified, else interp)")
-      ->check(CLI::IsMember({"checked", "interp", "kernel", "all"}))
+                   "checked: each access against the live objects; interp: plain; jit: compiled; kernel: the running "
+                   "kernel; all: each, and compare (default: checked for programs that are not verified, else jit)")
+      ->check(CLI::IsMember({"checked", "interp", "jit", "kernel", "all"}))
       ->type_name("ENGINE");
   command->add_flag("--checked", options->checked, "the same as --engine checked")->excludes("--engine");
   command->add_flag(
@@ -398,7 +400,7 @@ void declare_run(Program& program) {
       "their\n"
       "result is the number of bytes to keep.");
   command->callback([&program, options] {
-    if (options->engine.empty()) options->engine = options->checked || options->unverified ? "checked" : "interp";
+    if (options->engine.empty()) options->engine = options->checked || options->unverified ? "checked" : "jit";
     program.chosen = [options] { return Run(*options).go(); };
   });
 }

@@ -28,8 +28,11 @@ long result_of(long code) noexcept {
 extern "C" {
 
 skep_hive* skep_hive_new(enum skep_engine engine) {
-  const auto policy = engine == SKEP_ENGINE_INTERP ? skep::hive::Engine::Interp : skep::hive::Engine::Checked;
-  auto hive = Hive::create({.engine = policy});
+  using skep::hive::Engine;
+  const Engine chosen = engine == SKEP_ENGINE_JIT      ? Engine::Jit
+                        : engine == SKEP_ENGINE_INTERP ? Engine::Interp
+                                                       : Engine::Checked;
+  auto hive = Hive::create({.engine = chosen});
   if (hive) return new skep_hive{std::move(*hive)};
   errno = hive.error().code;
   return nullptr;

@@ -52,7 +52,8 @@ Result<Hive::Program> Hive::program(int fd) const {
   auto kept = keep(state_, std::move(found.object));
   return Program{.id = spec::ProgId{object->id()},
                  .code = std::shared_ptr<const exec::Executable>(std::move(kept), object->code.get()),
-                 .counters = &object->counters};
+                 .counters = &object->counters,
+                 .note = object->engine_note};
 }
 
 Result<std::shared_ptr<maps::Map>> Hive::map(int fd) const {

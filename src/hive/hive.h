@@ -70,7 +70,9 @@ class LocalCaller : public Caller {
   Privilege privilege() const noexcept override;
 };
 
-enum class Engine : std::uint8_t { Checked, Interp };  // the policy programs are bound with
+// What programs run on: the interpreter with its checked or plain policy, or machine code. Where a program cannot be
+// compiled (no executable memory, another processor), the plain interpreter takes it, and Program::note says so.
+enum class Engine : std::uint8_t { Checked, Interp, Jit };
 
 // Whether programs are verified before they run. Skipped is for experiments, and for tests of engines with programs
 // that no verifier lets through: these always run under the checked policy.
@@ -127,6 +129,7 @@ class Hive {
     spec::ProgId id{};
     std::shared_ptr<const exec::Executable> code;  // bound with Options::engine
     runtime::Counters* counters = nullptr;         // lives as long as `code`
+    std::string note;                              // why that was not possible, and another engine took it; or empty
   };
   Result<Program> program(int fd) const;
   Result<std::shared_ptr<maps::Map>> map(int fd) const;

@@ -15,6 +15,7 @@
 #include "hive/prog_types.h"
 #include "hive/tag.h"
 #include "interp/interp.h"
+#include "jit/jit.h"
 #include "runtime/bindings.h"
 #include "spec/helpers.h"
 
@@ -193,13 +194,23 @@ std::vector<isa::Insn> translated(const exec::Image& image) {
   return insns;
 }
 
-// The engine that runs it.
-Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, interp::Policy policy) {
+// The engine that runs it, or the one that takes its place.
+Result<std::unique_ptr<exec::Executable>> bind(Engine engine, const std::shared_ptr<const exec::Image>& image,
+                                               const exec::Bindings& bindings, ProgObject& program) {
+  if (engine == Engine::Jit) {
+    auto compiled = jit::bind(image, bindings);
+    if (compiled) return compiled;
+    program.engine_note = "interpreted, not compiled: " + compiled.error().message;
+  }
+  return interp::bind(image, bindings, engine == Engine::Checked ? interp::Policy::Checked : interp::Policy::Plain);
+}
+
+Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, Engine engine) {
   lowered.uses_cpu = lowered.uses_cpu && needs_cpu(lowered, loading.maps);
   const auto image = std::make_shared<const exec::Image>(std::move(lowered));
   std::vector<maps::Map*> used;
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
-  TRY(program.code, interp::bind(image, runtime::MapBindings(used), policy));
+  TRY(program.code, bind(engine, image, runtime::MapBindings(used), program));
   program.translated = translated(*image);
   return place_debug_info(loading, program, *image);
 }
@@ -209,18 +220,16 @@ Result<> accept_unverified(Loading& loading, ProgObject& program) {
   find_maps(loading);
   TRY_VOID(resolve_maps(loading));
   TRY(exec::Image image, exec::assume_verified(loading.source, "bound with the checked policy"));
-  TRY_VOID(bind(loading, program, std::move(image), interp::Policy::Checked));
+  TRY_VOID(bind(loading, program, std::move(image), Engine::Checked));
   loading.log.add(fmt::format("{} instructions accepted unverified", loading.insns.size()));
   return {};
 }
 
 // A program that no engine here can run is loaded all the same.
 void bind_verified(Loading& loading, ProgObject& program) {
-  const bool checked = loading.request.hive.options.engine == Engine::Checked;
   Result<exec::Image> image = exec::verify(loading.source);
-  const Result<> bound =
-      image ? bind(loading, program, *std::move(image), checked ? interp::Policy::Checked : interp::Policy::Plain)
-            : std::unexpected(std::move(image).error());
+  const Result<> bound = image ? bind(loading, program, *std::move(image), loading.request.hive.options.engine)
+                               : std::unexpected(std::move(image).error());
   if (bound) return;
   program.obstacle = bound.error().message;
   program.translated = loading.source.insns;

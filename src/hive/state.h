@@ -78,6 +78,7 @@ class ProgObject final : public Object {
   std::uint32_t verified_insns = 0;
   std::shared_ptr<const exec::Executable> code;  // null: no engine here can run it
   std::string obstacle;                          // why not
+  std::string engine_note;                       // why it is not the engine asked for; or empty
   std::vector<isa::Insn> translated;             // as it is shown: maps by id
   std::vector<spec::TargetFunction> functions;   // for programs that attach to it
   BtfObject* btf = nullptr;                      // held

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
+#include <sstream>
 
 #include "exec/doors.h"
 #include "exec/failure.h"
@@ -11,8 +13,6 @@
 
 namespace skep::interp {
 namespace {
-
-constexpr std::uint64_t kBudget = std::uint64_t{1} << 32;
 
 // The helpers that vectors may call. Helper 5 is "unwind" in the runner's reference: it does nothing but give 0.
 struct TestHelper {
@@ -64,23 +64,49 @@ Result<std::vector<isa::Insn>> parse_insns(std::span<const std::byte> bytes) {
   return insns;
 }
 
-Result<std::uint64_t> run_vector(std::vector<isa::Insn> insns, MutableBytes memory, Policy policy) {
+Result<std::uint64_t> run_vector(std::vector<isa::Insn> insns, MutableBytes memory, Bind bind, std::uint64_t budget) {
   exec::Source source;
   source.name = "vector";
   source.insns = std::move(insns);
   TRY(exec::Image image, exec::assume_verified(source, exec::ContextKind::Memory, "conformance vector"));
-  TRY(const auto program, bind(std::make_shared<const exec::Image>(std::move(image)), TestBindings(), policy));
+  TRY(const auto program, bind(std::make_shared<const exec::Image>(std::move(image)), TestBindings()));
   exec::QuietHost host;
   exec::Failure failure;
   exec::Call call{.host = host};
   call.program = program.get();
   call.context = memory.empty() ? nullptr : memory.data();
   call.context_bytes = static_cast<std::uint32_t>(memory.size());
-  call.budget = kBudget;
+  call.budget = budget;
   call.failure = &failure;
   const std::uint64_t r0 = program->run(call);
   if (call.stopped) return fail(EFAULT, failure.text());
   return r0;
+}
+
+Result<std::uint64_t> run_vector(std::vector<isa::Insn> insns, MutableBytes memory, Policy policy) {
+  constexpr auto kBind = []<Policy policy>() -> Bind {
+    return [](std::shared_ptr<const exec::Image> image, const exec::Bindings& bindings) {
+      return interp::bind(std::move(image), bindings, policy);
+    };
+  };
+  const Bind bind = policy == Policy::Plain ? kBind.operator()<Policy::Plain>() : kBind.operator()<Policy::Checked>();
+  return run_vector(std::move(insns), memory, bind, kVectorBudget);
+}
+
+std::vector<Vector> read_vectors(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<Vector> found;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream fields(line);
+    Vector vector;
+    std::getline(fields, vector.name, '\t');
+    std::getline(fields, vector.r0, '\t');
+    std::getline(fields, vector.memory, '\t');
+    std::getline(fields, vector.insns, '\t');
+    found.push_back(vector);
+  }
+  return found;
 }
 
 }  // namespace skep::interp

@@ -5,32 +5,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 namespace skep::interp {
 namespace {
 
-struct Vector {
-  std::string name, r0, memory, insns;
-};
-
-std::vector<Vector> vectors() {
-  std::ifstream file(SKEP_SOURCE_DIR "/../shared/corpus/bpf_conformance/vectors.tsv");
-  std::vector<Vector> found;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with('#')) continue;
-    std::istringstream fields(line);
-    Vector vector;
-    std::getline(fields, vector.name, '\t');
-    std::getline(fields, vector.r0, '\t');
-    std::getline(fields, vector.memory, '\t');
-    std::getline(fields, vector.insns, '\t');
-    found.push_back(vector);
-  }
-  return found;
-}
+std::vector<Vector> vectors() { return read_vectors(SKEP_SOURCE_DIR "/../shared/corpus/bpf_conformance/vectors.tsv"); }
 
 class Conformance : public testing::TestWithParam<Policy> {};
 

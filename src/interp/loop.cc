@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "exec/packet_view.h"
+#include "exec/tail_call.h"
 #include "interp/claims.h"
 #include "interp/machine.h"
 #include "interp/objects.h"
@@ -386,7 +387,7 @@ leave:
 L_TailCall: {
   if constexpr (mode == Mode::Checked)
     if (!machine->objects->check_arguments(spec::helper(spec::HelperId::tail_call), r)) STOP_FAULT;
-  const exec::Executable* target = tail_target(machine->call, r[2], r[3]);
+  const exec::Executable* target = exec::tail_target(machine->call, r[2], r[3]);
   if (!target) NEXT(1);
   if (!target->same_engine(*machine->program)) {
     machine->budget = budget;

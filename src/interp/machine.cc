@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "interp/objects.h"
 
@@ -38,21 +39,12 @@ std::uint64_t stop_fault(Machine& machine, const Code* pc) noexcept {
   return 0;
 }
 
-const exec::Executable* tail_target(exec::Call& call, std::uint64_t map, std::uint64_t index) noexcept {
-  if (call.tail_calls >= isa::kMaxTailCalls) return nullptr;
-  const auto key = static_cast<std::uint32_t>(index);
-  const maps::Reference reference =
-      reinterpret_cast<maps::Map*>(map)->reference(reinterpret_cast<const std::byte*>(&key));
-  if (reference == maps::Reference{}) return nullptr;
-  const exec::Executable* target = call.host.program(reference);
-  if (target) ++call.tail_calls;
-  return target;
-}
-
 std::uint64_t run_other(Machine& machine, const exec::Executable& target) noexcept {
   exec::Call& call = machine.call;
   if (call.budget) call.budget = std::max<std::uint64_t>(machine.budget, 1);
+  const exec::Executable* const before = std::exchange(call.program, &target);
   const std::uint64_t result = target.run(call);
+  call.program = before;
   if (call.budget) machine.budget = call.budget;
   return result;
 }

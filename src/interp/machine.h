@@ -50,9 +50,6 @@ std::uint64_t stop(Machine& machine, const Code* pc, exec::Failure::Kind kind, s
 // Stops the program at `pc` for the fault that objects found.
 std::uint64_t stop_fault(Machine& machine, const Code* pc) noexcept;
 
-// The program that a tail call goes to; null when it goes nowhere, and the program goes on behind it.
-const exec::Executable* tail_target(exec::Call& call, std::uint64_t map, std::uint64_t index) noexcept;
-
 // A tail call to a program of another engine: its return value, or call.stopped.
 std::uint64_t run_other(Machine& machine, const exec::Executable& target) noexcept;
 

@@ -1,16 +1,13 @@
 #include "interp/program.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <bit>
 
+#include "exec/relocate.h"
 #include "isa/op.h"
 
 namespace skep::interp {
 namespace {
 
-using exec::Relocation;
 using isa::Op;
 
 constexpr std::uint32_t kTailCall = 12;          // id of bpf_tail_call
@@ -18,15 +15,6 @@ constexpr std::uint32_t kRegisterCallIds = 256;  // helpers that a call through 
 
 bool uses(const exec::Image& image, Op op) {
   return std::ranges::any_of(image.insns, [&](const isa::Insn& insn) { return isa::decode(insn) == op; });
-}
-
-Result<std::uint64_t> value_address(maps::Map& map, const Relocation& relocation) {
-  const std::byte* base = map.direct_value();
-  if (!base) return fail(EINVAL, fmt::format("map {} has no values with a fixed address", relocation.id));
-  if (relocation.offset >= map.spec().value_size)
-    return fail(EINVAL, fmt::format("offset {} is outside the {} bytes of map {}", relocation.offset,
-                                    map.spec().value_size, relocation.id));
-  return reinterpret_cast<std::uint64_t>(base) + relocation.offset;
 }
 
 }  // namespace
@@ -49,34 +37,15 @@ Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image
 
 Result<> Program::relocate(const exec::Bindings& bindings) {
   const auto& insns = image().insns;
-  values_.resize(insns.size());
+  TRY(exec::Values values, exec::relocate(image(), bindings));
+  values_ = std::move(values.by_insn);
+  maps_ = std::move(values.maps);
   for (std::size_t i = 0; i < insns.size(); ++i) {
     const Op op = isa::decode(insns[i]);
-    if (op == Op::LdImm64) values_[i] = isa::imm64(insns[i], insns[i + 1]);
     if (op == Op::LdFunc)
       values_[i] = function_value(static_cast<std::uint64_t>(*isa::subprog_target(op, insns[i], i)));
+    makes_tail_calls_ |= op == Op::CallHelper && insns[i].imm == kTailCall;
     i += isa::slots(op) - 1;
-  }
-  for (const Relocation& relocation : image().relocations) {
-    std::uint64_t& value = values_[relocation.insn];
-    if (relocation.kind == Relocation::Kind::Helper) {
-      value = std::bit_cast<std::uint64_t>(bindings.helper(relocation.id));
-      makes_tail_calls_ |= relocation.id == kTailCall;
-      continue;
-    }
-    if (relocation.kind == Relocation::Kind::Kfunc) {
-      value = std::bit_cast<std::uint64_t>(bindings.kfunc(relocation.id));
-      continue;
-    }
-    maps::Map* map = bindings.map(spec::MapId{relocation.id});
-    if (!map)
-      return fail(ENOENT,
-                  fmt::format("map {}, which instruction {} uses, is not there", relocation.id, relocation.insn));
-    if (std::ranges::find(maps_, map) == maps_.end()) maps_.push_back(map);
-    value = reinterpret_cast<std::uint64_t>(map);
-    if (relocation.kind == Relocation::Kind::MapValue) {
-      TRY(value, value_address(*map, relocation));
-    }
   }
   if (uses(image(), Op::CallReg))
     for (std::uint32_t id = 0; id < kRegisterCallIds; ++id) helpers_.push_back(bindings.helper(id));

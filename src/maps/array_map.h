@@ -7,6 +7,7 @@
 #pragma once
 
 #include "maps/map.h"
+#include "maps/recipe.h"
 
 namespace skep::maps {
 
@@ -35,6 +36,7 @@ class ArrayMap final : public IndexedMap {
   std::byte* direct_value() noexcept override;
   std::size_t mmap_bytes() const noexcept override;
   std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept override;
+  Recipe recipe() const noexcept;
 
  private:
   std::byte* value(std::uint32_t index) const noexcept { return region_.data() + index * stride_; }
@@ -55,6 +57,7 @@ class PercpuArrayMap final : public IndexedMap {
   int update_all(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept override;
   std::optional<MutableBytes> value_at(const std::byte* address) noexcept override;
   std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept override;
+  Recipe recipe() const noexcept;
 
  private:
   std::byte* value(std::uint32_t index, unsigned cpu) const noexcept {

@@ -30,6 +30,21 @@ class ArrayTest : public testing::Test {
   std::unique_ptr<Domain> domain_ = *Domain::create();
 };
 
+TEST_F(ArrayTest, TheRecipeFindsWhatLookupFinds) {
+  for (const MapType type : {MapType::Array, MapType::PercpuArray})
+    for (const std::uint32_t size : {1U, 8U, 20U, 4096U}) {
+      const auto map = make(type, size, 5);
+      const auto found = recipe(*map);
+      ASSERT_TRUE(found);
+      EXPECT_EQ(found->entries, 5U);
+      for (std::uint32_t i = 0; i < 5; ++i)
+        for (unsigned cpu = 0; cpu < 2; ++cpu)
+          EXPECT_EQ(found->base + i * found->stride + cpu * found->per_cpu,
+                    reinterpret_cast<std::uint64_t>(map->lookup(bytes(i), cpu)));
+    }
+  EXPECT_FALSE(recipe(*make(MapType::ProgArray, 4, 5)));
+}
+
 TEST_F(ArrayTest, ValuesLieEightBytesApartAndAreKnown) {
   const auto map = make(MapType::Array, 5, 3);
   std::byte* first = map->lookup(bytes(0), 0);

@@ -52,7 +52,7 @@ TEST_P(Examples, EveryEngineAgreesOnEveryCapture) {
     ASSERT_FALSE(json.is_discarded()) << result.err;
     EXPECT_EQ(result.code, 0) << json["differences"].dump(2) << result.err;
     EXPECT_EQ(json["difference_count"].get<int>(), 0);
-    EXPECT_EQ(json["engines"].size(), kernel::available() ? 3U : 2U);
+    EXPECT_EQ(json["engines"].size(), kernel::available() ? 4U : 3U);
     EXPECT_GT(json["packets"].get<int>(), json["not_run"].get<int>());
   }
 }

@@ -54,6 +54,7 @@ std::vector<Engine> engines_for(const Case& c) {
   engines.push_back(hive_engine("checked", hive::Engine::Checked, verified ? Required : Skipped));
   if (!verified) return engines;
   engines.push_back(hive_engine("interp", hive::Engine::Interp, Required));
+  engines.push_back(hive_engine("jit", hive::Engine::Jit, Required));
   if (kernel::available()) engines.push_back({"kernel", nullptr});
   return engines;
 }

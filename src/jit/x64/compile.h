@@ -1,0 +1,68 @@
+// An image to x86-64 machine code: two linear passes, one that looks (survey.h) and one that writes.
+//
+// Pure: what the code needs to know of this process comes in the Order, and where the code will stand is said by
+// fixups. docs/design/jit.md has the conventions of the code. Tested by: jit/x64/compile_test.cc, and by everything
+// that compares engines (runtime/engines_test.cc).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/image.h"
+#include "exec/relocate.h"
+#include "jit/x64/code_buffer.h"
+#include "jit/x64/features.h"
+
+namespace skep::jit::x64 {
+
+// Why compiled code stops its program.
+enum class Stop : std::uint8_t { NoHelper, NoKfunc, BadInstruction, Budget };
+
+// Addresses of what compiled code calls besides helpers.
+struct Services {
+  std::uint64_t stop = 0;         // (Call&, slot, Stop): does not return
+  std::uint64_t abandon = 0;      // (Call&): the program was stopped by a callback; does not return
+  std::uint64_t tail_call = 0;    // (Call&, r1, map, index): where to go on with rdi = Call&, or 0
+  std::uint64_t load_packet = 0;  // (Call&, offset, bytes): the value, or all ones
+};
+
+// Whether the code takes what it runs from Call::budget. It is taken block by block: a program stops before the first
+// block that it cannot run to the end.
+enum class Counting : std::uint8_t { No, Yes };
+
+// Addresses between which the code will stand.
+struct Place {
+  std::uint64_t first = 0, last = 0;
+  // Whether a call from anywhere in it reaches `address` with a 32-bit distance.
+  bool reaches(std::uint64_t address) const noexcept {
+    constexpr std::uint64_t kReach = 0x7fff'0000;
+    return last - address + kReach < 2 * kReach && first - address + kReach < 2 * kReach;
+  }
+};
+
+struct Order {
+  const exec::Image& image;
+  // By slot: an ld_imm64's value (functions apart), the address of a helper's or kernel function's body.
+  std::span<const std::uint64_t> values;
+  std::span<const maps::Recipe> recipes;   // of maps that `values` name
+  std::span<const std::uint64_t> helpers;  // bodies by id, for calls through registers; stays where it is
+  std::uint64_t program = 0;               // what Call::program is while this program runs
+  Services services = {};
+  Features features = {};
+  Place place = {};
+  Counting counting = Counting::No;
+};
+
+struct Code {
+  std::vector<std::uint8_t> bytes;
+  std::vector<Fixup> fixups;
+  std::vector<std::uint32_t> entries;  // of the subprograms
+  bool guarded = false;  // the program may be stopped, or helpers may call it back: it must be entered by the guard
+};
+
+// EINVAL when calls nest deeper than a verifier allows.
+Result<Code> compile(const Order& order);
+
+}  // namespace skep::jit::x64

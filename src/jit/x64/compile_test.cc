@@ -1,0 +1,121 @@
+// What the code of small programs looks like, where that is the point: frames, saved registers, jumps.
+#include "jit/x64/compile.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "exec/testing.h"
+#include "jit/x64/survey.h"
+
+namespace skep::jit::x64 {
+namespace {
+
+exec::Image image_of(std::string_view text) {
+  auto image = exec::assume_verified(exec::testing::source(text), exec::ContextKind::Memory, "test");
+  EXPECT_TRUE(image) << (image ? "" : image.error().message);
+  return image ? *std::move(image) : exec::Image{};
+}
+
+Code compiled(std::string_view text, Features features = {}) {
+  const exec::Image image = image_of(text);
+  const std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
+  auto code = compile(
+      {.image = image, .values = values, .recipes = {}, .helpers = {}, .features = features, .place = {0, 0x100000}});
+  EXPECT_TRUE(code) << (code ? "" : code.error().message);
+  return code ? *std::move(code) : Code{};
+}
+
+std::string hex(const Code& code) {
+  std::string text;
+  for (const std::uint8_t byte : code.bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+constexpr std::string_view kEntry = "f30f1efa";
+
+TEST(Frames, NoneWithoutStack) {
+  EXPECT_EQ(hex(compiled("r0 = 7\nexit")), fmt::format("{}b807000000c3", kEntry));
+  EXPECT_EQ(hex(compiled("r0 = *(u32 *)(r1 +4)\nexit")), fmt::format("{}8b4604c3", kEntry));
+}
+
+TEST(Frames, OnlyWhatIsUsed) {
+  // push rbp; mov rbp, rsp; sub rsp, 16 ... leave
+  EXPECT_EQ(hex(compiled("*(u64 *)(r10 -12) = 1\nr0 = 0\nexit")),
+            fmt::format("{}554889e54883ec1048c745f40100000031c0c9c3", kEntry));
+  // r10 copied: all 512 bytes
+  EXPECT_NE(hex(compiled("r0 = r10\nexit")).find("4881ec00020000"), std::string::npos);
+  // rbx for r6, r15 for r9, no others
+  EXPECT_EQ(hex(compiled("r6 = r1\nr9 = r2\nr0 = r6\nr0 -= r9\nexit")),
+            fmt::format("{}5341574889f34989d74889d84c29f8415f5bc3", kEntry));
+}
+
+TEST(Dead, InstructionsAreLeftOut) {
+  EXPECT_EQ(hex(compiled("r3 = 5\nr3 += r2\nr4 = *(u64 *)(r1 +0)\nr0 = 7\nr0 = 8\nexit")),
+            fmt::format("{}b808000000c3", kEntry));
+}
+
+TEST(Bytes, AreLoadedAtOnce) {
+  const std::string_view big =
+      "r2 = *(u8 *)(r1 +4)\nr2 <<= 24\nr3 = *(u8 *)(r1 +7)\nr4 = *(u8 *)(r1 +5)\nr4 <<= 16\nr3 |= r2\nr3 |= r4\n"
+      "r0 = *(u8 *)(r1 +6)\nr0 <<= 8\nr0 |= r3\nexit";
+  EXPECT_EQ(hex(compiled(big)), fmt::format("{}8b46040fc8c3", kEntry));  // mov eax, [rsi + 4]; bswap eax
+  EXPECT_EQ(hex(compiled(big, {.movbe = true})), fmt::format("{}0f38f04604c3", kEntry));
+  EXPECT_EQ(hex(compiled("r2 = *(u8 *)(r1 +1)\nr0 = *(u8 *)(r1 +0)\nw2 <<= 8\nr0 |= r2\nexit")),
+            fmt::format("{}0fb706c3", kEntry));
+  // not across a store, which may be to them
+  EXPECT_EQ(hex(compiled("r2 = *(u8 *)(r1 +1)\n*(u8 *)(r1 +0) = 3\nr0 = *(u8 *)(r1 +0)\nr2 <<= 8\nr0 |= r2\nexit"))
+                .find("0fb706c3"),
+            std::string::npos);
+}
+
+TEST(Memory, IsChangedInPlace) {
+  EXPECT_EQ(hex(compiled("r2 = *(u64 *)(r1 +8)\nr2 += 1\n*(u64 *)(r1 +8) = r2\nr0 = 0\nexit")),
+            fmt::format("{}4883460801"
+                        "31c0c3",
+                        kEntry));
+}
+
+TEST(Guard, OnlyWhereTheProgramMayBeStopped) {
+  EXPECT_FALSE(compiled("r0 = 1\nexit").guarded);
+  EXPECT_FALSE(compiled("call bpf_ktime_get_ns#5\nexit").guarded);
+  EXPECT_TRUE(compiled("r2 = subprog[f]\ncall bpf_loop#181\nexit\nf: r0 = 0\nexit").guarded);
+  EXPECT_TRUE(compiled("call bpf_tail_call#12\nr0 = 0\nexit").guarded);
+}
+
+TEST(Calls, DirectWhereTheyReach) {
+  const Code code = compiled("call bpf_ktime_get_ns#5\nexit");
+  ASSERT_EQ(code.fixups.size(), 1U);
+  EXPECT_EQ(code.fixups[0].target, 0x1000U);
+  const Place far{0x7f00'0000'0000, 0x7f00'1000'0000};
+  EXPECT_FALSE(far.reaches(0x1000));
+  EXPECT_TRUE(far.reaches(0x7f00'7000'0000));
+  EXPECT_TRUE(far.reaches(0x7eff'a000'0000));
+  EXPECT_FALSE(far.reaches(0x7eff'8000'0000));
+  EXPECT_FALSE(far.reaches(0x7f00'8000'0000));
+}
+
+TEST(Depth, OfCallsIsLimited) {
+  std::string text;
+  for (unsigned i = 0; i < 8; ++i) text += "call pc+1\nexit\n";
+  const exec::Image deep = image_of(text + "r0 = 0\nexit");
+  EXPECT_EQ(exec::testing::refusal(Survey::of(deep)), "calls nested too deep");
+  EXPECT_EQ(exec::testing::refusal(Survey::of(image_of("call pc-1\nexit"))), "calls nested too deep");
+}
+
+TEST(Survey, FindsWhatFunctionsNeed) {
+  const auto survey =
+      Survey::of(image_of("r6 = r1\nif r1 > 3 goto pc+1\ncall pc+2\nr0 = 0\nexit\n*(u64 *)(r10 -24) = 1\nr3 = "
+                          "0x1122334455667788\ncall bpf_tail_call#12\nexit"));
+  ASSERT_TRUE(survey);
+  ASSERT_EQ(survey->functions.size(), 2U);
+  const Function &main = survey->functions[0], &sub = survey->functions[1];
+  EXPECT_TRUE(!main.frame_pointer && main.calls && main.tail_calls && (main.writes >> 6 & 1));
+  EXPECT_TRUE(sub.frame_pointer && sub.tail_calls);
+  EXPECT_EQ(sub.stack, 24U);
+  EXPECT_TRUE(survey->at(3, Survey::kTarget) && survey->at(3, Survey::kBlock));
+  EXPECT_TRUE(!survey->at(2, Survey::kTarget) && survey->at(2, Survey::kBlock));
+  EXPECT_TRUE(survey->at(6, Survey::kFirst) && !survey->at(7, Survey::kFirst));
+}
+
+}  // namespace
+}  // namespace skep::jit::x64

@@ -1,0 +1,55 @@
+#include "jit/x64/compiler.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace skep::jit::x64 {
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored \
+    "-Winvalid-offsetof"  // a Call has a reference; where its members are is known all the same
+const CallOffsets kCallOffsets = {
+    .context = offsetof(exec::Call, context),
+    .program = offsetof(exec::Call, program),
+    .cpu = offsetof(exec::Call, cpu),
+    .budget = offsetof(exec::Call, budget),
+    .stopped = offsetof(exec::Call, stopped),
+};
+#pragma GCC diagnostic pop
+
+void (Compiler::* const Compiler::kForms[])(const At& at) = {
+#define FORM(name, ...) &Compiler::name,
+#include "isa/forms.def"
+};
+
+namespace {
+constexpr std::size_t kBytesPerSlot = 6;  // a little more than what programs need on average
+}
+
+Compiler::Compiler(const Order& order, const Survey& survey)
+    : order_(order), survey_(survey), a_(order.image.insns.size() * kBytesPerSlot) {
+  uses_call_ = survey.uses_call || survey.stops || order.counting == Counting::Yes;
+  a_.labels(order.image.insns.size() + survey.functions.size());
+  abandon_ = a_.label();
+}
+
+Code Compiler::compile() {
+  for (std::size_t i = 0; i < survey_.functions.size(); ++i) function(i);
+  write_stops();
+  a_.finish();
+  Code code;
+  code.bytes.assign(a_.bytes().begin(), a_.bytes().end());
+  code.fixups.assign(a_.fixups().begin(), a_.fixups().end());
+  for (std::size_t i = 0; i < survey_.functions.size(); ++i)
+    code.entries.push_back(a_.offset(label_of(static_cast<std::int64_t>(order_.image.insns.size() + i))));
+  const bool tail_calls = std::ranges::any_of(survey_.functions, &Function::tail_calls);
+  code.guarded = survey_.callbacks || tail_calls || !stops_.empty();
+  return code;
+}
+
+Result<Code> compile(const Order& order) {
+  TRY(const Survey survey, Survey::of(order.image));
+  return Compiler(order, survey).compile();
+}
+
+}  // namespace skep::jit::x64

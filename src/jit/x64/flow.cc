@@ -1,0 +1,270 @@
+// Functions, jumps and calls.
+#include <array>
+
+#include "jit/x64/compiler.h"
+#include "spec/helpers.h"
+
+namespace skep::jit::x64 {
+namespace {
+
+constexpr std::int32_t kMayGotoLoops = 8 * 1024 * 1024;  // iterations that all may_goto of a frame share, as in Linux
+constexpr std::int32_t kWord = 8;                        // bytes that a push takes
+
+constexpr unsigned kSavedRegisters = 0x3c0;  // r6 to r9
+
+bool calls_back(std::int32_t helper) {
+  const spec::Helper* row = spec::find_helper(static_cast<std::uint32_t>(helper));
+  return row == nullptr || row->is(spec::HelperTrait::Calls);
+}
+
+}  // namespace
+
+// ---- Functions
+
+void Compiler::function(std::size_t which) {
+  function_ = &survey_.functions[which];
+  a_.reserve();
+  a_.bind(label_of(static_cast<std::int64_t>(order_.image.insns.size() + which)));
+  prologue(*function_);
+  for (std::uint32_t slot = function_->start; slot < function_->end;) {
+    a_.reserve();
+    if (survey_.at(slot, Survey::kLoop)) a_.align();
+    a_.bind(label_of(slot));
+    if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
+    slot_ = slot;
+    slot += write(at(slot));
+  }
+}
+
+// Writes the instruction, or several that go together: how many slots they are. What nobody asks for is left out.
+std::uint32_t Compiler::write(const At& at) {
+  if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
+  if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
+  if (const std::uint32_t done = fuse(at); done != 0) return done;
+  (this->*kForms[static_cast<std::size_t>(isa::form(at.op))])(at);
+  return isa::slots(at.op);
+}
+
+// From above: return address, the caller's rbp, the stack of BPF, the counter of may_goto, saved registers.
+void Compiler::prologue(const Function& function) {
+  const bool main = function_ == survey_.functions.data();
+  if (main || function.address_taken) a_.endbr();
+  saved_ = function.writes & kSavedRegisters;
+  saved_call_ = main && uses_call_;
+  local_bytes_ = function.stack + (function.may_goto ? kWord : 0);
+  const unsigned pushes = static_cast<unsigned>(__builtin_popcount(saved_)) + saved_call_ + function.frame_pointer;
+  padded_ = function.calls && (pushes * kWord + local_bytes_) % 16 == 0;
+  const auto below = static_cast<std::int32_t>(local_bytes_ + (padded_ ? kWord : 0));
+  if (function.frame_pointer) {
+    a_.push(Reg::Rbp);
+    a_.mov(Width::W64, Reg::Rbp, Reg::Rsp);
+  }
+  if (below != 0) a_.alu(Alu::Sub, Width::W64, Reg::Rsp, below);
+  if (function.may_goto) a_.store(Width::W32, Mem{Reg::Rbp, -static_cast<std::int32_t>(local_bytes_)}, kMayGotoLoops);
+  for (unsigned number = 6; number < 10; ++number)
+    if ((saved_ >> number & 1U) != 0) a_.push(reg(number));
+  if (!saved_call_) return;
+  a_.push(kCall);
+  a_.mov(Width::W64, kCall, Reg::Rdi);
+}
+
+// All but the return.
+void Compiler::epilogue(const Function& function) {
+  if (saved_call_) a_.pop(kCall);
+  for (unsigned number = 10; number-- > 6;)
+    if ((saved_ >> number & 1U) != 0) a_.pop(reg(number));
+  if (function.frame_pointer && local_bytes_ + padded_ != 0) return a_.leave();
+  if (function.frame_pointer) return a_.pop(Reg::Rbp);
+  if (padded_) a_.alu(Alu::Add, Width::W64, Reg::Rsp, kWord);
+}
+
+void Compiler::Exit(const At&) {
+  epilogue(*function_);
+  a_.ret();
+}
+
+// ---- Stopping
+
+void Compiler::count_block(std::uint32_t slot) {
+  std::int32_t length = 0;
+  for (std::uint32_t i = slot; i < function_->end && (i == slot || !survey_.at(i, Survey::kBlock)); ++i)
+    length += survey_.at(i, Survey::kFirst);
+  a_.alu(Alu::Sub, Width::W64, field(kCallOffsets.budget), length);
+  a_.jump(Condition::B, stop_label(slot, Stop::Budget));
+}
+
+// Where the program is stopped for `why` at `slot`.
+Label Compiler::stop_label(std::uint32_t slot, Stop why) {
+  stops_.push_back({a_.label(), slot, why});
+  return stops_.back().label;
+}
+
+void Compiler::write_stops() {
+  const Label stop = a_.label();
+  for (const StopSite& site : stops_) {
+    a_.reserve();
+    a_.bind(site.label);
+    a_.mov(Reg::Rsi, site.slot);
+    a_.mov(Reg::Rdx, std::to_underlying(site.why));
+    a_.jump(stop);
+  }
+  a_.reserve();
+  if (!stops_.empty()) {
+    a_.bind(stop);
+    leave_for(order_.services.stop);
+  }
+  a_.bind(abandon_);
+  if (abandons_) leave_for(order_.services.abandon);
+}
+
+// A service that does not return, called from anywhere.
+void Compiler::leave_for(std::uint64_t service) {
+  a_.alu(Alu::And, Width::W64, Reg::Rsp, -16);
+  a_.mov(Width::W64, Reg::Rdi, kCall);
+  call_address(service);
+  a_.trap();
+}
+
+void Compiler::Invalid(const At& at) { a_.jump(stop_label(at.slot, Stop::BadInstruction)); }
+void Compiler::CastAddrSpace(const At& at) { Invalid(at); }  // there is no arena
+
+// ---- Jumps
+
+bool Compiler::falls_to(const At& at, std::int64_t target) {
+  return target == std::int64_t{at.slot} + isa::slots(at.op);
+}
+
+void Compiler::Goto(const At& at) {
+  const std::int64_t target = *isa::jump_target(at.op, at.insn, at.slot);
+  if (!falls_to(at, target)) a_.jump(label_of(target));
+}
+void Compiler::GotoLong(const At& at) { Goto(at); }
+
+void Compiler::MayGoto(const At& at) {
+  const Mem counter{Reg::Rbp, -static_cast<std::int32_t>(local_bytes_)};
+  a_.alu(Alu::Cmp, Width::W32, counter, 0);
+  a_.jump(Condition::E, label_of(*isa::jump_target(at.op, at.insn, at.slot)));
+  a_.alu(Alu::Sub, Width::W32, counter, 1);
+}
+
+void Compiler::compare(Width width, isa::JumpOp op, Reg a, Source b) {
+  if (op == isa::JumpOp::Set) {
+    if (b.is_register) return a_.test(width, a, b.reg);
+    return a_.test(b.number >= 0 ? Width::W32 : width, a, b.number);
+  }
+  if (b.is_register) return a_.alu(Alu::Cmp, width, a, b.reg);
+  if (b.number == 0) return a_.test(width, a, a);  // the same for every condition
+  a_.alu(Alu::Cmp, width, a, b.number);
+}
+
+void Compiler::jump(const At& at, Source b) {
+  const std::int64_t target = *isa::jump_target(at.op, at.insn, at.slot);
+  if (falls_to(at, target)) return;
+  const isa::JumpOp op = isa::jump_op(at.op);
+  compare(at.width, op, reg(at.insn.dst), b);
+  a_.jump(condition_of(op), label_of(target));
+}
+void Compiler::JumpImm(const At& at) { jump(at, source(at, false)); }
+void Compiler::JumpReg(const At& at) { jump(at, source(at, true)); }
+
+// ---- Calls
+
+void Compiler::call_address(std::uint64_t address) {
+  if (order_.place.reaches(address)) {
+    a_.byte(0xe8);
+    return a_.absolute(address);
+  }
+  a_.mov(Reg::Rax, address);
+  a_.call(Reg::Rax);
+}
+
+// r1 to r5 are where a body expects them.
+void Compiler::call_body(std::uint64_t body) {
+  a_.mov(Width::W64, Reg::Rdi, kCall);
+  call_address(body);
+}
+
+// Behind what may have run a callback.
+void Compiler::check_stopped() {
+  if (!survey_.callbacks) return;
+  abandons_ = true;
+  a_.alu(Alu::Cmp, Width::W8, field(kCallOffsets.stopped), 0);
+  a_.jump(Condition::NE, abandon_);
+}
+
+void Compiler::CallHelper(const At& at) {
+  if (at.insn.imm == kTailCall) return tail_call();
+  const std::uint64_t body = order_.values[at.slot];
+  if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoHelper));
+  if (write_inline(at)) return;
+  call_body(body);
+  if (calls_back(at.insn.imm)) check_stopped();
+}
+
+void Compiler::CallKfunc(const At& at) {
+  const std::uint64_t body = order_.values[at.slot];
+  if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoKfunc));
+  call_body(body);
+  check_stopped();
+}
+
+void Compiler::CallReg(const At& at) {
+  const Label stop = stop_label(at.slot, Stop::NoHelper);
+  a_.mov(Width::W64, kScratch, reg(at.insn.dst));
+  a_.alu(Alu::Cmp, Width::W64, kScratch, static_cast<std::int32_t>(order_.helpers.size()));
+  a_.jump(Condition::AE, stop);
+  a_.mov(kScratch2, reinterpret_cast<std::uint64_t>(order_.helpers.data()));
+  a_.load(Width::W64, kScratch, Indexed{kScratch2, kScratch, 3, 0});
+  a_.test(Width::W64, kScratch, kScratch);
+  a_.jump(Condition::E, stop);
+  a_.mov(Width::W64, Reg::Rdi, kCall);
+  a_.call(kScratch);
+  check_stopped();
+}
+
+void Compiler::CallLocal(const At& at) {
+  const auto target = static_cast<std::uint32_t>(*isa::subprog_target(at.op, at.insn, at.slot));
+  const std::size_t callee = survey_.function_at(target);
+  a_.call(label_of(static_cast<std::int64_t>(order_.image.insns.size() + callee)));
+  if (!survey_.functions[callee].tail_calls) return;
+  a_.mov(kScratch, order_.program);  // which a tail call below may have replaced
+  a_.store(Width::W64, field(kCallOffsets.program), kScratch);
+}
+
+// Leaves the frame and goes on in the other program; falls through where there is none.
+void Compiler::tail_call() {
+  call_body(order_.services.tail_call);
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  const std::uint32_t nowhere = a_.skip(Condition::E);
+  a_.load(Width::W64, Reg::Rsi, field(kCallOffsets.context));
+  a_.mov(Width::W64, Reg::Rdi, kCall);
+  epilogue(*function_);
+  a_.jump(Reg::Rax);
+  a_.land(nowhere);
+}
+
+// The offset of the packet is in rsi. A load that fails leaves the function with 0.
+void Compiler::load_packet(const At& at) {
+  a_.mov(Reg::Rdx, isa::access_bytes(at.op));
+  call_body(order_.services.load_packet);
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  const std::uint32_t loaded = a_.skip(Condition::NS);
+  a_.mov(Reg::Rax, 0);
+  epilogue(*function_);
+  a_.ret();
+  a_.land(loaded);
+}
+
+void Compiler::PacketAbs(const At& at) {
+  if (order_.image.context != exec::ContextKind::SkBuff) return Invalid(at);
+  a_.mov(Reg::Rsi, static_cast<std::uint32_t>(at.insn.imm));
+  load_packet(at);
+}
+
+void Compiler::PacketInd(const At& at) {
+  if (order_.image.context != exec::ContextKind::SkBuff) return Invalid(at);
+  a_.lea(Width::W32, Reg::Rsi, Mem{reg(at.insn.src), at.insn.imm});
+  load_packet(at);
+}
+
+}  // namespace skep::jit::x64

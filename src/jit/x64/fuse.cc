@@ -1,0 +1,218 @@
+// Instructions that are written together: what BPF needs several for and x86 has one.
+//
+// Only instructions that always run one after the other are taken together. A register that the group leaves behind is
+// left out where nobody asks for it any more (Survey::live).
+#include "jit/x64/compiler.h"
+
+namespace skep::jit::x64 {
+namespace {
+
+using isa::AluOp;
+using isa::Form;
+using isa::Op;
+
+bool is_alu(Op op, AluOp which, Form form) { return isa::form(op) == form && isa::alu_op(op) == which; }
+
+}  // namespace
+
+std::uint32_t Compiler::fuse(const At& at) {
+  switch (isa::form(at.op)) {
+    case Form::MovReg: return fuse_move(at);
+    case Form::Load: return fuse_load(at);
+    case Form::AluImm: return at.op == Op::Lsh64Imm ? fuse_shifts(at) : 0;
+    case Form::JumpImm:
+    case Form::JumpReg: return fuse_jump(at);
+    default: return 0;
+  }
+}
+
+// ---- A copy, and an operation on the copy
+
+std::uint32_t Compiler::fuse_move(const At& at) {
+  if ((at.op != Op::Mov64Reg && at.op != Op::Mov32Reg) || at.insn.dst == at.insn.src || !follows(at.slot + 1)) return 0;
+  const At next = this->at(at.slot + 1);
+  const Form form = isa::form(next.op);
+  if ((form != Form::AluImm && form != Form::AluReg) || next.insn.dst != at.insn.dst) return 0;
+  const Reg to = reg(at.insn.dst), from = reg(at.insn.src);
+  if (form == Form::AluImm && isa::alu_op(next.op) == AluOp::And &&
+      (next.insn.imm == 0xff || next.insn.imm == 0xffff)) {
+    a_.movzx(next.insn.imm == 0xff ? Width::W8 : Width::W16, to, from);
+    return 2;
+  }
+  if (next.width != at.width) return 0;
+  switch (isa::alu_op(next.op)) {
+    case AluOp::Add: return fuse_sum(at, next);
+    case AluOp::Lsh:
+    case AluOp::Rsh: return form == Form::AluImm ? fuse_rotation(at, next) : 0;
+    default: return 0;
+  }
+}
+
+// A sum in a register of its own, and a load through it.
+std::uint32_t Compiler::fuse_sum(const At& move, const At& add) {
+  const Reg to = reg(move.insn.dst), from = reg(move.insn.src);
+  const bool of_registers = isa::form(add.op) == Form::AluReg;
+  // the copy added to itself is the original doubled
+  const Reg other = !of_registers || add.insn.src == move.insn.dst ? from : reg(add.insn.src);
+  const std::uint32_t third = add.slot + 1;
+  if (move.width == Width::W64 && follows(third) && isa::form(survey_.ops[third]) == Form::Load) {
+    const At load = at(third);
+    const std::int64_t offset = std::int64_t{load.insn.off} + (of_registers ? 0 : add.insn.imm);
+    if (load.insn.src == move.insn.dst && fits_s32(offset) &&
+        (load.insn.dst == move.insn.dst || dead_after(third, move.insn.dst))) {
+      const auto distance = static_cast<std::int32_t>(offset);
+      if (of_registers)
+        a_.load(load.width, reg(load.insn.dst), Indexed{from, other, 0, distance});
+      else
+        a_.load(load.width, reg(load.insn.dst), Mem{from, distance});
+      return 3;
+    }
+  }
+  if (of_registers)
+    a_.lea(move.width, to, Indexed{from, other, 0, 0});
+  else
+    a_.lea(move.width, to, Mem{from, add.insn.imm});
+  return 2;
+}
+
+void Compiler::rotate(Width width, Reg to, Reg from, std::uint8_t right) {
+  if (to == from) return a_.shift(x64::Shift::Ror, width, to, right);
+  if (order_.features.bmi2) return a_.rorx(width, to, from, right);
+  a_.mov(width, to, from);
+  a_.shift(x64::Shift::Ror, width, to, right);
+}
+
+//   a = x, a >>= n, x <<= bits - n, x |= a           and the same with a second copy of x in place of x,
+//   a = x, a >>= n, b = x, b <<= bits - n, b |= a    or with the shifts the other way round
+std::uint32_t Compiler::fuse_rotation(const At& move, const At& shift) {
+  const std::uint8_t a = move.insn.dst, x = move.insn.src;
+  const std::uint32_t bits = move.width == Width::W64 ? 64 : 32;
+  const bool right = isa::alu_op(shift.op) == AluOp::Rsh;
+  const auto by = static_cast<std::uint32_t>(shift.insn.imm);
+  if (by == 0 || by >= bits) return 0;
+  std::uint32_t slot = shift.slot + 1;
+  std::uint8_t b = x;
+  if (follows(slot) && survey_.ops[slot] == move.op && insn(slot).src == x && insn(slot).dst != a &&
+      insn(slot).dst != x)
+    b = insn(slot++).dst;
+  if (!follows(slot) || !follows(slot + 1)) return 0;
+  const At back = at(slot), join = at(slot + 1);
+  if (!is_alu(back.op, right ? AluOp::Lsh : AluOp::Rsh, Form::AluImm) || !is_alu(join.op, AluOp::Or, Form::AluReg))
+    return 0;
+  if (back.width != move.width || join.width != move.width) return 0;
+  if (back.insn.dst != b || static_cast<std::uint32_t>(back.insn.imm) != bits - by) return 0;
+  if (join.insn.dst != b || join.insn.src != a) return 0;
+  if (!dead_after(join.slot, a)) {
+    a_.mov(move.width, reg(a), reg(x));
+    a_.shift(right ? x64::Shift::Shr : x64::Shift::Shl, move.width, reg(a), static_cast<std::uint8_t>(by));
+  }
+  rotate(move.width, reg(b), reg(x), static_cast<std::uint8_t>(right ? by : bits - by));
+  return join.slot + 1 - move.slot;
+}
+
+// ---- Loads
+
+std::uint32_t Compiler::fuse_load(const At& at) {
+  if (const std::uint32_t done = fuse_update(at); done != 0) return done;
+  if (at.width == Width::W8 || !follows(at.slot + 1)) return 0;
+  const At next = this->at(at.slot + 1);
+  if (isa::form(next.op) != Form::AluUnary || next.insn.dst != at.insn.dst) return 0;
+  const Reg to = reg(at.insn.dst);
+  const Mem from{reg(at.insn.src), at.insn.off};
+  const AluOp op = isa::alu_op(next.op);
+  if (at.width == Width::W16 && (op == AluOp::Be16 || op == AluOp::Swap16)) {
+    a_.load(Width::W16, to, from);
+    a_.shift(x64::Shift::Rol, Width::W16, to, 8);  // the rest is zero already
+    return 2;
+  }
+  const bool swaps = (at.width == Width::W32 && (op == AluOp::Be32 || op == AluOp::Swap32)) ||
+                     (at.width == Width::W64 && (op == AluOp::Be64 || op == AluOp::Swap64));
+  if (!swaps || !order_.features.movbe) return 0;
+  a_.movbe_load(at.width, to, from);
+  return 2;
+}
+
+// What joined_bytes.cc found.
+void Compiler::load_joined(const At& at) {
+  const JoinedBytes& number = survey_.joined_at(at.slot);
+  const Reg to = reg(at.insn.dst);
+  const Mem from{reg(number.base), number.offset};
+  const Width width = width_of(8U * number.bytes);
+  if (number.swapped && width != Width::W16 && order_.features.movbe) return a_.movbe_load(width, to, from);
+  a_.load(width, to, from);
+  if (!number.swapped) return;
+  if (width == Width::W16)
+    a_.shift(x64::Shift::Rol, Width::W16, to, 8);
+  else
+    a_.bswap(width, to);
+}
+
+// ---- Memory that an operation changes: counters
+
+//   a = [p], a op= x, [p] = a
+std::uint32_t Compiler::fuse_update(const At& at) {
+  if (!follows(at.slot + 1) || !follows(at.slot + 2)) return 0;
+  const At change = this->at(at.slot + 1), store = this->at(at.slot + 2);
+  const Form form = isa::form(change.op);
+  if ((form != Form::AluImm && form != Form::AluReg) || isa::form(store.op) != Form::StoreReg) return 0;
+  const AluRow& row = kAluRows[static_cast<std::size_t>(isa::alu_op(change.op))];
+  if (row.write != &Compiler::binary || change.insn.dst != at.insn.dst) return 0;
+  if (store.insn.src != at.insn.dst || store.insn.dst != at.insn.src || store.insn.off != at.insn.off) return 0;
+  if (store.width != at.width || at.insn.dst == at.insn.src || !dead_after(store.slot, at.insn.dst)) return 0;
+  // An operation on fewer bits than are stored clears the others.
+  if (at.width == Width::W64 && change.width != Width::W64) return 0;
+  const Mem where{reg(at.insn.src), at.insn.off};
+  const auto op = static_cast<Alu>(row.operation);
+  if (form == Form::AluImm) {
+    a_.alu(op, at.width, where, change.insn.imm);
+    return 3;
+  }
+  if (at.width == Width::W8 || at.width == Width::W16 || change.insn.src == at.insn.dst) return 0;
+  a_.alu(op, at.width, where, reg(change.insn.src));
+  return 3;
+}
+
+// ---- Shifts up and down again: the low bits, extended
+
+std::uint32_t Compiler::fuse_shifts(const At& at) {
+  if (!follows(at.slot + 1)) return 0;
+  const At next = this->at(at.slot + 1);
+  if ((next.op != Op::Rsh64Imm && next.op != Op::Arsh64Imm) || next.insn.dst != at.insn.dst ||
+      next.insn.imm != at.insn.imm)
+    return 0;
+  const std::int32_t kept = 64 - at.insn.imm;
+  if (kept != 8 && kept != 16 && kept != 32) return 0;
+  const Width width = width_of(static_cast<unsigned>(kept));
+  const Reg to = reg(at.insn.dst);
+  if (next.op == Op::Arsh64Imm) {
+    a_.movsx(width, Width::W64, to, to);
+  } else if (width == Width::W32) {
+    a_.mov(width, to, to);
+  } else {
+    a_.movzx(width, to, to);
+  }
+  return 2;
+}
+
+// ---- Jumps over one instruction
+
+std::uint32_t Compiler::fuse_jump(const At& at) {
+  if (at.insn.off != 1 || !follows(at.slot + 1) || order_.counting == Counting::Yes) return 0;
+  const At skipped = this->at(at.slot + 1);
+  const Source b = source(at, isa::form(at.op) == Form::JumpReg);
+  const isa::JumpOp op = isa::jump_op(at.op);
+  if (isa::form(skipped.op) == Form::Goto || isa::form(skipped.op) == Form::GotoLong) {
+    compare(at.width, op, reg(at.insn.dst), b);
+    a_.jump(!condition_of(op), label_of(*isa::jump_target(skipped.op, skipped.insn, skipped.slot)));
+    return 2;
+  }
+  // One of two constants: the condition is often a toss-up, as it was a value in the source. Chosen registers are left
+  // to the branch predictor: a load that waits for the choice costs more than a wrong guess now and then.
+  if (skipped.op != Op::Mov64Imm && skipped.op != Op::Mov32Imm) return 0;
+  move(skipped.width, 0, kScratch, source(skipped, false));
+  compare(at.width, op, reg(at.insn.dst), b);
+  a_.cmov(!condition_of(op), Width::W64, reg(skipped.insn.dst), kScratch);
+  return 2;
+}
+
+}  // namespace skep::jit::x64

@@ -1,0 +1,160 @@
+#include "jit/x64/survey.h"
+
+#include <algorithm>
+
+namespace skep::jit::x64 {
+namespace {
+
+using isa::Form;
+using isa::Insn;
+using isa::Op;
+
+constexpr unsigned kFramePointer = 10;
+
+// Bytes below the frame pointer that an instruction which uses it may touch. Whoever copies the pointer may touch all.
+std::uint32_t reach(Op op, const Insn& insn) {
+  const bool loads = isa::has(op, isa::kReadsMemory) && insn.src == kFramePointer && !isa::is_atomic(op);
+  const bool stores = isa::has(op, isa::kWritesMemory) && insn.dst == kFramePointer;
+  const bool stored = stores && isa::has(op, isa::kReadsMemory) && insn.src == kFramePointer;
+  const bool copied = isa::form(op) == Form::StoreReg && insn.src == kFramePointer;
+  if ((!loads && !stores) || stored || copied || insn.off >= 0) return isa::kStackBytes;
+  return static_cast<std::uint32_t>(-insn.off);
+}
+
+class Surveyor {
+ public:
+  Surveyor(const exec::Image& image, Survey& survey) : image_(image), survey_(survey) {}
+
+  Result<> look() {
+    const std::size_t count = image_.insns.size();
+    survey_.ops.resize(count);
+    survey_.flags.resize(count);
+    survey_.uses.resize(count);
+    survey_.functions.resize(image_.subprograms.size());
+    calls_.resize(image_.subprograms.size());
+    for (std::size_t i = 0; i < survey_.functions.size(); ++i) {
+      Function& function = survey_.functions[i];
+      function.start = image_.subprograms[i].start;
+      function.end =
+          i + 1 < survey_.functions.size() ? image_.subprograms[i + 1].start : static_cast<std::uint32_t>(count);
+    }
+    for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
+    if (loads_bytes_) find_joined_bytes(image_, survey_);
+    find_live();
+    depth_.assign(calls_.size(), 0);
+    for (std::size_t i = 0; i < calls_.size(); ++i)
+      if (depth_of(i) > isa::kMaxFrames) return fail(EINVAL, "calls nested too deep");
+    return {};
+  }
+
+ private:
+  static constexpr unsigned kOpen = 1000;  // the depth of a function that is being looked into
+
+  void look_at(std::size_t which) {
+    Function& function = survey_.functions[which];
+    mark(function.start, Survey::kBlock | Survey::kEntry);
+    for (std::uint32_t i = function.start; i < function.end;) {
+      const Insn& insn = image_.insns[i];
+      const Op op = isa::decode(insn);
+      survey_.ops[i] = op;
+      mark(i, Survey::kFirst);
+      look_at(which, i, op, insn);
+      i += isa::slots(op);
+    }
+    if (function.may_goto) function.frame_pointer = true;
+    function.stack = (function.stack + 7) & ~7U;
+  }
+
+  void look_at(std::size_t which, std::uint32_t at, Op op, const Insn& insn) {
+    Function& function = survey_.functions[which];
+    const Survey::Use use = survey_.uses[at] = {isa::reads(op, insn), isa::writes(op, insn)};
+    function.writes |= use.writes;
+    if ((use.reads >> kFramePointer & 1) != 0) {
+      function.frame_pointer = true;
+      function.stack = std::max(function.stack, reach(op, insn));
+    }
+    if (const auto target = isa::jump_target(op, insn, at))
+      mark(static_cast<std::size_t>(*target),
+           Survey::kTarget | Survey::kBlock | (*target <= at ? Survey::kLoop : std::uint8_t{0}));
+    if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
+    const Form form = isa::form(op);
+    function.may_goto |= form == Form::MayGoto;
+    loads_bytes_ |= op == Op::Load8;
+    if (form == Form::CallLocal || op == Op::LdFunc) {
+      const std::size_t callee = survey_.function_at(static_cast<std::uint32_t>(*isa::subprog_target(op, insn, at)));
+      if (form == Form::CallLocal) {
+        calls_[which].push_back(static_cast<std::uint32_t>(callee));
+      } else {
+        survey_.functions[callee].address_taken = survey_.callbacks = true;
+      }
+    }
+    if (isa::is_call(op) || form == Form::PacketAbs || form == Form::PacketInd) look_at_call(function, op, insn);
+    survey_.stops |= form == Form::Invalid || form == Form::CastAddrSpace;
+  }
+
+  void look_at_call(Function& function, Op op, const Insn& insn) {
+    function.calls = true;
+    if (op == Op::CallLocal) return;
+    survey_.uses_call = true;
+    function.tail_calls |= op == Op::CallHelper && insn.imm == kTailCall;
+  }
+
+  // Backwards, from what is surely enough (everything is read) downwards: each round stays so.
+  void find_live() {
+    constexpr isa::RegisterSet kAll = 0x7ff;
+    const std::size_t count = survey_.ops.size();
+    survey_.live.assign(count, kAll);
+    std::vector<isa::RegisterSet> before(count + 1, kAll);
+    for (int round = 0; round < 2; ++round)
+      for (std::size_t i = count; i-- > 0;) {
+        if (!survey_.at(i, Survey::kFirst)) continue;
+        const Op op = survey_.ops[i];
+        isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
+        if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
+        survey_.live[i] = after;
+        const auto [reads, writes] = survey_.uses[i];
+        if (is_pure(op) && (after & writes) == 0)
+          before[i] = after;
+        else
+          before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads);
+      }
+  }
+
+  void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }
+
+  // Frames of a function and of what it calls. Functions call few others: the recursion ends at the limit.
+  unsigned depth_of(std::size_t which) {
+    if (depth_[which] != 0) return depth_[which];
+    depth_[which] = kOpen;
+    unsigned below = 0;
+    for (const std::uint32_t callee : calls_[which]) {
+      below = std::max(below, depth_of(callee));
+      survey_.functions[which].tail_calls |= survey_.functions[callee].tail_calls;
+    }
+    return depth_[which] = below + 1;
+  }
+
+  const exec::Image& image_;
+  Survey& survey_;
+  bool loads_bytes_ = false;
+  std::vector<std::vector<std::uint32_t>> calls_;
+  std::vector<unsigned> depth_;
+};
+
+}  // namespace
+
+Result<Survey> Survey::of(const exec::Image& image) {
+  Survey survey;
+  TRY_VOID(Surveyor(image, survey).look());
+  return survey;
+}
+
+const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
+  return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
+}
+
+std::size_t Survey::function_at(std::uint32_t slot) const noexcept {
+  return static_cast<std::size_t>(std::ranges::lower_bound(functions, slot, {}, &Function::start) - functions.begin());
+}
+
+}  // namespace skep::jit::x64

@@ -1,0 +1,82 @@
+// What is to be known of a program before its code is written, found in one pass: where jumps lead, and what each
+// subprogram needs of a frame. Internal to jit/.
+//
+// Tested by: jit/x64/compile_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/image.h"
+#include "isa/op.h"
+
+namespace skep::jit::x64 {
+
+struct Function {
+  std::uint32_t start = 0, end = 0;  // of its instructions
+  std::uint32_t stack = 0;           // bytes below the frame pointer that it may touch
+  isa::RegisterSet writes = 0;
+  bool frame_pointer = false;  // r10 is used
+  bool calls = false;          // anything: the machine stack must be aligned then
+  bool may_goto = false;
+  bool tail_calls = false;     // itself, or in what it calls
+  bool address_taken = false;  // it may be a callback
+};
+
+// A number put together from bytes of memory: what one load from `base` gives.
+struct JoinedBytes {
+  std::uint32_t slot = 0;  // of the or that completes it
+  std::int32_t offset = 0;
+  std::uint8_t base = 0;
+  std::uint8_t bytes = 0;  // 2, 4 or 8
+  bool swapped = false;    // the first byte is the highest
+};
+
+struct Survey {
+  static constexpr std::uint8_t kFirst = 1;    // slot of an instruction
+  static constexpr std::uint8_t kTarget = 2;   // of a jump
+  static constexpr std::uint8_t kLoop = 8;     // of a jump backwards
+  static constexpr std::uint8_t kEntry = 16;   // of a function
+  static constexpr std::uint8_t kJoined = 32;  // completes a number of several bytes: a row of `joined`
+  static constexpr std::uint8_t kBlock = 4;    // control may come here without running the instruction before
+
+  // What an instruction does to registers: isa::reads() and isa::writes().
+  struct Use {
+    isa::RegisterSet reads = 0, writes = 0;
+  };
+  std::vector<isa::Op> ops;         // by slot; Invalid for second slots
+  std::vector<std::uint8_t> flags;  // by slot
+  std::vector<Use> uses;            // by slot
+  std::vector<Function> functions;  // as the image's subprograms
+  // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
+  // is never read. What a loop reads in its next round is found by looking twice; more rounds would find a little less.
+  std::vector<isa::RegisterSet> live;
+  std::vector<JoinedBytes> joined;  // sorted by slot
+  bool uses_call = false;           // something needs the exec::Call
+  bool callbacks = false;           // functions whose address is taken: helpers may run code
+  bool stops = false;               // an engine may have to stop the program
+  bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
+
+  // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
+  static Result<Survey> of(const exec::Image& image);
+  // Of a slot with kJoined.
+  const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
+  // The function that starts at a slot, which one does.
+  std::size_t function_at(std::uint32_t slot) const noexcept;
+};
+
+// Fills survey.joined (joined_bytes.cc).
+void find_joined_bytes(const exec::Image& image, Survey& survey);
+
+// Whether all that an operation does is to set its destination.
+inline bool is_pure(isa::Op op) noexcept {
+  using enum isa::Form;
+  const isa::Form form = isa::form(op);
+  return form == AluImm || form == AluReg || form == MovImm || form == MovReg || form == AluUnary ||
+         form == LoadImm64 || form == Load || form == LoadSx;
+}
+
+inline constexpr std::int32_t kTailCall = 12;  // id of bpf_tail_call
+
+}  // namespace skep::jit::x64

@@ -1,0 +1,402 @@
+// The compiler against the interpreter: single instructions, exhaustively.
+//
+// Each form with every register or pair of registers, at boundary immediates and offsets, on boundary values: a program
+// loads all registers from memory, runs the one instruction, and stores all registers; both engines run it on the same
+// bytes, and all bytes must agree afterwards.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+
+#include "interp/testing.h"
+#include "isa/disasm.h"
+#include "isa/op.h"
+#include "jit/jit.h"
+#include "runtime/random_program.h"
+
+namespace skep::runtime {
+namespace {
+
+using interp::Policy;
+using interp::testing::World;
+using isa::Form;
+using isa::Insn;
+using isa::Op;
+
+constexpr std::uint8_t kGeneral = 10;  // registers r0 to r9
+constexpr std::int32_t kImmediates[] = {0,
+                                        1,
+                                        -1,
+                                        2,
+                                        3,
+                                        5,
+                                        7,
+                                        8,
+                                        9,
+                                        31,
+                                        32,
+                                        33,
+                                        63,
+                                        64,
+                                        127,
+                                        128,
+                                        255,
+                                        256,
+                                        -128,
+                                        -129,
+                                        65535,
+                                        0x7fffffff,
+                                        -0x7fffffff - 1,
+                                        0x12345678,
+                                        10,
+                                        1000,
+                                        6,
+                                        11,
+                                        13,
+                                        14,
+                                        100,
+                                        641,
+                                        10000,
+                                        65537,
+                                        1000000007,
+                                        0x7ffffffe,
+                                        -2,
+                                        -3,
+                                        -1000000007};
+constexpr std::uint64_t kValues[] = {0,
+                                     1,
+                                     2,
+                                     7,
+                                     32,
+                                     63,
+                                     255,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x100000000,
+                                     0x0123456789abcdef,
+                                     0x7fffffffffffffff,
+                                     0x8000000000000000,
+                                     0xfffffffffffffffe,
+                                     0xffffffffffffffff};
+
+Insn made(Op op, unsigned dst, unsigned src, std::int16_t off = 0, std::int32_t imm = 0) {
+  Insn insn = isa::encode(op);
+  insn.dst = dst & 0xfU;
+  insn.src |= src & 0xfU;
+  if (isa::info(op).select != isa::Select::Off) insn.off = off;
+  if (isa::info(op).select != isa::Select::Imm) insn.imm = imm;
+  return insn;
+}
+
+// What the instruction works on: the registers before and after, and memory that it may access.
+struct Bench {
+  static constexpr std::size_t kMiddle = 32776;
+  std::array<std::uint64_t, kGeneral> before{}, after{};
+  alignas(16) std::array<std::byte, 2 * kMiddle> memory{};
+};
+
+class EveryInstruction : public ::testing::Test {
+ protected:
+  EveryInstruction() : bench_(std::make_unique<Bench>()) {
+    if (const auto there = jit::available(); !there) skip_ = there.error().message;
+  }
+
+  // Registers from memory, the instructions, registers to memory.
+  std::vector<Insn> program(std::span<const Insn> middle) {
+    std::vector<Insn> insns;
+    const auto address = [&](std::uint8_t reg, const void* at) {
+      const auto value = reinterpret_cast<std::uint64_t>(at);
+      insns.push_back(made(Op::LdImm64, reg, 0, 0, static_cast<std::int32_t>(value)));
+      insns.push_back({.imm = static_cast<std::int32_t>(value >> 32)});
+    };
+    address(9, bench_->before.data());
+    for (std::uint8_t reg = 0; reg < kGeneral; ++reg)
+      insns.push_back(made(Op::Load64, reg, 9, static_cast<std::int16_t>(8 * reg)));
+    insns.insert(insns.end(), middle.begin(), middle.end());
+    for (std::uint8_t reg = 0; reg < kGeneral; ++reg)
+      insns.push_back(made(Op::StoreReg64, 10, reg, static_cast<std::int16_t>(-8 * reg - 8)));
+    address(1, bench_->after.data());
+    for (std::uint8_t reg = 0; reg < kGeneral; ++reg) {
+      insns.push_back(made(Op::Load64, 2, 10, static_cast<std::int16_t>(-8 * reg - 8)));
+      insns.push_back(made(Op::StoreReg64, 1, 2, static_cast<std::int16_t>(8 * reg)));
+    }
+    insns.push_back(made(Op::Mov64Imm, 0, 0));
+    insns.push_back(isa::encode(Op::Exit));
+    return insns;
+  }
+
+  void load(std::span<const Insn> middle) {
+    exec::Source source;
+    source.name = "one";
+    source.insns = program(middle);
+    auto image = exec::assume_verified(source, exec::ContextKind::Memory, "test of engines");
+    ASSERT_TRUE(image) << image.error().message;
+    const auto shared = std::make_shared<const exec::Image>(*std::move(image));
+    auto interpreted = interp::bind(shared, world_, Policy::Plain);
+    auto compiled = jit::bind(shared, world_);
+    ASSERT_TRUE(interpreted && compiled);
+    interpreted_ = *std::move(interpreted);
+    compiled_ = *std::move(compiled);
+    middle_.assign(middle.begin(), middle.end());
+  }
+
+  // Both engines on the registers that bench_ holds now.
+  void agree_on_registers() {
+    world_.run(*interpreted_);
+    const auto expected = bench_->after;
+    world_.run(*compiled_);
+    ASSERT_EQ(bench_->after, expected) << isa::disassemble(middle_)
+                                       << "before: " << ::testing::PrintToString(bench_->before);
+    ++runs_;
+  }
+  void fill(unsigned dst, std::uint64_t d, unsigned src, std::uint64_t s) {
+    for (std::size_t reg = 0; reg < kGeneral; ++reg) bench_->before[reg] = 0x1111'1111'1111'1111 * reg + 0x8765;
+    bench_->before[src] = s;
+    bench_->before[dst] = d;
+  }
+
+  World world_;
+  std::unique_ptr<Bench> bench_;
+  std::unique_ptr<exec::Executable> interpreted_, compiled_;
+  std::vector<Insn> middle_;
+  std::size_t runs_ = 0;
+  std::string skip_;
+};
+
+bool is_alu(Form form) {
+  return form == Form::AluImm || form == Form::AluReg || form == Form::MovImm || form == Form::MovReg ||
+         form == Form::AluUnary;
+}
+bool takes_source(Form form) { return form == Form::AluReg || form == Form::MovReg || form == Form::JumpReg; }
+bool takes_immediate(Form form) { return form == Form::AluImm || form == Form::MovImm || form == Form::JumpImm; }
+
+// All ways to name registers and an immediate; jumps go over an instruction that says whether they were taken.
+template <class Try>
+void each_variant(Op op, Try attempt) {
+  const Form form = isa::form(op);
+  for (unsigned dst = 0; dst < kGeneral; ++dst)
+    for (unsigned src = 0; src < (takes_source(form) ? kGeneral : 1U); ++src)
+      for (const std::int32_t imm : kImmediates) {
+        attempt(made(op, dst, takes_source(form) ? src : 0U, isa::is_jump(op) ? std::int16_t{1} : std::int16_t{0},
+                     takes_immediate(form) ? imm : 0));
+        if (!takes_immediate(form)) break;
+      }
+}
+
+TEST_F(EveryInstruction, ArithmeticAndJumps) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  for (std::size_t i = 1; i < isa::kOps; ++i) {
+    const Op op = static_cast<Op>(i);
+    const bool jumps = isa::form(op) == Form::JumpImm || isa::form(op) == Form::JumpReg;
+    if (!is_alu(isa::form(op)) && !jumps) continue;
+    each_variant(op, [&](const Insn& insn) {
+      if (HasFatalFailure()) return;
+      const Insn told = made(Op::Xor64Imm, (insn.dst + 1U) % kGeneral, 0, 0, 0x5a5a);
+      const Insn both[] = {insn, told};
+      load(std::span(both).first(jumps ? 2 : 1));
+      for (const std::uint64_t d : kValues)
+        for (const std::uint64_t s : kValues) {
+          fill(insn.dst, d, takes_source(isa::form(op)) ? insn.src : insn.dst, s);
+          if (!takes_source(isa::form(op))) bench_->before[insn.dst] = d;
+          agree_on_registers();
+          if (HasFatalFailure()) return;
+          if (!takes_source(isa::form(op)) || insn.src == insn.dst) break;
+        }
+    });
+    ASSERT_FALSE(HasFatalFailure());
+  }
+  EXPECT_GT(runs_, 1'000'000U);
+}
+
+// Divisors that are constants become multiplications: many of them, of all sizes, on values around their multiples.
+TEST_F(EveryInstruction, DivisionByConstants) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  std::mt19937_64 random(1);
+  for (const Op op : {Op::Div64Imm, Op::Mod64Imm, Op::Div32Imm, Op::Mod32Imm, Op::SDiv64Imm, Op::SMod32Imm})
+    for (int i = 0; i < 3000; ++i) {
+      const auto by = static_cast<std::int32_t>(static_cast<std::uint32_t>(random()) >> random() % 32);
+      const Insn one[] = {made(op, static_cast<unsigned>(random() % kGeneral), 0, 0, by)};
+      load(one);
+      const auto wide = static_cast<std::uint64_t>(std::int64_t{by});
+      for (int k = 0; k < 20; ++k) {
+        const std::uint64_t x = random() >> random() % 64;
+        const std::uint64_t near = wide == 0 ? x : x / wide * wide + random() % 3 - 1;
+        fill(one[0].dst, k % 2 != 0 ? near : x, one[0].dst, k % 2 != 0 ? near : x);
+        agree_on_registers();
+        ASSERT_FALSE(HasFatalFailure());
+      }
+    }
+}
+
+TEST_F(EveryInstruction, Immediates64) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  for (unsigned dst = 0; dst < kGeneral; ++dst)
+    for (const std::uint64_t value : kValues) {
+      const Insn two[] = {made(Op::LdImm64, dst, 0, 0, static_cast<std::int32_t>(value)),
+                          {.imm = static_cast<std::int32_t>(value >> 32)}};
+      load(two);
+      fill(0, 1, 1, 2);
+      agree_on_registers();
+      ASSERT_FALSE(HasFatalFailure());
+    }
+}
+
+// Offsets from the middle of the memory, aligned to `bytes` where the instruction wants that.
+std::vector<std::int16_t> offsets(unsigned bytes, bool aligned) {
+  std::vector<std::int16_t> all;
+  for (const int offset : {0, 8, -8, 1, -1, 120, 127, 128, -128, -129, 32760, 32767 - 7, -32768})
+    if (!aligned || offset % static_cast<int>(bytes) == 0) all.push_back(static_cast<std::int16_t>(offset));
+  return all;
+}
+
+TEST_F(EveryInstruction, MemoryAndAtomics) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + i / 256);
+  const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
+  for (std::size_t i = 1; i < isa::kOps; ++i) {
+    const Op op = static_cast<Op>(i);
+    if (!isa::has(op, isa::kReadsMemory | isa::kWritesMemory)) continue;
+    const bool by_source =
+        isa::form(op) == Form::Load || isa::form(op) == Form::LoadSx || isa::form(op) == Form::LoadAcquire;
+    const bool immediate = isa::form(op) == Form::StoreImm;
+    for (unsigned dst = 0; dst < kGeneral; ++dst)
+      for (unsigned src = 0; src < (immediate ? 1U : kGeneral); ++src)
+        for (const std::int16_t offset : offsets(isa::access_bytes(op), isa::is_atomic(op))) {
+          const Insn one[] = {made(op, dst, immediate ? 0 : src, offset, immediate ? -5 - offset : 0)};
+          load(one);
+          // the value before, for cmpxchg both to succeed and to fail
+          const std::uint64_t held = skep::load<std::uint64_t>(
+              reinterpret_cast<const void*>(middle + static_cast<std::uint64_t>(std::int64_t{offset})));
+          for (const std::uint64_t r0 : {std::uint64_t{0x1122334455667788}, held, held & 0xffffffff}) {
+            const unsigned base = by_source ? src : dst, other = by_source ? dst : src;
+            fill(0, r0, 0, r0);
+            if (!immediate) bench_->before[other] = 0xfedc'ba98'7654'3210;
+            if (other == 0) bench_->before[0] = r0;
+            bench_->before[base] = middle;
+            // memory is compared only where it can have changed: all of it would take minutes
+            const std::uint64_t around = middle + static_cast<std::uint64_t>(std::int64_t{offset});
+            const auto window = [&] {
+              return skep::load<std::array<std::byte, 16>>(reinterpret_cast<const void*>(around - 4));
+            };
+            const auto start = window();
+            world_.run(*interpreted_);
+            const auto after = bench_->after;
+            const auto expected = window();
+            skep::store(reinterpret_cast<void*>(around - 4), start);
+            world_.run(*compiled_);
+            ASSERT_EQ(bench_->after, after) << isa::disassemble(middle_);
+            ASSERT_EQ(window(), expected) << isa::disassemble(middle_);
+            skep::store(reinterpret_cast<void*>(around - 4), start);
+            ++runs_;
+            if (isa::form(op) != Form::AtomicCmpXchg) break;
+          }
+        }
+  }
+  EXPECT_GT(runs_, 10'000U);
+}
+
+// ---- Whole programs
+
+TEST(RandomPrograms, AgreeOnBothEngines) {
+  if (const auto there = jit::available(); !there) GTEST_SKIP() << there.error().message;
+  constexpr unsigned kPrograms = 20'000;
+  constexpr std::uint64_t kBudget = 20'000;
+  World world;
+  world.add_helper(spec::HelperId::ktime_get_ns, testing::mix_body);
+  world.add_helper(spec::HelperId::loop, testing::short_loop_body);
+  alignas(16) static std::array<std::byte, testing::RandomProgram::kBuffer> buffer;
+  const auto run = [&](const exec::Executable& program, std::uint64_t budget) {
+    for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);
+    return world.run(program, nullptr, 0, budget);
+  };
+  unsigned ended = 0;
+  for (unsigned seed = 0; seed < kPrograms; ++seed) {
+    std::mt19937 random(seed);
+    exec::Source source;
+    source.name = "random";
+    source.insns = testing::RandomProgram([&] { return static_cast<std::uint32_t>(random()); },
+                                          reinterpret_cast<std::uint64_t>(buffer.data()))
+                       .make();
+    auto image = exec::assume_verified(source, exec::ContextKind::Memory, "test of engines");
+    ASSERT_TRUE(image) << image.error().message;
+    const auto shared = std::make_shared<const exec::Image>(*std::move(image));
+    const auto interpreted = interp::bind(shared, world, Policy::Plain);
+    const auto compiled = jit::bind(shared, world);
+    ASSERT_TRUE(interpreted && compiled) << (compiled ? "" : compiled.error().message);
+    const auto expected = run(**interpreted, kBudget);
+    const auto bytes = buffer;
+    // Counting by blocks may stop earlier, never later.
+    const auto counted = run(**compiled, kBudget);
+    if (expected.stopped) {
+      ASSERT_TRUE(counted.stopped) << "seed " << seed;
+      continue;
+    }
+    ++ended;
+    const std::string text = "seed " + std::to_string(seed) + '\n' + isa::disassemble(source.insns);
+    ASSERT_FALSE(counted.stopped) << text;
+    ASSERT_EQ(counted.r0, expected.r0) << text;
+    ASSERT_EQ(counted.budget, expected.budget) << text;
+    ASSERT_TRUE(buffer == bytes) << text;
+    const auto free = run(**compiled, 0);
+    ASSERT_FALSE(free.stopped) << text;
+    ASSERT_EQ(free.r0, expected.r0) << text;
+    ASSERT_TRUE(buffer == bytes) << text;
+  }
+  EXPECT_GT(ended, kPrograms / 2) << "most random programs should end";
+}
+
+// Loads, shifts and ors in any order, which may or may not make one number.
+TEST_F(EveryInstruction, NumbersMadeOfBytes) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
+  const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
+  std::mt19937 random(1);
+  const auto pick = [&](auto... choices) {
+    const std::array all{choices...};
+    return all[random() % all.size()];
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<Insn> insns;
+    const bool neighbours = random() % 2 != 0;  // bytes that do make one, in any order
+    std::array<int, 4> order{0, 1, 2, 3};
+    std::ranges::shuffle(order, random);
+    const bool swapped = random() % 2 != 0;
+    for (unsigned k = 0; neighbours && k < 4; ++k) {
+      const int byte = order[k], shift = swapped ? 24 - 8 * byte : 8 * byte;
+      const auto to = static_cast<unsigned>(k == 0 ? 1 : 2 + random() % 2);
+      insns.push_back(made(Op::Load8, to, 8, static_cast<std::int16_t>(byte)));
+      if (shift != 0) insns.push_back(made(pick(Op::Lsh32Imm, Op::Lsh64Imm), to, 0, 0, shift));
+      if (k != 0) insns.push_back(made(pick(Op::Or32Reg, Op::Or64Reg), 1, to));
+      if (random() % 16 == 0) insns.push_back(made(Op::StoreReg8, 8, 5, 2));
+      if (random() % 32 == 0) insns.push_back(made(Op::Add64Imm, 8, 0, 0, 1));
+    }
+    for (auto k = random() % 20; !neighbours && k > 0; --k) {
+      const auto a = static_cast<unsigned>(1 + random() % 3), b = static_cast<unsigned>(1 + random() % 3);
+      const Op op = pick(Op::Load8, Op::Load8, Op::Load16, Op::Lsh32Imm, Op::Lsh64Imm, Op::Or32Reg, Op::Or64Reg,
+                         Op::Mov64Reg, Op::Mov32Reg, Op::StoreReg16, Op::Or64Reg, Op::Lsh64Imm);
+      const bool loads = isa::form(op) == Form::Load, stores = isa::form(op) == Form::StoreReg;
+      insns.push_back(made(op, stores ? 8 : a,
+                           loads                           ? 8
+                           : isa::form(op) == Form::AluImm ? 0
+                                                           : b,
+                           loads || stores ? static_cast<std::int16_t>(random() % 5) : std::int16_t{0},
+                           isa::form(op) == Form::AluImm ? pick(8, 8, 16, 24, 32, 4, 0, 56) : 0));
+    }
+    if (insns.empty()) continue;
+    const auto window = [&] { return skep::load<std::array<std::byte, 16>>(reinterpret_cast<const void*>(middle)); };
+    load(insns);
+    fill(1, random(), 2, random());
+    bench_->before[8] = middle;
+    const auto start = window();
+    world_.run(*interpreted_);
+    const auto expected = bench_->after;
+    skep::store(reinterpret_cast<void*>(middle), start);
+    world_.run(*compiled_);
+    skep::store(reinterpret_cast<void*>(middle), start);
+    ASSERT_EQ(bench_->after, expected) << isa::disassemble(middle_);
+  }
+}
+
+}  // namespace
+}  // namespace skep::runtime

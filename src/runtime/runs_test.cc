@@ -1,0 +1,338 @@
+// What runs do beyond single instructions, on each engine that trusts its programs and between them: calls, callbacks,
+// tail calls, limits, packet loads, nested runs, stops.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "interp/testing.h"
+#include "jit/jit.h"
+#include "packet/sk_buff.h"
+
+namespace skep::runtime {
+namespace {
+
+using exec::Failure;
+using interp::testing::Outcome;
+using interp::testing::World;
+using spec::HelperId;
+
+enum class With : std::uint8_t { Interp, Jit };
+
+std::string name_of(const ::testing::TestParamInfo<With>& info) { return info.param == With::Jit ? "Jit" : "Interp"; }
+
+std::unique_ptr<exec::Executable> load(const World& world, const exec::Source& source, exec::ContextKind context,
+                                       With with) {
+  auto image = exec::assume_verified(source, context, "test");
+  EXPECT_TRUE(image) << (image ? "" : image.error().message);
+  if (!image) return nullptr;
+  const auto shared = std::make_shared<const exec::Image>(*std::move(image));
+  auto program = with == With::Jit ? jit::bind(shared, world) : interp::bind(shared, world, interp::Policy::Plain);
+  EXPECT_TRUE(program) << (program ? "" : program.error().message);
+  return program ? *std::move(program) : nullptr;
+}
+std::unique_ptr<exec::Executable> load(const World& world, std::string_view text, With with) {
+  return load(world, exec::testing::source(text), exec::ContextKind::Memory, with);
+}
+
+class Runs : public ::testing::TestWithParam<With> {
+ protected:
+  void SetUp() override {
+    if (const auto there = jit::available(); !there) GTEST_SKIP() << there.error().message;
+    world.add_helper(HelperId::loop, interp::testing::loop_body);
+    spec::MapSpec spec = interp::testing::array(4, 4);
+    spec.type = spec::MapType::ProgArray;
+    slots = &world.add_map(1, spec);
+  }
+  Outcome run(std::string_view text, MutableBytes memory = {}, std::uint64_t budget = 0) {
+    const auto program = load(world, text, GetParam());
+    return program ? world.run(*program, memory.data(), memory.size(), budget) : interp::testing::failed();
+  }
+  void put(std::uint32_t slot, std::uint32_t id, const exec::Executable& program) {
+    world.add_program(id, program);
+    EXPECT_EQ(slots->set_reference(reinterpret_cast<const std::byte*>(&slot), {id, 1}, 0, nullptr), 0);
+  }
+  static void expect_stop(const Outcome& outcome, Failure::Kind kind, std::string_view object) {
+    EXPECT_TRUE(outcome.stopped);
+    EXPECT_EQ(outcome.failure.kind, kind);
+    EXPECT_EQ(outcome.failure.object, object);
+  }
+  static With other() { return GetParam() == With::Jit ? With::Interp : With::Jit; }
+  World world;
+  maps::Map* slots = nullptr;
+};
+INSTANTIATE_TEST_SUITE_P(Engines, Runs, ::testing::Values(With::Interp, With::Jit), name_of);
+
+constexpr std::string_view kTail = "r2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\n";
+
+TEST_P(Runs, SubprogramsHaveTheirOwnFramesAndKeepTheCallersRegisters) {
+  EXPECT_EQ(
+      run("r6 = 6\nr9 = 9\n*(u64 *)(r10 -8) = 1\ncall pc+5\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nr0 += r6\nr0 += r9\nexit\n"
+          "r6 = 0\nr9 = 0\n*(u64 *)(r10 -8) = 100\nr0 = *(u64 *)(r10 -8)\nexit")
+          .r0,
+      116U);
+  EXPECT_EQ(
+      run("r1 = r10\nr1 += -16\n*(u64 *)(r10 -16) = 0\ncall pc+2\nr0 = *(u64 *)(r10 -16)\nexit\n*(u64 *)(r1 +0) = "
+          "77\nexit")
+          .r0,
+      77U);
+}
+
+TEST_P(Runs, EightFrames) {
+  std::string text;
+  for (unsigned i = 0; i < 7; ++i) text += "call pc+1\nexit\n";
+  EXPECT_EQ(run(text + "r0 = 42\nexit").r0, 42U);
+}
+
+TEST_P(Runs, MayGotoEndsALoop) {
+  EXPECT_EQ(run("r6 = 0\ncall pc+5\nr6 += r0\ncall pc+3\nr0 += r6\nexit\nexit\nr0 = 0\nmay_goto pc+2\nr0 += 1\ngoto "
+                "pc-3\nexit")
+                .r0,
+            2U * 8 * 1024 * 1024);
+}
+
+TEST_P(Runs, WhatNoEngineCanRun) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"call bpf_ktime_get_ns#5\nexit", "this helper has no body here"},
+      {"call kfunc bpf_x#77\nexit", "this kernel function has no body here"},
+      {"r1 = 999\ncallx r1\nexit", "this helper has no body here"},
+      {"r1 = -1\ncallx r1\nexit", "this helper has no body here"},
+      {"call pc+1\nexit\n*(u64 *)(r10 -8) = 1\ncall bpf_ktime_get_ns#5\nexit", "this helper has no body here"},
+  };
+  for (const auto& [text, expected] : cases)
+    for (const std::uint64_t budget : {0, 100}) {
+      const Outcome outcome = run(text, {}, budget);
+      expect_stop(outcome, Failure::Kind::BadCall, expected);
+      EXPECT_EQ(outcome.r0, 0U);
+    }
+  EXPECT_EQ(run("r0 = 1\nr1 = r0\ncall bpf_ktime_get_ns#5\nexit").failure.insn, 2U);
+}
+
+TEST_P(Runs, BudgetEndsALoopAndIsCounted) {
+  expect_stop(run("goto pc-1", {}, 1000), Failure::Kind::Budget, "");
+  for (const std::uint64_t budget : {4U, 5U, 100U}) {
+    const Outcome outcome = run("r0 = 1\nr0 += 1\nr0 += 1\nexit", {}, budget);
+    EXPECT_FALSE(outcome.stopped) << budget;
+    EXPECT_EQ(outcome.budget, budget - 4);
+  }
+  const Outcome outcome = run("r0 = 1\nr0 += 1\nr0 += 1\nexit", {}, 3);
+  expect_stop(outcome, Failure::Kind::Budget, "");
+  EXPECT_EQ(outcome.budget, 0U);
+}
+
+TEST_P(Runs, HelpersGetFiveArgumentsAndTheCall) {
+  world.add_helper(HelperId::trace_printk, [](exec::Call& call, std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                              std::uint64_t d, std::uint64_t e) noexcept {
+    return call.host.now(exec::Clock::Boot) + *reinterpret_cast<const std::uint8_t*>(a) + b * 10 + c * 100 + d * 1000 +
+           e * 10000;
+  });
+  EXPECT_EQ(
+      run("*(u64 *)(r10 -8) = 7\nr1 = r10\nr1 += -8\nr2 = 8\nr3 = 3\nr4 = 4\nr5 = 5\ncall bpf_trace_printk#6\nexit").r0,
+      1234U + 7 + 80 + 300 + 4000 + 50000);
+}
+
+// Helpers may use instructions that want it.
+TEST_P(Runs, TheStackIsAlignedAtCalls) {
+  world.add_helper(HelperId::ktime_get_ns,
+                   [](exec::Call&, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t) noexcept {
+                     return reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)) % 16;
+                   });
+  const std::string_view starts[] = {"",
+                                     "r6 = 1\n",
+                                     "r6 = 1\nr7 = 1\n",
+                                     "*(u64 *)(r10 -8) = 1\n",
+                                     "*(u64 *)(r10 -24) = 1\nr6 = 2\n",
+                                     "r8 = r10\nr6 = 1\nmay_goto pc+0\n"};
+  for (const std::string_view main : starts)
+    for (const std::string_view callee : starts) {
+      const std::string text = fmt::format("{}call pc+1\nexit\n{}call bpf_ktime_get_ns#5\nexit", main, callee);
+      EXPECT_EQ(run(text).r0, 0U) << text;
+      EXPECT_EQ(run(text, {}, 100).r0, 0U) << text;
+    }
+}
+
+TEST_P(Runs, CallbacksRunInTheirOwnFrameAndReachTheCallers) {
+  const std::string text =
+      "*(u64 *)(r10 -8) = 0\nr6 = 5\nr1 = 10\nr2 = subprog[each]\nr3 = r10\nr3 += -8\nr4 = 0\ncall bpf_loop#181\n"
+      "r1 = *(u64 *)(r10 -8)\nr0 *= 1000\nr0 += r1\nr0 += r6\nexit\n"
+      "each: r6 = 0\nr3 = *(u64 *)(r2 +0)\nr3 += r1\n*(u64 *)(r2 +0) = r3\nr0 = 0\nif r1 < 7 goto pc+1\nr0 = 1\nexit";
+  EXPECT_EQ(run(text).r0, 8U * 1000 + 28 + 5);  // the callback ends the loop at index 7
+  EXPECT_EQ(run(text, {}, 1000).r0, 8U * 1000 + 28 + 5);
+}
+
+TEST_P(Runs, CallbacksNestAndRunOut) {
+  EXPECT_EQ(run("r1 = 3\nr2 = subprog[outer]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nexit\n"
+                "outer: r1 = 2\nr2 = subprog[inner]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nr0 = 0\nexit\n"
+                "inner: r0 = 0\nexit")
+                .r0,
+            3U);
+  expect_stop(run("call again\nexit\nagain: r1 = 1\nr2 = subprog[again]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nexit"),
+              Failure::Kind::BadCall, "callbacks nested too deep");
+}
+
+TEST_P(Runs, AStopInACallbackStopsTheProgram) {
+  const std::string text =
+      "r6 = 1\n*(u64 *)(r10 -8) = 1\ncall pc+1\nexit\n"
+      "r1 = 10\nr2 = subprog[each]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nr0 = 7\nexit\n"
+      "each: r6 = 9\ncall bpf_ktime_get_ns#5\nexit";
+  expect_stop(run(text), Failure::Kind::BadCall, "this helper has no body here");
+  expect_stop(
+      run("r1 = 1000000\nr2 = subprog[each]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nexit\neach: r0 = 0\nexit", {}, 5000),
+      Failure::Kind::Budget, "");
+}
+
+TEST_P(Runs, HelpersMayRunOtherPrograms) {
+  world.add_helper(HelperId::ktime_get_ns, [](exec::Call& call, std::uint64_t, std::uint64_t, std::uint64_t,
+                                              std::uint64_t, std::uint64_t) noexcept {
+    auto& host = static_cast<World&>(call.host);
+    return host.run(*host.program({1, 1})).r0;
+  });
+  for (const With with : {With::Interp, With::Jit}) {
+    const auto inner = load(world, "*(u64 *)(r10 -8) = 30\nr0 = *(u64 *)(r10 -8)\nexit", with);
+    world.add_program(1, *inner);
+    EXPECT_EQ(run("*(u64 *)(r10 -8) = 12\ncall bpf_ktime_get_ns#5\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nexit").r0, 42U);
+    const auto stops = load(world, "call bpf_trace_printk#6\nexit", with);
+    world.add_program(1, *stops);
+    EXPECT_EQ(run("call bpf_ktime_get_ns#5\nr0 += 3\nexit").r0, 3U);
+  }
+}
+
+// ---- Arrays, which are looked up without a call where the map is known
+
+TEST_P(Runs, ArrayLookups) {
+  world.add_helper(HelperId::map_lookup_elem, interp::testing::lookup_body);
+  std::uint32_t id = 10;
+  for (const auto type : {spec::MapType::Array, spec::MapType::PercpuArray})
+    for (const std::uint32_t size : {4U, 8U, 24U, 40U, 72U, 4096U}) {
+      spec::MapSpec spec = interp::testing::array(size, 7);
+      spec.type = type;
+      maps::Map& map = world.add_map(++id, spec);
+      for (const std::uint32_t index : {0U, 1U, 6U, 7U, 0x80000000U, 0xffffffffU})
+        for (const std::string_view between : {"", "r6 = r1\nr1 = r6\n", "if r3 > 5 goto pc+0\n"}) {
+          const std::string text = fmt::format(
+              "r7 = 1\nr8 = 2\nw3 = {}\n*(u32 *)(r10 -4) = r3\nr2 = r10\nr2 += -4\nr1 = map[id:{}]\n{}call "
+              "bpf_map_lookup_elem#1\nif r7 != 1 goto pc+1\nif r8 == 2 goto pc+1\nr0 = 1\nexit",
+              static_cast<std::int32_t>(index), id, between);
+          const auto* expected = map.lookup(reinterpret_cast<const std::byte*>(&index), 0);
+          EXPECT_EQ(run(text).r0, reinterpret_cast<std::uint64_t>(expected)) << text;
+        }
+    }
+}
+
+// ---- Tail calls
+
+TEST_P(Runs, TailCallsGoToTheProgramWithItsContext) {
+  std::byte memory[] = {std::byte{99}};
+  for (const With with : {GetParam(), other()}) {
+    const auto target = load(world, "r0 = *(u8 *)(r1 +0)\nr6 = 5\nexit", with);
+    put(0, 7, *target);
+    const auto first = load(world, fmt::format("r6 = 3\n{}r0 = 1\nexit", kTail), GetParam());
+    for (const std::uint64_t budget : {0, 100}) {
+      const Outcome outcome = world.run(*first, memory, 1, budget);
+      EXPECT_EQ(outcome.r0, 99U) << outcome.failure.text();
+      EXPECT_EQ(outcome.tail_calls, 1U);
+      EXPECT_FALSE(outcome.stopped);
+      if (with == GetParam()) {
+        EXPECT_EQ(outcome.program, target.get());
+      }
+    }
+  }
+}
+
+TEST_P(Runs, TailCallsFallThroughWhereThereIsNothing) {
+  std::byte memory[] = {std::byte{99}};
+  for (const std::string_view index : {"0", "3", "4", "-1"})
+    EXPECT_EQ(run(fmt::format("r2 = map[id:1]\nr3 = {}\ncall bpf_tail_call#12\nr0 = 5\nexit", index), memory).r0, 5U);
+}
+
+TEST_P(Runs, ThirtyThreeTailCallsInAllAndNoMore) {
+  const auto loop = load(world, fmt::format("{}r0 = 5\nexit", kTail), GetParam());
+  put(0, 7, *loop);
+  EXPECT_EQ(world.run(*loop).tail_calls, 33U);
+  // from subprograms too, which return to their callers: 1 each for the frames that ended by exit
+  const auto nested = load(world, fmt::format("call pc+2\nr0 += 1\nexit\n{}r0 = 100\nexit", kTail), GetParam());
+  put(0, 8, *nested);
+  const Outcome outcome = world.run(*nested);
+  EXPECT_EQ(outcome.r0, 100U + 34) << outcome.failure.text();
+  EXPECT_EQ(outcome.tail_calls, 33U);
+}
+
+TEST_P(Runs, ATailCallInASubprogramReplacesOnlyThat) {
+  for (const With with : {GetParam(), other()}) {
+    const auto target = load(world, "r6 = 1\nr7 = 1\n*(u64 *)(r10 -512) = 3\nr0 = 40\nexit", with);
+    put(0, 7, *target);
+    const auto first = load(
+        world, fmt::format("r6 = 2\ncall pc+2\nr0 += r6\nexit\nr8 = 5\n*(u64 *)(r10 -16) = 1\n{}r0 = 9\nexit", kTail),
+        GetParam());
+    const Outcome outcome = world.run(*first);
+    EXPECT_EQ(outcome.r0, 42U) << outcome.failure.text();
+    EXPECT_EQ(outcome.program, first.get());
+  }
+}
+
+TEST_P(Runs, AStopBehindATailCallStopsTheWholeRun) {
+  for (const With with : {GetParam(), other()}) {
+    const auto target = load(world, "call bpf_trace_printk#6\nexit", with);
+    put(0, 7, *target);
+    const auto first = load(world, fmt::format("r6 = 2\ncall pc+2\nr0 += r6\nexit\n{}r0 = 9\nexit", kTail), GetParam());
+    for (const std::uint64_t budget : {0, 100})
+      expect_stop(world.run(*first, nullptr, 0, budget), Failure::Kind::BadCall, "this helper has no body here");
+  }
+}
+
+// ---- Packets
+
+TEST_P(Runs, LegacyPacketLoads) {
+  std::byte frame[128];
+  for (std::size_t i = 0; i < sizeof frame; ++i) frame[i] = static_cast<std::byte>(i);
+  packet::SkBuff skb;
+  skb.head = frame;
+  skb.data = skb.data_meta = frame + 32;
+  skb.data_end = frame + 96;
+  skb.end = frame + sizeof frame;
+  skb.len = 64;
+  skb.mac_len = skb.network_offset = 14;
+  const std::pair<const char*, std::uint64_t> cases[] = {
+      {"r6 = r1\nr0 = *(u16 *)skb[1]\nexit", 0x2122},
+      {"r6 = r1\nr0 = *(u32 *)skb[60]\nexit", 0x5c5d5e5f},
+      {"r6 = r1\nr0 = *(u32 *)skb[61]\nr0 = 7\nexit", 0},
+      {"r6 = r1\nr0 = *(u8 *)skb[-1048576]\nexit", 46},
+      {"r6 = r1\nr7 = -1048576\nr0 = *(u8 *)skb[r7 + 1]\nexit", 47},
+      {"r6 = r1\nr7 = 0x1000000000000000\nr0 = *(u8 *)skb[r7 + 2]\nexit", 34},
+      {"r6 = r1\ncall pc+2\nr0 += 5\nexit\nr6 = r1\nr0 = *(u8 *)skb[99]\nr0 = 7\nexit", 5},
+  };
+  for (const auto& [text, expected] : cases) {
+    const auto program =
+        load(world, exec::testing::source(text, spec::ProgType::SchedCls), exec::ContextKind::SkBuff, GetParam());
+    for (const std::uint64_t budget : {0, 100})
+      EXPECT_EQ(world.run(*program, &skb, sizeof skb, budget).r0, expected) << text;
+  }
+}
+
+// ---- Signals
+
+World* handlers_world = nullptr;
+const exec::Executable* handlers_program = nullptr;
+std::uint64_t handlers_result = 0;
+
+TEST_P(Runs, ASignalHandlerRunsAProgramInTheMiddleOfOne) {
+  const auto inner = load(world, "r6 = 5\n*(u64 *)(r10 -8) = 37\nr0 = *(u64 *)(r10 -8)\nr0 += r6\nexit", GetParam());
+  handlers_world = &world;
+  handlers_program = inner.get();
+  handlers_result = 0;
+  struct sigaction action{}, before{};
+  action.sa_handler = [](int) { handlers_result = handlers_world->run(*handlers_program).r0; };
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+  world.add_helper(HelperId::ktime_get_ns,
+                   [](exec::Call&, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t) noexcept {
+                     ::raise(SIGUSR1);
+                     return std::uint64_t{1};
+                   });
+  EXPECT_EQ(
+      run("*(u64 *)(r10 -8) = 2\nr6 = 3\ncall bpf_ktime_get_ns#5\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nr0 += r6\nexit").r0,
+      6U);
+  EXPECT_EQ(handlers_result, 42U);
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+}  // namespace
+}  // namespace skep::runtime
