@@ -1,5 +1,5 @@
-# skep_folder(NAME [LINKS target...]): the library of src/NAME (every .cc that is not a test) and the
-# test program of its *_test.cc files. LINKS is the folder's row of the layer table.
+# skep_folder(NAME [LINKS target...] [OPTIMIZED]): the library of src/NAME (every .cc that is not a test) and the
+# test program of its *_test.cc files. LINKS is the folder's row of the layer table; OPTIMIZED is for the test program.
 find_package(GTest REQUIRED)
 include(GoogleTest)
 find_package(fmt REQUIRED)
@@ -44,7 +44,7 @@ function(skep_common_headers target owner)
 endfunction()
 
 function(skep_folder name)
-  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED" "" "LINKS" ${ARGN})
   string(REPLACE "/" "_" target ${name})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   set(tests ${sources})
@@ -60,19 +60,30 @@ function(skep_folder name)
     target_link_libraries(skep_${target} INTERFACE skep_options ${arg_LINKS})
   endif()
   if(tests)
-    skep_test(skep_${target}_test SOURCES ${tests} LINKS skep_${target} LABELS ${name})
+    set(optimized "")
+    if(arg_OPTIMIZED)
+      set(optimized OPTIMIZED)
+    endif()
+    skep_test(skep_${target}_test SOURCES ${tests} LINKS skep_${target} LABELS ${name} ${optimized})
   endif()
 endfunction()
 
-# skep_test(NAME SOURCES file... LINKS target... [LABELS label...]): a GoogleTest program, each of its tests a ctest.
+# skep_test(NAME SOURCES file... LINKS target... [LABELS label...] [OPTIMIZED]): a GoogleTest program, each of its tests
+# a ctest. Tests wait for what they test: compiled without optimisation they are built in half the time. OPTIMIZED are
+# those whose own inlined code does the work.
 function(skep_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED" "" "SOURCES;LINKS;LABELS" ${ARGN})
   if(SKEP_FUZZ)
     return()
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gtest GTest::gtest_main)
-  skep_common_headers(${name} skep_base_test <gtest/gtest.h>)
+  if(arg_OPTIMIZED)
+    skep_common_headers(${name} ${name} <gtest/gtest.h>)
+  else()
+    target_compile_options(${name} PRIVATE -O0)
+    skep_common_headers(${name} skep_base_test <gtest/gtest.h>)
+  endif()
   target_compile_definitions(${name} PRIVATE SKEP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SKEP_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
 endfunction()
