@@ -8,11 +8,11 @@
 #include <array>
 #include <random>
 
+#include "exec/random_program.h"
 #include "interp/testing.h"
 #include "isa/disasm.h"
 #include "isa/op.h"
 #include "jit/jit.h"
-#include "runtime/random_program.h"
 
 namespace skep::runtime {
 namespace {
@@ -303,9 +303,9 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
   constexpr unsigned kPrograms = 20'000;
   constexpr std::uint64_t kBudget = 20'000;
   World world;
-  world.add_helper(spec::HelperId::ktime_get_ns, testing::mix_body);
-  world.add_helper(spec::HelperId::loop, testing::short_loop_body);
-  alignas(16) static std::array<std::byte, testing::RandomProgram::kBuffer> buffer;
+  world.add_helper(spec::HelperId::ktime_get_ns, exec::testing::mix_body);
+  world.add_helper(spec::HelperId::loop, exec::testing::short_loop_body);
+  alignas(16) static std::array<std::byte, exec::testing::RandomProgram::kBuffer> buffer;
   const auto run = [&](const exec::Executable& program, std::uint64_t budget) {
     for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);
     return world.run(program, nullptr, 0, budget);
@@ -315,8 +315,8 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
     std::mt19937 random(seed);
     exec::Source source;
     source.name = "random";
-    source.insns = testing::RandomProgram([&] { return static_cast<std::uint32_t>(random()); },
-                                          reinterpret_cast<std::uint64_t>(buffer.data()))
+    source.insns = exec::testing::RandomProgram([&] { return static_cast<std::uint32_t>(random()); },
+                                                reinterpret_cast<std::uint64_t>(buffer.data()))
                        .make();
     auto image = exec::assume_verified(source, exec::ContextKind::Memory, "test of engines");
     ASSERT_TRUE(image) << image.error().message;
