@@ -13,6 +13,7 @@
 #include "isa/disasm.h"
 #include "isa/op.h"
 #include "jit/jit.h"
+#include "jit/program.h"
 
 namespace skep::runtime {
 namespace {
@@ -96,7 +97,10 @@ struct Bench {
   alignas(16) std::array<std::byte, 2 * kMiddle> memory{};
 };
 
-class EveryInstruction : public ::testing::Test {
+// With all that this processor can do, and with what every one can.
+enum class Processor : std::uint8_t { This, Any };
+
+class EveryInstruction : public ::testing::TestWithParam<Processor> {
  protected:
   EveryInstruction() : bench_(std::make_unique<Bench>()) {
     if (const auto there = jit::available(); !there) skip_ = there.error().message;
@@ -134,7 +138,8 @@ class EveryInstruction : public ::testing::Test {
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     auto interpreted = interp::bind(shared, world_, Policy::Plain);
-    auto compiled = jit::bind(shared, world_);
+    auto compiled =
+        jit::Program::bind(shared, world_, GetParam() == Processor::This ? jit::x64::features() : jit::x64::Features{});
     ASSERT_TRUE(interpreted && compiled);
     interpreted_ = *std::move(interpreted);
     compiled_ = *std::move(compiled);
@@ -164,6 +169,9 @@ class EveryInstruction : public ::testing::Test {
   std::string skip_;
 };
 
+INSTANTIATE_TEST_SUITE_P(Processors, EveryInstruction, ::testing::Values(Processor::This, Processor::Any),
+                         [](const auto& param) { return param.param == Processor::This ? "This" : "Any"; });
+
 bool is_alu(Form form) {
   return form == Form::AluImm || form == Form::AluReg || form == Form::MovImm || form == Form::MovReg ||
          form == Form::AluUnary;
@@ -184,7 +192,7 @@ void each_variant(Op op, Try attempt) {
       }
 }
 
-TEST_F(EveryInstruction, ArithmeticAndJumps) {
+TEST_P(EveryInstruction, ArithmeticAndJumps) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (std::size_t i = 1; i < isa::kOps; ++i) {
     const Op op = static_cast<Op>(i);
@@ -210,7 +218,7 @@ TEST_F(EveryInstruction, ArithmeticAndJumps) {
 }
 
 // Divisors that are constants become multiplications: many of them, of all sizes, on values around their multiples.
-TEST_F(EveryInstruction, DivisionByConstants) {
+TEST_P(EveryInstruction, DivisionByConstants) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   std::mt19937_64 random(1);
   for (const Op op : {Op::Div64Imm, Op::Mod64Imm, Op::Div32Imm, Op::Mod32Imm, Op::SDiv64Imm, Op::SMod32Imm})
@@ -229,7 +237,7 @@ TEST_F(EveryInstruction, DivisionByConstants) {
     }
 }
 
-TEST_F(EveryInstruction, Immediates64) {
+TEST_P(EveryInstruction, Immediates64) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (unsigned dst = 0; dst < kGeneral; ++dst)
     for (const std::uint64_t value : kValues) {
@@ -250,7 +258,7 @@ std::vector<std::int16_t> offsets(unsigned bytes, bool aligned) {
   return all;
 }
 
-TEST_F(EveryInstruction, MemoryAndAtomics) {
+TEST_P(EveryInstruction, MemoryAndAtomics) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + i / 256);
   const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
@@ -347,7 +355,7 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
 }
 
 // Loads, shifts and ors in any order, which may or may not make one number.
-TEST_F(EveryInstruction, NumbersMadeOfBytes) {
+TEST_P(EveryInstruction, NumbersMadeOfBytes) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
   const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
