@@ -99,6 +99,12 @@ struct Bench {
 
 // With all that this processor can do, and with what every one can.
 enum class Processor : std::uint8_t { This, Any };
+std::string name_of(const ::testing::TestParamInfo<Processor>& info) {
+  return info.param == Processor::This ? "This" : "Any";
+}
+jit::x64::Features features_of(Processor processor) {
+  return processor == Processor::This ? jit::x64::features() : jit::x64::Features{};
+}
 
 class EveryInstruction : public ::testing::TestWithParam<Processor> {
  protected:
@@ -138,8 +144,7 @@ class EveryInstruction : public ::testing::TestWithParam<Processor> {
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     auto interpreted = interp::bind(shared, world_, Policy::Plain);
-    auto compiled =
-        jit::Program::bind(shared, world_, GetParam() == Processor::This ? jit::x64::features() : jit::x64::Features{});
+    auto compiled = jit::Program::bind(shared, world_, features_of(GetParam()));
     ASSERT_TRUE(interpreted && compiled);
     interpreted_ = *std::move(interpreted);
     compiled_ = *std::move(compiled);
@@ -169,8 +174,7 @@ class EveryInstruction : public ::testing::TestWithParam<Processor> {
   std::string skip_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Processors, EveryInstruction, ::testing::Values(Processor::This, Processor::Any),
-                         [](const auto& param) { return param.param == Processor::This ? "This" : "Any"; });
+INSTANTIATE_TEST_SUITE_P(Processors, EveryInstruction, ::testing::Values(Processor::This, Processor::Any), name_of);
 
 bool is_alu(Form form) {
   return form == Form::AluImm || form == Form::AluReg || form == Form::MovImm || form == Form::MovReg ||
@@ -306,7 +310,10 @@ TEST_P(EveryInstruction, MemoryAndAtomics) {
 
 // ---- Whole programs
 
-TEST(RandomPrograms, AgreeOnBothEngines) {
+class RandomPrograms : public ::testing::TestWithParam<Processor> {};
+INSTANTIATE_TEST_SUITE_P(Processors, RandomPrograms, ::testing::Values(Processor::This, Processor::Any), name_of);
+
+TEST_P(RandomPrograms, AgreeOnBothEngines) {
   if (const auto there = jit::available(); !there) GTEST_SKIP() << there.error().message;
   constexpr unsigned kPrograms = 20'000;
   constexpr std::uint64_t kBudget = 20'000;
@@ -330,7 +337,7 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     const auto interpreted = interp::bind(shared, world, Policy::Plain);
-    const auto compiled = jit::bind(shared, world);
+    const auto compiled = jit::Program::bind(shared, world, features_of(GetParam()));
     ASSERT_TRUE(interpreted && compiled) << (compiled ? "" : compiled.error().message);
     const auto expected = run(**interpreted, kBudget);
     const auto bytes = buffer;
