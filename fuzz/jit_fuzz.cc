@@ -7,22 +7,22 @@
 
 #include "exec/doors.h"
 #include "exec/quiet_host.h"
+#include "exec/random_program.h"
 #include "interp/interp.h"
 #include "jit/jit.h"
-#include "runtime/random_program.h"
 
 namespace {
 
 using namespace skep;
-using runtime::testing::RandomProgram;
+using exec::testing::RandomProgram;
 
 class Helpers final : public exec::QuietHost, public exec::Bindings {
  public:
   using exec::QuietHost::map;
   maps::Map* map(spec::MapId) const override { return nullptr; }
   exec::HelperBody helper(std::uint32_t id) const noexcept override {
-    if (id == runtime::testing::kMixHelper) return runtime::testing::mix_body;
-    return id == runtime::testing::kLoopHelper ? runtime::testing::short_loop_body : nullptr;
+    if (id == exec::testing::kMixHelper) return exec::testing::mix_body;
+    return id == exec::testing::kLoopHelper ? exec::testing::short_loop_body : nullptr;
   }
 };
 

@@ -34,6 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Policies, Conformance, testing::Values(Policy::Plain, P
 std::string output_of(const std::string& command, int& status) {
   std::FILE* pipe = popen(command.c_str(), "r");
   std::string text;
+  if (pipe == nullptr) return text;
   for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
   status = pclose(pipe);
   return text;

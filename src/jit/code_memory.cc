@@ -12,7 +12,7 @@
 namespace skep::jit {
 namespace {
 
-constexpr std::size_t kGrain = 32;                         // blocks begin and end at multiples of it
+constexpr std::size_t kGrain = 64;                         // blocks begin and end at multiples of it
 constexpr std::size_t kChunk = std::size_t{128} << 10;     // populated at once
 constexpr int kTrap = 0xcc;                                // int3
 constexpr std::int64_t kStep = std::int64_t{32} << 20;     // between the places that are tried

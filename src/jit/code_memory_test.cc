@@ -93,7 +93,7 @@ TEST(CodeMemory, WhatIsGivenBackIsUsedAgain) {
   for (const auto& [block, value] : blocks) EXPECT_EQ(run(block), value);
   blocks.clear();
   EXPECT_EQ(memory.used(), 0U);
-  EXPECT_TRUE(memory.allocate(kSmall - 32));  // nothing is left in pieces
+  EXPECT_TRUE(memory.allocate(kSmall - 64));  // nothing is left in pieces
 }
 
 TEST(CodeMemory, FreedCodeIsTraps) {

@@ -31,14 +31,14 @@ void write(const x64::Code& code, const CodeMemory::Block& block) noexcept {
 
 }  // namespace
 
-Program::Program(std::shared_ptr<const exec::Image> image, exec::Values values)
-    : Executable(std::move(image), enter), values_(std::move(values)) {}
+Program::Program(std::shared_ptr<const exec::Image> image, exec::Values values, x64::Features features)
+    : Executable(std::move(image), enter), values_(std::move(values)), features_(features) {}
 
-Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image> image,
-                                               const exec::Bindings& bindings) {
+Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image> image, const exec::Bindings& bindings,
+                                               x64::Features features) {
   TRY_VOID(available());
   TRY(exec::Values values, exec::relocate(*image, bindings));
-  std::unique_ptr<Program> program(new Program(std::move(image), std::move(values)));
+  std::unique_ptr<Program> program(new Program(std::move(image), std::move(values), features));
   const auto calls_register = [](const isa::Insn& insn) { return isa::decode(insn) == isa::Op::CallReg; };
   if (std::ranges::any_of(program->image().insns, calls_register))
     for (std::uint32_t id = 0; id < kRegisterCallIds; ++id)
@@ -48,7 +48,6 @@ Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image
 }
 
 Result<CodeMemory::Block> Program::compile(x64::Counting counting, bool& guarded) const {
-  static const x64::Features features = x64::features();
   CodeMemory& memory = CodeMemory::of_process();
   TRY(const CodeMemory::Range range, memory.range());
   TRY(const x64::Code code, x64::compile({.image = image(),
@@ -57,7 +56,7 @@ Result<CodeMemory::Block> Program::compile(x64::Counting counting, bool& guarded
                                           .helpers = helpers_,
                                           .program = reinterpret_cast<std::uint64_t>(this),
                                           .services = services(),
-                                          .features = features,
+                                          .features = features_,
                                           .place = {range.first, range.last},
                                           .counting = counting}));
   TRY(CodeMemory::Block block, memory.allocate(code.bytes.size()));
@@ -86,7 +85,8 @@ const std::byte* Program::make_counting() const noexcept {
 
 Result<std::unique_ptr<exec::Executable>> bind(std::shared_ptr<const exec::Image> image,
                                                const exec::Bindings& bindings) {
-  return Program::bind(std::move(image), bindings);
+  static const x64::Features features = x64::features();
+  return Program::bind(std::move(image), bindings, features);
 }
 
 Result<> available() {

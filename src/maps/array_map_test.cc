@@ -13,7 +13,6 @@
 namespace skep::maps {
 namespace {
 
-using spec::MapSpec;
 using spec::MapType;
 
 const std::byte* bytes(const std::uint32_t& key) { return reinterpret_cast<const std::byte*>(&key); }

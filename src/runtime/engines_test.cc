@@ -8,11 +8,12 @@
 #include <array>
 #include <random>
 
+#include "exec/random_program.h"
 #include "interp/testing.h"
 #include "isa/disasm.h"
 #include "isa/op.h"
 #include "jit/jit.h"
-#include "runtime/random_program.h"
+#include "jit/program.h"
 
 namespace skep::runtime {
 namespace {
@@ -96,7 +97,16 @@ struct Bench {
   alignas(16) std::array<std::byte, 2 * kMiddle> memory{};
 };
 
-class EveryInstruction : public ::testing::Test {
+// With all that this processor can do, and with what every one can.
+enum class Processor : std::uint8_t { This, Any };
+std::string name_of(const ::testing::TestParamInfo<Processor>& info) {
+  return info.param == Processor::This ? "This" : "Any";
+}
+jit::x64::Features features_of(Processor processor) {
+  return processor == Processor::This ? jit::x64::features() : jit::x64::Features{};
+}
+
+class EveryInstruction : public ::testing::TestWithParam<Processor> {
  protected:
   EveryInstruction() : bench_(std::make_unique<Bench>()) {
     if (const auto there = jit::available(); !there) skip_ = there.error().message;
@@ -134,7 +144,7 @@ class EveryInstruction : public ::testing::Test {
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     auto interpreted = interp::bind(shared, world_, Policy::Plain);
-    auto compiled = jit::bind(shared, world_);
+    auto compiled = jit::Program::bind(shared, world_, features_of(GetParam()));
     ASSERT_TRUE(interpreted && compiled);
     interpreted_ = *std::move(interpreted);
     compiled_ = *std::move(compiled);
@@ -164,6 +174,8 @@ class EveryInstruction : public ::testing::Test {
   std::string skip_;
 };
 
+INSTANTIATE_TEST_SUITE_P(Processors, EveryInstruction, ::testing::Values(Processor::This, Processor::Any), name_of);
+
 bool is_alu(Form form) {
   return form == Form::AluImm || form == Form::AluReg || form == Form::MovImm || form == Form::MovReg ||
          form == Form::AluUnary;
@@ -184,7 +196,7 @@ void each_variant(Op op, Try attempt) {
       }
 }
 
-TEST_F(EveryInstruction, ArithmeticAndJumps) {
+TEST_P(EveryInstruction, ArithmeticAndJumps) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (std::size_t i = 1; i < isa::kOps; ++i) {
     const Op op = static_cast<Op>(i);
@@ -210,7 +222,7 @@ TEST_F(EveryInstruction, ArithmeticAndJumps) {
 }
 
 // Divisors that are constants become multiplications: many of them, of all sizes, on values around their multiples.
-TEST_F(EveryInstruction, DivisionByConstants) {
+TEST_P(EveryInstruction, DivisionByConstants) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   std::mt19937_64 random(1);
   for (const Op op : {Op::Div64Imm, Op::Mod64Imm, Op::Div32Imm, Op::Mod32Imm, Op::SDiv64Imm, Op::SMod32Imm})
@@ -229,7 +241,7 @@ TEST_F(EveryInstruction, DivisionByConstants) {
     }
 }
 
-TEST_F(EveryInstruction, Immediates64) {
+TEST_P(EveryInstruction, Immediates64) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (unsigned dst = 0; dst < kGeneral; ++dst)
     for (const std::uint64_t value : kValues) {
@@ -250,7 +262,7 @@ std::vector<std::int16_t> offsets(unsigned bytes, bool aligned) {
   return all;
 }
 
-TEST_F(EveryInstruction, MemoryAndAtomics) {
+TEST_P(EveryInstruction, MemoryAndAtomics) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + i / 256);
   const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
@@ -298,14 +310,17 @@ TEST_F(EveryInstruction, MemoryAndAtomics) {
 
 // ---- Whole programs
 
-TEST(RandomPrograms, AgreeOnBothEngines) {
+class RandomPrograms : public ::testing::TestWithParam<Processor> {};
+INSTANTIATE_TEST_SUITE_P(Processors, RandomPrograms, ::testing::Values(Processor::This, Processor::Any), name_of);
+
+TEST_P(RandomPrograms, AgreeOnBothEngines) {
   if (const auto there = jit::available(); !there) GTEST_SKIP() << there.error().message;
   constexpr unsigned kPrograms = 20'000;
   constexpr std::uint64_t kBudget = 20'000;
   World world;
-  world.add_helper(spec::HelperId::ktime_get_ns, testing::mix_body);
-  world.add_helper(spec::HelperId::loop, testing::short_loop_body);
-  alignas(16) static std::array<std::byte, testing::RandomProgram::kBuffer> buffer;
+  world.add_helper(spec::HelperId::ktime_get_ns, exec::testing::mix_body);
+  world.add_helper(spec::HelperId::loop, exec::testing::short_loop_body);
+  alignas(16) static std::array<std::byte, exec::testing::RandomProgram::kBuffer> buffer;
   const auto run = [&](const exec::Executable& program, std::uint64_t budget) {
     for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);
     return world.run(program, nullptr, 0, budget);
@@ -315,14 +330,14 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
     std::mt19937 random(seed);
     exec::Source source;
     source.name = "random";
-    source.insns = testing::RandomProgram([&] { return static_cast<std::uint32_t>(random()); },
-                                          reinterpret_cast<std::uint64_t>(buffer.data()))
+    source.insns = exec::testing::RandomProgram([&] { return static_cast<std::uint32_t>(random()); },
+                                                reinterpret_cast<std::uint64_t>(buffer.data()))
                        .make();
     auto image = exec::assume_verified(source, exec::ContextKind::Memory, "test of engines");
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     const auto interpreted = interp::bind(shared, world, Policy::Plain);
-    const auto compiled = jit::bind(shared, world);
+    const auto compiled = jit::Program::bind(shared, world, features_of(GetParam()));
     ASSERT_TRUE(interpreted && compiled) << (compiled ? "" : compiled.error().message);
     const auto expected = run(**interpreted, kBudget);
     const auto bytes = buffer;
@@ -347,7 +362,7 @@ TEST(RandomPrograms, AgreeOnBothEngines) {
 }
 
 // Loads, shifts and ors in any order, which may or may not make one number.
-TEST_F(EveryInstruction, NumbersMadeOfBytes) {
+TEST_P(EveryInstruction, NumbersMadeOfBytes) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
   for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
   const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;

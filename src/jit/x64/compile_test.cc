@@ -16,7 +16,7 @@ exec::Image image_of(std::string_view text) {
   return image ? *std::move(image) : exec::Image{};
 }
 
-Code compiled(std::string_view text, Features features = {}) {
+Code compiled(std::string_view text, Features features = {.direct_calls = true}) {
   const exec::Image image = image_of(text);
   const std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
   auto code = compile(

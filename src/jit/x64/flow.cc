@@ -170,7 +170,7 @@ void Compiler::JumpReg(const At& at) { jump(at, source(at, true)); }
 // ---- Calls
 
 void Compiler::call_address(std::uint64_t address) {
-  if (order_.place.reaches(address)) {
+  if (order_.features.direct_calls && order_.place.reaches(address)) {
     a_.byte(0xe8);
     return a_.absolute(address);
   }

@@ -16,14 +16,11 @@ bool is_alu(Op op, AluOp which, Form form) { return isa::form(op) == form && isa
 }  // namespace
 
 std::uint32_t Compiler::fuse(const At& at) {
-  switch (isa::form(at.op)) {
-    case Form::MovReg: return fuse_move(at);
-    case Form::Load: return fuse_load(at);
-    case Form::AluImm: return at.op == Op::Lsh64Imm ? fuse_shifts(at) : 0;
-    case Form::JumpImm:
-    case Form::JumpReg: return fuse_jump(at);
-    default: return 0;
-  }
+  const Form form = isa::form(at.op);
+  if (form == Form::MovReg) return fuse_move(at);
+  if (form == Form::Load) return fuse_load(at);
+  if (form == Form::JumpImm || form == Form::JumpReg) return fuse_jump(at);
+  return at.op == Op::Lsh64Imm ? fuse_shifts(at) : 0;
 }
 
 // ---- A copy, and an operation on the copy
@@ -40,12 +37,9 @@ std::uint32_t Compiler::fuse_move(const At& at) {
     return 2;
   }
   if (next.width != at.width) return 0;
-  switch (isa::alu_op(next.op)) {
-    case AluOp::Add: return fuse_sum(at, next);
-    case AluOp::Lsh:
-    case AluOp::Rsh: return form == Form::AluImm ? fuse_rotation(at, next) : 0;
-    default: return 0;
-  }
+  const AluOp op = isa::alu_op(next.op);
+  if (op == AluOp::Add) return fuse_sum(at, next);
+  return form == Form::AluImm && (op == AluOp::Lsh || op == AluOp::Rsh) ? fuse_rotation(at, next) : 0;
 }
 
 // A sum in a register of its own, and a load through it.

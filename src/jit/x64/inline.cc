@@ -16,11 +16,11 @@ constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what set
 }  // namespace
 
 bool Compiler::write_inline(const At& at) {
-  switch (static_cast<HelperId>(at.insn.imm)) {
-    case HelperId::map_lookup_elem: return look_up_inline(at);
-    case HelperId::get_smp_processor_id: a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu)); return true;
-    default: return false;
-  }
+  const auto helper = static_cast<HelperId>(at.insn.imm);
+  if (helper == HelperId::map_lookup_elem) return look_up_inline(at);
+  if (helper != HelperId::get_smp_processor_id) return false;
+  a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu));
+  return true;
 }
 
 // The recipe of the map that is in r1 on entry to `slot`, if that can be seen from the instructions before it.

@@ -51,20 +51,18 @@ class Joiner {
   }
 
   void look_at(std::uint32_t slot, Op op, const Insn& insn) {
+    const Form form = isa::form(op);
     Bytes made;
-    switch (isa::form(op)) {
-      case Form::Load: made = loaded(insn, isa::bits(op) / 8); break;
-      case Form::MovReg:
-        if (op == Op::Mov64Reg || (op == Op::Mov32Reg && values_[insn.src].length() <= 4)) made = values_[insn.src];
-        break;
-      case Form::AluImm:
-        if (isa::alu_op(op) == AluOp::Lsh) made = shifted(values_[insn.dst], insn.imm, isa::bits(op) / 8);
-        break;
-      case Form::AluReg:
-        if (isa::alu_op(op) == AluOp::Or) made = joined(slot, insn, isa::bits(op) / 8);
-        break;
-      default:
-        if (isa::has(op, isa::kWritesMemory | isa::kCalls | isa::kReadsPacket)) forget();
+    if (form == Form::Load) {
+      made = loaded(insn, isa::bits(op) / 8);
+    } else if (form == Form::MovReg) {
+      if (op == Op::Mov64Reg || (op == Op::Mov32Reg && values_[insn.src].length() <= 4)) made = values_[insn.src];
+    } else if (form == Form::AluImm) {
+      if (isa::alu_op(op) == AluOp::Lsh) made = shifted(values_[insn.dst], insn.imm, isa::bits(op) / 8);
+    } else if (form == Form::AluReg) {
+      if (isa::alu_op(op) == AluOp::Or) made = joined(slot, insn, isa::bits(op) / 8);
+    } else if (isa::has(op, isa::kWritesMemory | isa::kCalls | isa::kReadsPacket)) {
+      forget();
     }
     for (isa::RegisterSet left = survey_.uses[slot].writes; left != 0;
          left &= static_cast<isa::RegisterSet>(left - 1)) {

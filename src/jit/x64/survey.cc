@@ -73,9 +73,11 @@ class Surveyor {
       function.frame_pointer = true;
       function.stack = std::max(function.stack, reach(op, insn));
     }
-    if (const auto target = isa::jump_target(op, insn, at))
-      mark(static_cast<std::size_t>(*target),
-           Survey::kTarget | Survey::kBlock | (*target <= at ? Survey::kLoop : std::uint8_t{0}));
+    if (isa::is_jump(op)) {
+      const std::int64_t target = *isa::jump_target(op, insn, at);
+      mark(static_cast<std::size_t>(target),
+           Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : std::uint8_t{0}));
+    }
     if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
     function.may_goto |= form == Form::MayGoto;

@@ -16,16 +16,16 @@
 #include "exec/call.h"
 #include "isa/op.h"
 
-namespace skep::runtime::testing {
+namespace skep::exec::testing {
 
 // Bodies of the two helpers that random programs call: one that mixes its arguments, and bpf_loop.
 inline constexpr std::int32_t kMixHelper = 5, kLoopHelper = 181;
-inline std::uint64_t mix_body(exec::Call&, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
+inline std::uint64_t mix_body(Call&, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
                               std::uint64_t e) noexcept {
   return a ^ b * 3 ^ c * 5 ^ d * 7 ^ e * 11;
 }
-inline std::uint64_t short_loop_body(exec::Call& call, std::uint64_t count, std::uint64_t function,
-                                     std::uint64_t context, std::uint64_t, std::uint64_t) noexcept {
+inline std::uint64_t short_loop_body(Call& call, std::uint64_t count, std::uint64_t function, std::uint64_t context,
+                                     std::uint64_t, std::uint64_t) noexcept {
   std::uint64_t i = 0;
   while (i < count % 4)
     if (call.callback(call, function, i++, context, 0, 0, 0) != 0) break;
@@ -215,4 +215,4 @@ class RandomProgram {
   bool writable_[kBase] = {};
 };
 
-}  // namespace skep::runtime::testing
+}  // namespace skep::exec::testing
