@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -218,11 +217,10 @@ int show(const Court& court, const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Random programs before this verifier and the running kernel's", "skep-judge");
-  std::map<std::string, Class> classes;
-  for (std::size_t i = 0; i < kClasses; ++i) classes.emplace(std::string(kClassNames[i]), static_cast<Class>(i));
   app.add_option("--count", options.count, "Programs")->capture_default_str();
   app.add_option("--seed", options.seed, "Of the first program; the next have the next")->capture_default_str();
-  app.add_option("--class", options.about, "Programs of this class only")->transform(CLI::Transformer(classes));
+  app.add_option("--class", options.about, "Programs of this class only")
+      ->transform(CLI::Transformer(classes_by_name()));
   app.add_option("--jobs", options.jobs, "Threads")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_flag("--json", options.json, "One JSON object a line: classes, then disagreements");
   app.add_option("--keep", options.keep, "Write an example of each disagreement into this folder");

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ inline constexpr std::string_view kClassNames[] = {
 #include "judge/classes.def"
 };
 inline constexpr std::size_t kClasses = std::size(kClassNames);
+inline std::map<std::string, Class> classes_by_name() {
+  std::map<std::string, Class> classes;
+  for (std::size_t i = 0; i < kClasses; ++i) classes.emplace(std::string(kClassNames[i]), static_cast<Class>(i));
+  return classes;
+}
 
 struct MapName {
   std::size_t insn;  // of the ld_imm64 that names it

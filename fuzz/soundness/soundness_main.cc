@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
 #include <string>
 
 #include "soundness/soundness.h"
@@ -22,14 +21,12 @@ int main(int argc, char** argv) {
   Options options;
   bool json = false;
   CLI::App app("What verifier and facts claim of random programs, compared with what they do", "skep-soundness");
-  std::map<std::string, judge::Class> classes;
-  for (std::size_t i = 0; i < judge::kClasses; ++i)
-    classes.emplace(std::string(judge::kClassNames[i]), static_cast<judge::Class>(i));
   app.add_option("--programs", options.programs, "Programs")->capture_default_str();
   app.add_option("--inputs", options.inputs, "Of each program, for each set of claims")->capture_default_str();
   app.add_option("--seed", options.seed, "Of the first program; the next have the next")->capture_default_str();
   app.add_option("--seconds", options.seconds, "Stop after as many; 0: no limit")->capture_default_str();
-  app.add_option("--class", options.about, "Programs of this class only")->transform(CLI::Transformer(classes));
+  app.add_option("--class", options.about, "Programs of this class only")
+      ->transform(CLI::Transformer(judge::classes_by_name()));
   app.add_flag("--json", json, "JSON instead of text");
   try {
     app.parse(argc, argv);

@@ -19,19 +19,6 @@ using spec::Command;
 using spec::MapType;
 using spec::ProgType;
 
-// The hive is shared; a caller is each thread's own.
-class Shared final : public Bpf {
- public:
-  explicit Shared(Hive& hive) : hive_(hive) {}
-  long call(int cmd, const void* attr, std::uint32_t size) override {
-    LocalCaller caller;
-    return hive_.call(caller, cmd, reinterpret_cast<std::uint64_t>(attr), size);
-  }
-
- private:
-  Hive& hive_;
-};
-
 // What a program says to a packet of zeros; negative where the run fails.
 long said(Bpf& bpf, long prog, std::uint32_t repeat = 1) {
   std::array<std::byte, 64> packet{};

@@ -36,6 +36,19 @@ class Bpf {
   }
 };
 
+// The hive is shared; a caller is each thread's own.
+class Shared final : public Bpf {
+ public:
+  explicit Shared(Hive& hive) : hive_(hive) {}
+  long call(int cmd, const void* attr, std::uint32_t size) override {
+    LocalCaller caller;
+    return hive_.call(caller, cmd, reinterpret_cast<std::uint64_t>(attr), size);
+  }
+
+ private:
+  Hive& hive_;
+};
+
 // A caller without capabilities, until a test gives it some.
 class Unprivileged final : public LocalCaller {
  public:

@@ -40,19 +40,6 @@ long test_run(Bpf& bpf, long prog) {
   return bpf(Command::ProgTestRun, attr);
 }
 
-// The hive is shared; a caller is each thread's own.
-class Shared final : public Bpf {
- public:
-  explicit Shared(Hive& hive) : hive_(hive) {}
-  long call(int cmd, const void* attr, std::uint32_t size) override {
-    LocalCaller caller;
-    return hive_.call(caller, cmd, reinterpret_cast<std::uint64_t>(attr), size);
-  }
-
- private:
-  Hive& hive_;
-};
-
 TEST(Threads, ElementsLoadsClosesAndRuns) {
   auto hive = std::move(*Hive::create({}));
   Shared bpf(*hive);
