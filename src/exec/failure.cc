@@ -2,8 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "exec/call.h"
+
 namespace skep::exec {
 namespace {
+
+// "file:line: text" of the line that instruction `insn` belongs to.
+std::string source_of(const Image& image, std::uint32_t insn) {
+  const auto behind = std::ranges::upper_bound(image.lines, insn, {}, &SourceLine::insn);
+  if (behind == image.lines.begin()) return {};
+  const SourceLine& line = *std::prev(behind);
+  return fmt::format("{}:{}: {}", line.file, line.line, line.text);
+}
 
 std::string what(const Failure& failure) {
   using Kind = Failure::Kind;
@@ -39,6 +52,18 @@ std::string Failure::text() const {
   std::string sentence = fmt::format("{} instruction {}", program.empty() ? "program" : program, insn);
   if (!source.empty()) sentence += fmt::format(" ({})", source);
   return sentence + " " + what(*this) + where(*this) + ".";
+}
+
+void note_stop(Call& call, const Image& image, std::uint32_t insn, Failure::Kind kind,
+               std::string_view object) noexcept {
+  call.stopped = true;
+  if (call.failure == nullptr) return;
+  Failure& failure = *call.failure;
+  failure.kind = kind;
+  failure.insn = insn;
+  failure.object = object;
+  failure.program = image.name;
+  failure.source = source_of(image, insn);
 }
 
 }  // namespace skep::exec

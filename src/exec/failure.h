@@ -3,8 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace skep::exec {
+
+struct Call;
+struct Image;
 
 struct Failure {
   enum class Kind : std::uint8_t {
@@ -29,5 +33,9 @@ struct Failure {
   // One sentence with all of the above.
   std::string text() const;
 };
+
+// An engine stops a run of `image` at `insn`: what it leaves in the call.
+void note_stop(Call& call, const Image& image, std::uint32_t insn, Failure::Kind kind,
+               std::string_view object) noexcept;
 
 }  // namespace skep::exec

@@ -1,35 +1,13 @@
 #include "interp/machine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "interp/objects.h"
 
 namespace skep::interp {
-namespace {
-
-// "file:line: text" of the line that instruction `insn` belongs to.
-std::string source_of(const exec::Image& image, std::uint32_t insn) {
-  const auto behind = std::ranges::upper_bound(image.lines, insn, {}, &exec::SourceLine::insn);
-  if (behind == image.lines.begin()) return {};
-  const exec::SourceLine& line = *std::prev(behind);
-  return fmt::format("{}:{}: {}", line.file, line.line, line.text);
-}
-
-}  // namespace
-
 std::uint64_t stop(Machine& machine, const Code* pc, exec::Failure::Kind kind, std::string_view object) noexcept {
-  machine.call.stopped = true;
-  exec::Failure* failure = machine.call.failure;
-  if (!failure) return 0;
-  const exec::Image& image = machine.program->image();
-  failure->kind = kind;
-  failure->insn = machine.program->index_of(pc, machine.mode);
-  failure->object = object;
-  failure->program = image.name;
-  failure->source = source_of(image, failure->insn);
+  exec::note_stop(machine.call, machine.program->image(), machine.program->index_of(pc, machine.mode), kind, object);
   return 0;
 }
 

@@ -9,11 +9,12 @@
 #include "exec/call.h"
 #include "exec/failure.h"
 #include "interp/program.h"
+#include "spec/uapi.h"
 
 namespace skep::interp {
 
 // Iterations that all may_goto instructions of a frame share before they jump (Linux BPF_MAX_LOOPS).
-inline constexpr std::uint32_t kMayGotoLoops = 8 * 1024 * 1024;
+inline constexpr std::uint32_t kMayGotoLoops = spec::kMaxLoops;
 // Frames of a run whose programs make tail calls: each of them may call below the frame it was reached in.
 inline constexpr unsigned kTailCallFrames = 64;
 

@@ -1,7 +1,5 @@
 #include "jit/run.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
 #include <tuple>
@@ -33,24 +31,8 @@ Run& run_of(Call& call) noexcept { return *static_cast<Run*>(call.engine); }
 
 const Program& program_of(const Executable& executable) noexcept { return static_cast<const Program&>(executable); }
 
-// "file:line: text" of the line that instruction `insn` belongs to.
-std::string source_of(const exec::Image& image, std::uint32_t insn) {
-  const auto behind = std::ranges::upper_bound(image.lines, insn, {}, &exec::SourceLine::insn);
-  if (behind == image.lines.begin()) return {};
-  const exec::SourceLine& line = *std::prev(behind);
-  return fmt::format("{}:{}: {}", line.file, line.line, line.text);
-}
-
 void note(Call& call, std::uint32_t insn, Failure::Kind kind, std::string_view object) noexcept {
-  call.stopped = true;
-  Failure* const failure = call.failure;
-  if (failure == nullptr) return;
-  const exec::Image& image = call.program->image();
-  failure->kind = kind;
-  failure->insn = insn;
-  failure->object = object;
-  failure->program = image.name;
-  failure->source = source_of(image, insn);
+  exec::note_stop(call, call.program->image(), insn, kind, object);
 }
 
 [[noreturn]] void leave(Call& call) noexcept { skep_jit_leave(run_of(call).way_out); }

@@ -3,11 +3,12 @@
 
 #include "jit/x64/compiler.h"
 #include "spec/helpers.h"
+#include "spec/uapi.h"
 
 namespace skep::jit::x64 {
 namespace {
 
-constexpr std::int32_t kMayGotoLoops = 8 * 1024 * 1024;  // iterations that all may_goto of a frame share, as in Linux
+constexpr std::int32_t kMayGotoLoops = spec::kMaxLoops;  // iterations that all may_goto of a frame share, as in Linux
 constexpr std::int32_t kWord = 8;                        // bytes that a push takes
 
 constexpr unsigned kSavedRegisters = 0x3c0;  // r6 to r9
