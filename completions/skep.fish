@@ -30,7 +30,7 @@ complete -c skep -n '__fish_seen_subcommand_from verify' -l prog -r -d 'only thi
 complete -c skep -n '__fish_seen_subcommand_from verify' -l unprivileged -d 'as loaded by a user without capabilities'
 complete -c skep -n '__fish_seen_subcommand_from verify' -l log -r -d 'print the verifier\'s log: 1 the failing path, 2 all, 4 numbers; or a sum'
 complete -c skep -n '__fish_seen_subcommand_from verify' -l stats -d 'more numbers: sizes, stack, states per instruction'
-complete -c skep -n '__fish_seen_subcommand_from verify' -l repeat -r -d 'ask N times and show the fastest; with --kernel in turns'
+complete -c skep -n '__fish_seen_subcommand_from verify' -l repeat -r -d 'N rounds, with --kernel in turns, each of as many loads as fit in 2 ms; show the fastest'
 complete -c skep -n '__fish_seen_subcommand_from verify' -l kernel -d 'ask the running kernel, too, and compare'
 complete -c skep -n '__fish_seen_subcommand_from verify' -l compare -r -d 'only what differs from the earlier --csv output (or veristat\'s) in FILE'
 complete -c skep -n '__fish_seen_subcommand_from verify' -l mcpu -r -d 'instruction set clang may use: v1 to v4'

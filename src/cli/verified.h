@@ -51,6 +51,7 @@ struct VerifyOptions {
   std::string btf;  // --btf FILE; empty: the running kernel's
   bool unprivileged = false;
   std::uint32_t log_level = 0;
+  bool again = false;  // ask as often as fits in two milliseconds, at least once, and keep the shortest time
 };
 
 // Names of the object's programs that can be verified, in its order: all, or the one that is named.

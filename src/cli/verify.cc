@@ -54,7 +54,8 @@ std::expected<void, Failure> verify_file(const std::string& path, const Options&
   const auto file = object_bytes(path, options.object.cpu);
   if (!file) return std::unexpected(file.error());
   const VerifyOptions how{
-      .btf = options.object.btf, .unprivileged = options.unprivileged, .log_level = options.log_level};
+      .btf = options.object.btf, .unprivileged = options.unprivileged, .log_level = options.log_level,
+      .again = options.rounds > 1};
   const auto programs = programs_of(*file, options.program, how);
   if (!programs) return std::unexpected(programs.error());
   for (const std::string& program : *programs) {
@@ -159,7 +160,7 @@ void declare_verify(Program& program) {
       ->check(CLI::Range(1U, kMostLogLevel))
       ->type_name("LEVEL");
   command->add_flag("--stats", options->stats, "more numbers: sizes, stack, states per instruction");
-  command->add_option("--repeat", options->rounds, "ask N times and show the fastest; with --kernel in turns")
+  command->add_option("--repeat", options->rounds, "N rounds, with --kernel in turns, each of as many loads as fit in 2 ms; show the fastest")
       ->check(CLI::Range(1U, kMostRounds))
       ->type_name("N");
   command->add_flag("--kernel", options->kernel, "ask the running kernel, too, and compare");
