@@ -299,7 +299,7 @@ long prog_load(Request& request) {
                   .maps = {},
                   .uses = {},
                   .functions = {},
-                  .loops = {}};
+                  .rewrites = {}};
   auto program = std::make_shared<ProgObject>();
   if (Result<> read = read_program(loading, *program); !read) return refuse(std::move(read.error()));
   if (Result<> accepted = accept_logged(loading, *program); !accepted) return refuse(std::move(accepted.error()));

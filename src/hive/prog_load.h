@@ -35,7 +35,7 @@ struct Loading {
   std::vector<Ref<MapObject>> maps;               // each once, in the order of first use
   std::vector<spec::MapUse> uses;                 // by instruction
   std::vector<spec::VerifiedFunction> functions;  // of the verified program
-  std::vector<spec::InlinedLoop> loops;
+  spec::Rewrites rewrites;
 };
 
 // prog_btf_fd, func_info and line_info as they are: fills btf and the bytes.

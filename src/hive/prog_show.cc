@@ -38,9 +38,11 @@ void show(const Loading& loading, ProgObject& program) {
   std::vector<verifier::ShownFunction> functions;
   for (const spec::VerifiedFunction& function : loading.functions)
     functions.push_back({place(function.start), function.stack_depth});
-  std::vector<spec::InlinedLoop> loops;
-  for (const spec::InlinedLoop& loop : loading.loops) loops.push_back({place(loop.insn), place(loop.callback)});
-  const auto shown = verifier::translate(program.translated, functions, loops, casts(loading, program));
+  spec::Rewrites rewrites = loading.rewrites;
+  for (spec::InlinedLoop& loop : rewrites.loops) loop = {place(loop.insn), place(loop.callback)};
+  for (spec::PointerMask& mask : rewrites.masks) mask.insn = place(mask.insn);
+  for (std::uint32_t& store : rewrites.guarded_stores) store = place(store);
+  const auto shown = verifier::translate(program.translated, functions, rewrites, casts(loading, program));
   if (!shown) return;  // a jump would be too long: the program is shown as it runs
   program.translated = shown->insns;
   for (spec::FuncInfo& func : program.funcs) func.insn_off = shown->moved[func.insn_off];

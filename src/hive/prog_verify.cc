@@ -207,7 +207,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
   place_functions(loading, program, verified);
   place_lines(loading, verified);
   loading.functions = std::move(verified.functions);
-  loading.loops = std::move(verified.loops);
+  loading.rewrites = std::move(verified.rewrites);
   return {};
 }
 

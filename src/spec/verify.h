@@ -128,11 +128,33 @@ struct InlinedLoop {
   std::uint32_t callback = 0;
 };
 
+// Pointer plus or minus a register, for loaders whose programs a processor must not let read more than they could:
+// whatever it guesses, the register's part in it is within the limit, or zero.
+struct PointerMask {
+  enum How : std::uint8_t {
+    Source = 1U << 0,       // the pointer is in the destination
+    Destination = 1U << 1,  // the number is
+    Negative = 1U << 2,     // the number is negative
+    Nothing = 1U << 3,      // both are numbers
+    Constant = 1U << 4,     // the number is known
+  };
+  std::uint32_t insn = 0;
+  std::uint8_t how = 0;
+  std::uint32_t limit = 0;  // bytes; the number itself where it is known
+};
+
+// What Linux makes of a program for its own engines, as far as the walk has to say how: each by instruction.
+struct Rewrites {
+  std::vector<InlinedLoop> loops;
+  std::vector<PointerMask> masks;
+  std::vector<std::uint32_t> guarded_stores;  // that no later load may run ahead of
+};
+
 struct VerifiedProgram {
   std::vector<isa::Insn> insns;        // that run, in the order they were given; maps as given
   std::vector<std::uint32_t> origins;  // by instruction: its index in the input
   std::vector<VerifiedFunction> functions;
-  std::vector<InlinedLoop> loops;
+  Rewrites rewrites;
   bool enforces_attach_type = false;   // it may be attached only where it was loaded for
   std::shared_ptr<const Facts> facts;  // by instruction
   VerifyStats stats;

@@ -223,7 +223,19 @@ void find_loops(const Walk& walk, spec::VerifiedProgram& program) {
     const InsnInfo& info = walk.info[program.origins[i]];
     if (!code::calls_helper(program.insns[i], kLoop) || !info.inlines_loop) continue;
     const auto callback = std::ranges::find(program.functions, info.callback - 1, &spec::VerifiedFunction::given);
-    if (callback != program.functions.end()) program.loops.push_back({i, callback->start});
+    if (callback != program.functions.end()) program.rewrites.loops.push_back({i, callback->start});
+  }
+}
+
+// Of what one instruction became, the guard is that of the piece that still does what it did.
+void find_guarded(const Walk& walk, spec::Rewrites& rewrites, const spec::VerifiedProgram& program) {
+  for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
+    const std::uint32_t origin = program.origins[i];
+    const InsnInfo& info = walk.info[origin];
+    if (program.insns[i].code != walk.input.insns[origin].code) continue;
+    if (info.alu_masking != 0 && info.alu_masking != spec::PointerMask::Nothing)
+      rewrites.masks.push_back({.insn = i, .how = info.alu_masking, .limit = info.alu_limit});
+    if (info.needs_nospec) rewrites.guarded_stores.push_back(i);
   }
 }
 
@@ -235,7 +247,7 @@ void add_stack_of_rewrites(Walk& walk, const spec::VerifiedProgram& program) {
     const std::size_t end = is_last ? program.insns.size() : program.functions[i + 1].start;
     const auto inside = [&](const spec::InlinedLoop& loop) { return loop.insn >= start && loop.insn < end; };
     std::uint32_t& depth = walk.subprogs[program.functions[i].given].stack_depth;
-    if (std::ranges::any_of(program.loops, inside)) depth += stack_for_loops(depth);
+    if (std::ranges::any_of(program.rewrites.loops, inside)) depth += stack_for_loops(depth);
     const auto counts = [](const Insn& insn) { return insn.code == code::kMayGoto; };
     if (std::ranges::any_of(std::span(program.insns).subspan(start, end - start), counts)) depth += kMayGotoStack;
   }
@@ -248,6 +260,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
   find_loops(walk, program);
+  if (!walk.bypasses_spec_v1 || !walk.bypasses_spec_v4) find_guarded(walk, program.rewrites, program);
   add_stack_of_rewrites(walk, program);
   return {};
 }

@@ -16,6 +16,7 @@ using isa::AluOp;
 using isa::Insn;
 using isa::Op;
 using spec::InlinedLoop;
+using spec::PointerMask;
 
 constexpr unsigned kScratch = 11;  // a register that programs do not have
 constexpr unsigned kFrame = 10;
@@ -150,11 +151,40 @@ Code loop(std::int32_t offset, std::int32_t to_callback) {
 }
 constexpr std::size_t kCallInLoop = 12;
 
+// ---- Against speculation
+
+// A scratch register becomes the operand where that is within the limit, else zero: all its bits follow from signs.
+Code masked(const Insn& insn, const PointerMask& mask) {
+  const bool pointer_is_destination = (mask.how & PointerMask::Destination) == 0;
+  const bool is_known = (mask.how & PointerMask::Constant) != 0, is_negative = (mask.how & PointerMask::Negative) != 0;
+  const unsigned number = pointer_is_destination ? insn.src : insn.dst;
+  const Insn limit = make(Op::Mov32Imm, {.dst = kScratch, .imm = static_cast<std::int32_t>(mask.limit)});
+  const Insn negate = make(Op::Mul64Imm, {.dst = number, .imm = -1});
+  Code code;
+  if (is_known) {
+    code = {limit};
+  } else {
+    if (is_negative) code.push_back(negate);
+    code.insert(code.end(), {limit, make(Op::Sub64Reg, {.dst = kScratch, .src = number}),
+                             make(Op::Or64Reg, {.dst = kScratch, .src = number}), make(Op::Neg64, {.dst = kScratch}),
+                             make(Op::Arsh64Imm, {.dst = kScratch, .imm = 63}),
+                             make(Op::And64Reg, {.dst = kScratch, .src = number})});
+  }
+  if (!pointer_is_destination) code.push_back(make(Op::Mov64Reg, {.dst = insn.dst, .src = insn.src}));
+  const bool adds = (isa::decode(insn) == Op::Add64Reg) != is_negative;
+  code.push_back(make(adds ? Op::Add64Reg : Op::Sub64Reg, {.dst = insn.dst, .src = kScratch}));
+  if (pointer_is_destination && is_negative && !is_known) code.push_back(negate);
+  return code;
+}
+
+// An instruction that only Linux has, for itself: nothing behind it begins before what is before it is done.
+constexpr Insn kBarrier{.code = 0xc2, .dst = 0, .src = 0, .off = 0, .imm = 0};
+
 class Translator {
  public:
-  Translator(std::span<const Insn> insns, std::span<const ShownFunction> functions, std::span<const InlinedLoop> loops,
+  Translator(std::span<const Insn> insns, std::span<const ShownFunction> functions, const spec::Rewrites& rewrites,
              std::span<const std::int32_t> casts)
-      : insns_(insns), functions_(functions), loops_(loops), casts_(casts), patch_(insns) {}
+      : insns_(insns), functions_(functions), rewrites_(rewrites), casts_(casts), patch_(insns) {}
 
   std::optional<Shown> run() {
     for (std::size_t f = 0; f < functions_.size(); ++f) {
@@ -165,7 +195,7 @@ class Translator {
     if (!done) return std::nullopt;
     Shown shown{*std::move(done), {}};
     for (std::size_t i = 0; i <= insns_.size(); ++i) shown.moved.push_back(patch_.moved(i));
-    for (const InlinedLoop& inlined : loops_) {
+    for (const InlinedLoop& inlined : rewrites_.loops) {
       const std::uint32_t call = shown.moved[inlined.insn] + kCallInLoop;
       shown.insns[call].imm = static_cast<std::int32_t>(shown.moved[inlined.callback] - call) - 1;
     }
@@ -204,7 +234,7 @@ class Translator {
   }
 
   bool has_loop(std::size_t from, std::size_t end) const {
-    return std::ranges::any_of(loops_, [&](const InlinedLoop& l) { return l.insn >= from && l.insn < end; });
+    return std::ranges::any_of(rewrites_.loops, [&](const InlinedLoop& l) { return l.insn >= from && l.insn < end; });
   }
   bool has_may_goto(std::size_t from, std::size_t end) const {
     return std::any_of(insns_.begin() + static_cast<std::ptrdiff_t>(from),
@@ -235,6 +265,9 @@ class Translator {
   Code replacement(std::size_t at) {
     const Insn& insn = insns_[at];
     const Op op = isa::decode(insn);
+    if (const auto mask = std::ranges::find(rewrites_.masks, at, &PointerMask::insn); mask != rewrites_.masks.end())
+      return masked(insn, *mask);
+    if (std::ranges::binary_search(rewrites_.guarded_stores, at)) return {insn, kBarrier};
     if (is_division(op)) return division(op, insn);
     if (op == Op::MayGoto) return may_goto();
     const isa::Form form = isa::form(op);
@@ -242,14 +275,14 @@ class Translator {
     if (op == Op::CallKfunc && std::ranges::find(casts_, insn.imm) != casts_.end())
       return {make(Op::Mov64Reg, {.dst = 0, .src = 1})};
     if (op != Op::CallHelper) return {};
-    const auto inlined = std::ranges::find(loops_, at, &InlinedLoop::insn);
-    if (inlined != loops_.end()) return loop(-static_cast<std::int32_t>(depth_), 0);
+    const auto inlined = std::ranges::find(rewrites_.loops, at, &InlinedLoop::insn);
+    if (inlined != rewrites_.loops.end()) return loop(-static_cast<std::int32_t>(depth_), 0);
     return helper(insn);
   }
 
   std::span<const Insn> insns_;
   std::span<const ShownFunction> functions_;
-  std::span<const InlinedLoop> loops_;
+  const spec::Rewrites& rewrites_;
   std::span<const std::int32_t> casts_;
   Patch patch_;
   std::uint32_t depth_ = 0;  // of the current function, with the registers of loops
@@ -263,8 +296,8 @@ std::uint32_t stack_for_loops(std::uint32_t stack_depth) noexcept {
 }
 
 std::optional<Shown> translate(std::span<const Insn> insns, std::span<const ShownFunction> functions,
-                               std::span<const InlinedLoop> loops, std::span<const std::int32_t> casts) {
-  return Translator(insns, functions, loops, casts).run();
+                               const spec::Rewrites& rewrites, std::span<const std::int32_t> casts) {
+  return Translator(insns, functions, rewrites, casts).run();
 }
 
 }  // namespace skep::verifier

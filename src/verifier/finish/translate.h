@@ -3,7 +3,8 @@
 // Divisions get guards against zero and overflow, may_goto a counter on the stack, helpers that are a few instructions
 // become these, and so does bpf_loop with one callback; calls name their function by number. Our engines run the
 // program without all that: division is total, may_goto an instruction. What would be an address of the kernel is 0
-// here. Not shown: maps' look-ups, the masks of the unprivileged. Pure. Cost: linear. Source: the observable behaviour
+// here. Arithmetic of pointers gets masks and stores barriers where the loader may not have it read ahead of itself. Not
+// shown: maps' look-ups. Pure. Cost: linear. Source: the observable behaviour
 // of Linux 6.12 with a just-in-time compiler on x86-64. Tested by: verifier/finish/translate_test.cc.
 #pragma once
 
@@ -30,7 +31,7 @@ struct Shown {
 // Everything sorted by place. Helpers are calls by number; kernel functions that only cast are calls by `casts`, their
 // BTF ids. Nothing when a jump becomes too long.
 std::optional<Shown> translate(std::span<const isa::Insn> insns, std::span<const ShownFunction> functions,
-                               std::span<const spec::InlinedLoop> loops, std::span<const std::int32_t> casts);
+                               const spec::Rewrites& rewrites, std::span<const std::int32_t> casts);
 
 // What a function needs on its stack for this, beside its own: the registers of loops, the counter of may_goto.
 std::uint32_t stack_for_loops(std::uint32_t stack_depth) noexcept;

@@ -26,8 +26,8 @@ std::vector<isa::Insn> assembled(std::string_view text) {
 }
 
 std::string shown(const std::vector<isa::Insn>& insns, std::vector<ShownFunction> functions = {{0, 8}},
-                  std::vector<spec::InlinedLoop> loops = {}, std::vector<std::int32_t> casts = {}) {
-  const auto result = translate(insns, functions, loops, casts);
+                  const spec::Rewrites& rewrites = {}, std::vector<std::int32_t> casts = {}) {
+  const auto result = translate(insns, functions, rewrites, casts);
   if (!result) return "too long";
   isa::PrintOptions options;
   options.index = options.code = isa::Show::No;
@@ -103,11 +103,38 @@ TEST(Translate, LoadsFromThePacketAreCalls) {
 
 TEST(Translate, LoopsWithOneCallback) {
   const auto insns = assembled("r2 = subprog[+6]\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\nr0 = 0\nexit");
-  EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {{4, 7}}),
+  EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {.loops = {{4, 7}}, .masks = {}, .guarded_stores = {}}),
             "r2 = subprog[+24]\nr3 = 0\nr4 = 0\nif r1 <= 0x800000 goto pc+2\nw0 = -7\ngoto pc+16\n"
             "*(u64 *)(r10 -32) = r6\n*(u64 *)(r10 -24) = r7\n*(u64 *)(r10 -16) = r8\nr6 = r1\nw7 = 0\nr8 = r3\n"
             "if r7 >= r6 goto pc+5\nr1 = r7\nr2 = r8\ncall pc+1\nr7 += 1\nif r0 == 0x0 goto pc-6\nr0 = r7\n"
             "r6 = *(u64 *)(r10 -32)\nr7 = *(u64 *)(r10 -24)\nr8 = *(u64 *)(r10 -16)\nr0 = 0\nexit\nr0 = 0\nexit\n");
+}
+
+TEST(Translate, NumbersAddedToPointersAreMasked) {
+  using spec::PointerMask;
+  const auto masked = [](std::string_view insn, unsigned how) {
+    const PointerMask mask{.insn = 0, .how = static_cast<std::uint8_t>(how), .limit = 15};
+    return shown(assembled(std::string(insn) + "\nexit"), {{0, 0}},
+                 {.loops = {}, .masks = {mask}, .guarded_stores = {}});
+  };
+  const std::string mask = "w11 = 15\nr11 -= r6\nr11 |= r6\nr11 = -r11\nr11 s>>= 63\nr11 &= r6\n";
+  EXPECT_EQ(masked("r7 += r6", PointerMask::Source), mask + "r7 += r11\nexit\n");
+  EXPECT_EQ(masked("r7 -= r6", PointerMask::Source), mask + "r7 -= r11\nexit\n");
+  EXPECT_EQ(masked("r6 += r7", PointerMask::Destination), mask + "r6 = r7\nr6 += r11\nexit\n");
+  // What is negative is turned around, and so is the operation; the number is what it was afterwards.
+  EXPECT_EQ(masked("r7 += r6", PointerMask::Source | PointerMask::Negative),
+            "r6 *= -1\n" + mask + "r7 -= r11\nr6 *= -1\nexit\n");
+  EXPECT_EQ(masked("r7 -= r6", PointerMask::Source | PointerMask::Negative),
+            "r6 *= -1\n" + mask + "r7 += r11\nr6 *= -1\nexit\n");
+  EXPECT_EQ(masked("r6 += r7", PointerMask::Destination | PointerMask::Negative),
+            "r6 *= -1\n" + mask + "r6 = r7\nr6 -= r11\nexit\n");
+  EXPECT_EQ(masked("r7 += r6", PointerMask::Source | PointerMask::Constant), "w11 = 15\nr7 += r11\nexit\n");
+}
+
+TEST(Translate, StoresThatALoadMustNotOvertakeHaveABarrier) {
+  EXPECT_EQ(shown(assembled("*(u64 *)(r10 -8) = r1\nr0 = 0\nexit"), {{0, 0}},
+                  {.loops = {}, .masks = {}, .guarded_stores = {0}}),
+            "*(u64 *)(r10 -8) = r1\nBUG_c2\nr0 = 0\nexit\n");
 }
 
 TEST(Translate, CalleesAreNumbered) {

@@ -8,6 +8,8 @@
 namespace skep::verifier {
 namespace {
 
+using spec::PointerMask;
+
 constexpr std::uint8_t kBySource = 0x08, kOperation = 0xf0, kAdd = 0x00, kSubtract = 0x10;
 constexpr std::string_view kProhibited = "pointer arithmetic with it prohibited for !root";
 
@@ -86,8 +88,8 @@ Checked PointerMasking::begin(const Register& pointer, const Register& number) {
     to_the_left_ = adds() == negative;
     TRY(const std::uint32_t limit, limit_of(pointer));
     const std::uint8_t masking =
-        static_cast<std::uint8_t>((negative ? kMaskNegative : 0) | (constant ? kMaskConstant : 0) |
-                                  (number_is_destination_ ? kMaskDestination : kMaskSource));
+        static_cast<std::uint8_t>((negative ? PointerMask::Negative : 0) | (constant ? PointerMask::Constant : 0) |
+                                  (number_is_destination_ ? PointerMask::Destination : PointerMask::Source));
     if (!constant) walk_.explores_alu_limits = true;
     TRY_VOID(choose(masking, limit, masking_, limit_));
   }
@@ -108,10 +110,10 @@ Checked PointerMasking::finish() {
 Checked note_number_sum(Walk& walk, const isa::Insn& insn) {
   if (!is_sum(insn) || walk.bypasses_spec_v1 || !is_by_register(insn)) return {};
   InsnInfo& info = walk.insn_info();
-  if (info.alu_masking != 0 && (info.alu_masking != kMaskNothing || info.alu_limit != 0))
+  if (info.alu_masking != 0 && (info.alu_masking != PointerMask::Nothing || info.alu_limit != 0))
     return walk.reject(EACCES, "R{} tried to {} from different maps, paths or scalars, {}",
                        static_cast<unsigned>(insn.dst), (insn.code & kOperation) == kAdd ? "add" : "sub", kProhibited);
-  info.alu_masking = kMaskNothing;
+  info.alu_masking = PointerMask::Nothing;
   info.alu_limit = 0;
   return {};
 }

@@ -15,15 +15,6 @@
 
 namespace skep::verifier {
 
-// How the fixups mask an operand: bits of InsnInfo::alu_masking.
-enum AluMasking : std::uint8_t {
-  kMaskSource = 1U << 0,       // the pointer is in the destination
-  kMaskDestination = 1U << 1,  // the number is
-  kMaskNegative = 1U << 2,     // the number is negative
-  kMaskNothing = 1U << 3,      // both are numbers
-  kMaskConstant = 1U << 4,     // the number is known
-};
-
 // One pointer plus or minus a number. begin() before the operation, with its operands; finish() when the destination
 // register holds the result.
 class PointerMasking {

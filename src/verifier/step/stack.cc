@@ -184,7 +184,10 @@ void guard_speculation(Walk& walk, const Place& at, const Stored& what) {
   if (walk.bypasses_spec_v4) return;
   const Slot& slot = walk.state.frames[at.frame]->stack[at.slot()];
   bool guards = what.value && is_spillable(walk.peek(*what.value).kind);
-  for (unsigned i = 0; i < at.size; ++i) guards |= slot.bytes[i] != ByteKind::Misc && slot.bytes[i] != ByteKind::Zero;
+  for (unsigned i = 0; i < at.size; ++i) {
+    const ByteKind before = slot.bytes[at.byte(i)];
+    guards |= before != ByteKind::Misc && before != ByteKind::Zero;
+  }
   if (guards) walk.insn_info().needs_nospec = true;
 }
 

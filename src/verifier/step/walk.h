@@ -81,7 +81,7 @@ struct InsnInfo {
   bool inlines_loop : 1 = false;    // ... always with this callback and without flags
   bool is_map_guarded : 1 = false;  // some map that the helper was given is: MapView::is_guarded
   std::uint8_t fastcall_spills = 0;
-  std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (step/sanitize.h); 0: not at all
+  std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (spec::PointerMask); 0: not at all
   std::uint32_t alu_limit = 0;
   // Of an ld_imm64: what its constant is (Unset: a number; MapPointer, MapValue, Btf, Memory, Function), which map,
   // type or how many bytes, and where in the map's value.
