@@ -123,25 +123,31 @@ constexpr std::array kVariants{
 };
 
 // ---- Attached to functions
+enum class Iterators : std::uint8_t { All, Named };
 struct Targets {
   HelperId helper;
+  Iterators iterators;
   std::array<std::string_view, 10> functions;
 };
 constexpr std::array kTargets{
 #define HELPER_HOOKS(...)
-#define HELPER_TARGETS(helper, ...) Targets{HelperId::helper, {__VA_ARGS__}},
+#define HELPER_TARGETS(helper, ...) Targets{HelperId::helper, Iterators::All, {__VA_ARGS__}},
+#define HELPER_ITERATORS(helper, ...) Targets{HelperId::helper, Iterators::Named, {__VA_ARGS__}},
 #include "spec/helper_targets.def"
+#undef HELPER_ITERATORS
 #undef HELPER_TARGETS
 #undef HELPER_HOOKS
 };
 constexpr Ids kSleepingHooks =
 #define HELPER_TARGETS(...)
+#define HELPER_ITERATORS(...)
 #define HELPER_HOOKS(...)    \
   [] {                       \
     using enum HelperId;     \
     return ids(__VA_ARGS__); \
   }()
 #include "spec/helper_targets.def"
+#undef HELPER_ITERATORS
 #undef HELPER_TARGETS
 #undef HELPER_HOOKS
     ;
@@ -177,7 +183,8 @@ bool helper_allowed(ProgType type, AttachType attach, HelperId id, LoaderRights 
 bool helper_allowed_at(const FunctionTarget& target, ProgType type, AttachType attach, HelperId id) noexcept {
   if (type == ProgType::Lsm) return target.may_sleep || !kSleepingHooks.has(id);
   const auto row = std::ranges::find(kTargets, id, &Targets::helper);
-  if (type != ProgType::Tracing || attach == AttachType::TraceIter || row == kTargets.end()) return true;
+  if (type != ProgType::Tracing || row == kTargets.end()) return true;
+  if (attach == AttachType::TraceIter && row->iterators == Iterators::All) return true;
   return !target.name.empty() && std::ranges::find(row->functions, target.name) != row->functions.end();
 }
 

@@ -180,6 +180,13 @@ TEST(HelperAccess, SomeHelpersAskForCertainFunctions) {
   EXPECT_FALSE(traced("", AttachType::TraceFentry));
   EXPECT_TRUE(traced("bpf_iter_task", AttachType::TraceIter));
   EXPECT_TRUE(helper_allowed_at({"d_path"}, ProgType::Tracing, AttachType::TraceFentry, HelperId::get_stack));
+  const auto sets_options = [](std::string_view name) {
+    return helper_allowed_at({name}, ProgType::Tracing, AttachType::TraceIter, HelperId::setsockopt);
+  };
+  EXPECT_TRUE(sets_options("bpf_iter_tcp"));
+  EXPECT_TRUE(sets_options("bpf_iter_unix"));
+  EXPECT_FALSE(sets_options("bpf_iter_udp"));
+  EXPECT_FALSE(helper_allowed(ProgType::Tracing, AttachType::TraceFentry, HelperId::setsockopt, LoaderRights{}));
   const auto hooked = [](bool may_sleep) {
     return helper_allowed_at({"bpf_lsm_file_open", may_sleep}, ProgType::Lsm, AttachType::LsmMac,
                              HelperId::ima_file_hash);

@@ -27,8 +27,9 @@ enum class KfuncTrait : std::uint16_t {
   IterNew = 1 << 8,
   IterNext = 1 << 9,
   IterDestroy = 1 << 10,
-  Fastcall = 1 << 11,  // clobbers no register but r0
-  Later = 1 << 12,     // no rules for it here yet
+  Fastcall = 1 << 11,   // clobbers no register but r0
+  Later = 1 << 12,      // no rules for it here yet
+  UnderLock = 1 << 13,  // may be called while a bpf_spin_lock is held
 };
 constexpr KfuncTrait operator|(KfuncTrait a, KfuncTrait b) noexcept {
   return static_cast<KfuncTrait>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

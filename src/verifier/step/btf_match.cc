@@ -78,7 +78,7 @@ bool is_plain_data(const btf::Btf& btf, std::uint32_t id, unsigned depth) {
   const btf::Type type = btf.type(id);
   using btf::Kind;
   if (type.kind() == Kind::Int || type.kind() == Kind::Enum || type.kind() == Kind::Enum64) return true;
-  if (type.kind() != Kind::Struct || depth >= kMaxDepth) return false;
+  if (!btf::is_composite(type.kind()) || depth >= kMaxDepth) return false;
   for (std::uint32_t i = 0; i < type.vlen(); ++i) {
     std::uint32_t member = btf.resolve(type.member(i).type);
     if (btf.type(member).kind() == Kind::Array) member = btf.resolve(btf.type(member).array().type);

@@ -10,7 +10,7 @@ namespace {
 using btf::testing::Builder;
 
 struct Types {
-  std::uint32_t number, inner, array, outer, pointer, deep;
+  std::uint32_t number, inner, array, outer, pointer, deep, either;
   btf::Btf btf;
 };
 
@@ -22,7 +22,8 @@ Types types() {
   const auto outer = b.add_struct("outer", 40, {{"first", inner, 0}, {"n", number, 64}, {"more", array, 128}});
   const auto pointer = b.add(btf::Kind::Ptr, "", inner);
   const auto deep = b.add_struct("deep", 48, {{"outer", outer, 0}, {"p", pointer, 320}});
-  return {number, inner, array, outer, pointer, deep, *btf::Btf::parse(b.bytes())};
+  const auto either = b.add_struct("either", 8, {{"whole", inner, 0}, {"half", number, 0}}, btf::Kind::Union);
+  return {number, inner, array, outer, pointer, deep, either, *btf::Btf::parse(b.bytes())};
 }
 
 TEST(BtfMatch, FindsNestedStructures) {
@@ -63,6 +64,7 @@ TEST(BtfMatch, PlainData) {
   const Types t = types();
   EXPECT_TRUE(is_plain_data(t.btf, t.number));
   EXPECT_TRUE(is_plain_data(t.btf, t.outer));
+  EXPECT_TRUE(is_plain_data(t.btf, t.either));
   EXPECT_FALSE(is_plain_data(t.btf, t.deep));  // it holds a pointer
   EXPECT_FALSE(is_plain_data(t.btf, t.pointer));
 }

@@ -8,6 +8,14 @@ namespace {
 
 using spec::KfuncTrait;
 
+bool may_hold_lock(const Walk& walk, const isa::Insn& insn) {
+  const btf::Btf* kernel = walk.input.kernel_btf;
+  const auto id = static_cast<std::uint32_t>(insn.imm);
+  if (insn.off != 0 || kernel == nullptr || !kernel->has(id)) return false;
+  const spec::Kfunc* row = spec::find_kfunc(kernel->type(id).name());
+  return row != nullptr && row->is(KfuncTrait::UnderLock);
+}
+
 CheckedOf<KfuncCall> find_callee(Walk& walk, const isa::Insn& insn) {
   const btf::Btf* kernel = walk.input.kernel_btf;
   const auto id = static_cast<std::uint32_t>(insn.imm);
@@ -79,7 +87,8 @@ Checked release(Walk& walk, const KfuncCall& call) {
 }  // namespace
 
 Checked step_kfunc_call(Walk& walk, const isa::Insn& insn) {
-  if (walk.state.lock.object != 0) return walk.reject(EINVAL, "function calls are not allowed while holding a lock");
+  if (walk.state.lock.object != 0 && !may_hold_lock(walk, insn))
+    return walk.reject(EINVAL, "function calls are not allowed while holding a lock");
   if (insn.imm == 0) return {};  // a function that this kernel does not have; see check_absent_kfuncs()
   TRY(KfuncCall call, find_callee(walk, insn));
   if (call.is(KfuncTrait::Sleeps) && !walk.state.may_sleep)

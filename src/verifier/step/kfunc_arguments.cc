@@ -151,6 +151,7 @@ class Checker {
   CheckedOf<Parameter> classify(unsigned i, std::uint32_t pointee, std::uint32_t target, const Register& reg) {
     if (call_.name() == "bpf_cast_to_kern_ctx") return Parameter::Context;
     if (is_context(walk_, types_, pointee, i)) return Parameter::Context;
+    if (ends(i, "__nullable") && reg.is_zero()) return Parameter::Null;
     if (ends(i, "__alloc") || ends(i, "__refcounted_kptr") || is_struct(target, "bpf_wq"))
       return Parameter::Unsupported;
     if (is_struct(target, "bpf_dynptr")) return Parameter::Dynptr;
@@ -163,7 +164,6 @@ class Checker {
                           kind_of(target), name_of(target));
     }
     if (target != 0 && types_.type(target).kind() == btf::Kind::FuncProto) return Parameter::Callback;
-    if (ends(i, "__nullable") && reg.is_zero()) return Parameter::Null;
     const bool is_sized = has_size_behind(i);
     const bool is_memory = target == 0 ? is_sized : is_plain_data(types_, target);
     if (!is_memory)
