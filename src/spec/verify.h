@@ -21,6 +21,7 @@
 #include "btf/ext.h"
 #include "btf/record.h"
 #include "isa/insn.h"
+#include "spec/barrier.h"
 #include "spec/facts.h"
 #include "spec/helper_access.h"
 #include "spec/map_spec.h"
@@ -135,6 +136,7 @@ struct VerifiedProgram {
   std::vector<InlinedLoop> loops;
   bool enforces_attach_type = false;   // it may be attached only where it was loaded for
   std::shared_ptr<const Facts> facts;  // by instruction
+  std::vector<Barrier> barriers;       // by instruction
   VerifyStats stats;
 };
 

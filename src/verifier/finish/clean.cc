@@ -10,6 +10,7 @@
 #include "verifier/finish/patch.h"
 #include "verifier/finish/translate.h"
 #include "verifier/prepare/code.h"
+#include "verifier/step/sanitize.h"
 
 namespace skep::verifier {
 namespace {
@@ -227,6 +228,18 @@ void find_loops(const Walk& walk, spec::VerifiedProgram& program) {
   }
 }
 
+// What an instruction of the input became may be several: what is guarded is the first of these that is still itself.
+void place_barriers(const Walk& walk, spec::VerifiedProgram& program) {
+  using Where = spec::Barrier::Where;
+  for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
+    const std::uint32_t origin = program.origins[i];
+    const InsnInfo& info = walk.info[origin];
+    if (program.insns[i].code != walk.input.insns[origin].code) continue;
+    if (info.alu_masking != 0 && info.alu_masking != kMaskNothing) program.barriers.push_back({i, Where::Before});
+    if (info.needs_nospec) program.barriers.push_back({i, Where::Behind});
+  }
+}
+
 // What Linux needs on the stack for its rewrites, which the statistics count in.
 void add_stack_of_rewrites(Walk& walk, const spec::VerifiedProgram& program) {
   for (std::size_t i = 0; i < program.functions.size(); ++i) {
@@ -247,6 +260,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   shrink_stacks(walk);
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
+  place_barriers(walk, program);
   find_loops(walk, program);
   add_stack_of_rewrites(walk, program);
   return {};
