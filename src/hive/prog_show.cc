@@ -36,13 +36,16 @@ class Places {
 void show(const Loading& loading, ProgObject& program) {
   const Places place(program);
   std::vector<verifier::ShownFunction> functions;
+  program.starts.clear();
   for (const spec::VerifiedFunction& function : loading.functions)
     functions.push_back({place(function.start), function.stack_depth});
+  for (const verifier::ShownFunction& function : functions) program.starts.push_back(function.start);
   std::vector<spec::InlinedLoop> loops;
   for (const spec::InlinedLoop& loop : loading.loops) loops.push_back({place(loop.insn), place(loop.callback)});
   const auto shown = verifier::translate(program.translated, functions, loops, casts(loading, program));
   if (!shown) return;  // a jump would be too long: the program is shown as it runs
   program.translated = shown->insns;
+  for (std::uint32_t& start : program.starts) start = shown->moved[start];
   for (spec::FuncInfo& func : program.funcs) func.insn_off = shown->moved[func.insn_off];
   for (spec::LineInfo& line : program.lines) line.insn_off = shown->moved[line.insn_off];
 }
