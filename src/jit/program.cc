@@ -40,6 +40,9 @@ Result<x64::Hardening> hardening_of(const Hardening& asked) {
   return hardening;
 }
 
+// Tools are told of layouts.
+x64::Wanted wanted(const Tools& tools) noexcept { return tools.any() ? x64::Wanted::Layout : x64::Wanted::Code; }
+
 Result<x64::Place> place_of_code() {
   TRY(const CodeMemory::Range range, CodeMemory::of_process().range());
   return x64::Place{range.first, range.last};
@@ -52,6 +55,7 @@ Program::Program(std::shared_ptr<const exec::Image> image, exec::Values values, 
 
 Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image> image, const exec::Bindings& bindings,
                                                x64::Features features, const Options& options) {
+  if (options.tools.perf_map) CodeMemory::of_process().stand_in_no_file();
   TRY_VOID(available());
   TRY(exec::Values values, exec::relocate(*image, bindings));
   std::unique_ptr<Program> program(new Program(std::move(image), std::move(values), features));
@@ -61,12 +65,12 @@ Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image
     for (std::uint32_t id = 0; id < kRegisterCallIds; ++id)
       program->helpers_.push_back(reinterpret_cast<std::uint64_t>(bindings.helper(id)));
   TRY(program->place_, place_of_code());
-  TRY(x64::Code code, program->translate(program->place_, x64::Counting::No, x64::Wanted::Code));
-  TRY(program->code_, install(code));
+  program->tools_ = options.tools;
+  TRY(x64::Code code, program->translate(program->place_, x64::Counting::No, wanted(options.tools)));
+  TRY(program->code_, program->install(code));
   program->code_bytes_ = code.bytes.size();
   program->entries_ = std::move(code.entries);
   program->guarded_ = code.guarded;
-  if (options.tools.any()) program->tell(options.tools);
   return program;
 }
 
@@ -84,17 +88,16 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
                        .wanted = wanted});
 }
 
-void Program::tell(const Tools& tools) {
-  const Portrait portrait = portrait_of(*this);
-  if (tools.perf_map) tell_perf_map(portrait);
-  if (tools.jitdump) tell_jitdump(portrait);
-  if (tools.gdb) told_.push_back(tell_gdb(portrait));
-  if (tools.unwinder) told_.push_back(tell_unwinder(portrait));
-}
-
-Result<CodeMemory::Block> Program::install(const x64::Code& code) {
+// Puts code where it will stand, and tells tools of it.
+Result<CodeMemory::Block> Program::install(const x64::Code& code) const {
   TRY(CodeMemory::Block block, CodeMemory::of_process().allocate(code.bytes.size()));
   write(code, block);
+  if (!tools_.any()) return block;
+  const Portrait portrait = portrait_of(image(), {block.code(), code.bytes.size()}, code);
+  if (tools_.perf_map) tell_perf_map(portrait);
+  if (tools_.jitdump) tell_jitdump(portrait);
+  if (tools_.gdb) told_.push_back(tell_gdb(portrait));
+  if (tools_.unwinder) told_.push_back(tell_unwinder(portrait));
   return block;
 }
 
@@ -112,7 +115,7 @@ const std::byte* Program::entry(x64::Counting counting) const noexcept {
 // The arena may be another by now: a child that was made without libc has its own.
 Result<CodeMemory::Block> Program::compile_counting() const {
   TRY(const x64::Place place, place_of_code());
-  TRY(const x64::Code code, translate(place, x64::Counting::Yes, x64::Wanted::Code));
+  TRY(const x64::Code code, translate(place, x64::Counting::Yes, wanted(tools_)));
   return install(code);
 }
 

@@ -34,15 +34,15 @@ class Program final : public exec::Executable {
  private:
   Program(std::shared_ptr<const exec::Image> image, exec::Values values, x64::Features features);
   Result<x64::Code> translate(x64::Place place, x64::Counting counting, x64::Wanted wanted) const;
-  static Result<CodeMemory::Block> install(const x64::Code& code);
+  Result<CodeMemory::Block> install(const x64::Code& code) const;
   Result<CodeMemory::Block> compile_counting() const;
-  void tell(const Tools& tools);
   const std::byte* make_counting() const noexcept;
 
   exec::Values values_;
   x64::Features features_;
   std::vector<std::uint64_t> helpers_;  // bodies by id, when calls go through registers
   x64::Hardening hardening_;
+  Tools tools_;
   x64::Place place_;  // where the code may stand, as was known when it was compiled
   bool guarded_ = false;
   std::vector<std::uint32_t> entries_;
@@ -51,7 +51,7 @@ class Program final : public exec::Executable {
   mutable std::mutex mutex_;
   mutable CodeMemory::Block counting_code_;
   mutable std::atomic<const std::byte*> counting_{nullptr};
-  std::vector<Keepsake> told_;  // tools that must be told when the code goes, which is afterwards
+  mutable std::vector<Keepsake> told_;  // of tools that must hear that code goes, which it does afterwards
 };
 
 }  // namespace skep::jit

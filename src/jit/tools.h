@@ -13,13 +13,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "jit/x64/layout.h"
+#include "exec/image.h"
+#include "jit/x64/compile.h"
 
 namespace skep::jit {
-
-class Program;
 
 // A program as tools are told of it.
 struct Portrait {
@@ -41,7 +41,8 @@ struct Portrait {
     return reinterpret_cast<std::uintptr_t>(code.data()) + offset;
   }
 };
-Portrait portrait_of(const Program& program);
+// Of code that stands at `at`; `code` has its layout.
+Portrait portrait_of(const exec::Image& image, std::span<const std::byte> at, const x64::Code& code);
 
 // What a tool keeps of a program until it is told that the program goes.
 class Told {
