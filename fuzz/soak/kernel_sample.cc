@@ -66,6 +66,13 @@ bool may_ask_for_socket(const judge::Program& program, const isa::Insn& insn) {
   return program.type != spec::ProgType::Xdp && isa::decode(insn) == isa::Op::Load64 && insn.off == kSocket;
 }
 
+// Two bytes from the upper half of a field: Linux and skep differ where the field has no more (docs/differences.md).
+bool may_read_upper_half(const judge::Program& program, const isa::Insn& insn) {
+  const isa::Op op = isa::decode(insn);
+  const bool loads = isa::form(op) == isa::Form::Load || isa::form(op) == isa::Form::LoadSx;
+  return program.type != spec::ProgType::Xdp && loads && isa::access_bytes(op) == 2 && insn.off % 4 == 2;
+}
+
 bool fits(const judge::Program& program) {
   using enum spec::ProgType;
   if (program.type != Xdp && program.type != SchedCls && program.type != SocketFilter) return false;
@@ -73,7 +80,9 @@ bool fits(const judge::Program& program) {
     if (const auto* shape = shape_of(map.name); shape == nullptr || !is_plain(*shape)) return false;
   return std::ranges::all_of(program.insns, [&](const isa::Insn& insn) {
     const isa::Op op = isa::decode(insn);
-    if (op == isa::Op::CallKfunc || op == isa::Op::LdBtfId || may_ask_for_socket(program, insn)) return false;
+    if (op == isa::Op::CallKfunc || op == isa::Op::LdBtfId || may_ask_for_socket(program, insn) ||
+        may_read_upper_half(program, insn))
+      return false;
     return op != isa::Op::CallHelper ||
            std::ranges::find(kHelpers, HelperId{static_cast<std::uint32_t>(insn.imm)}) != kHelpers.end();
   });

@@ -18,7 +18,7 @@ struct Options {
   std::uint64_t runs = 10'000'000;  // of compiled code against the interpreter
   std::uint64_t seed = 1;
   std::uint32_t inputs = 100;  // of each program
-  std::uint32_t sample = 20;   // one program of so many is put to the kernel as well; 0: none
+  std::uint32_t sample = 1;    // one program of so many is put to the kernel as well; 0: none
   double seconds = 0;          // 0: no limit
 };
 

@@ -109,7 +109,7 @@ class Perf : public Seen {
   Result record(const std::string& perf, const std::string& skep) {
     return shell("cd " + (folder_ / "") + " && JITDUMPDIR=" + (folder_ / "") + " timeout 120 perf record " + perf +
                  " -e cpu-clock -o data " + kSkep +
-                 " run " SKEP_SEEN " --prog busy --engine jit --repeat 3000 --pcap " + kTraffic + " " + skep);
+                 " run " SKEP_SEEN " --prog busy --engine jit --repeat 300 --pcap " + kTraffic + " " + skep);
   }
   Folder folder_;
 };
