@@ -11,9 +11,9 @@
 
 #include "abi/route.h"
 #include "cli/machine_code.h"
+#include "hive/compiled.h"
 #include "isa/disasm.h"
 #include "isa/op.h"
-#include "jit/jit.h"
 #include "loader/object.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
@@ -94,8 +94,7 @@ struct Part {
 // The code of `program` by functions, their instructions all in order.
 class Split {
  public:
-  explicit Split(const exec::Executable& program)
-      : insns_(program.image().insns), functions_(jit::functions(program)), pieces_(jit::pieces(program)) {}
+  explicit Split(const exec::Executable& program) : insns_(program.image().insns), compiled_(hive::compiled(program)) {}
 
   std::vector<Part> parts() {
     std::vector<Part> list;
@@ -107,7 +106,7 @@ class Split {
   }
 
  private:
-  Part part(const jit::Function& function, std::size_t end) {
+  Part part(const hive::CompiledFunction& function, std::size_t end) {
     Part made{.name = function.name.empty() ? fmt::format("function_{}", function.insn) : function.name,
               .code = function.code,
               .rows = {}};
@@ -118,7 +117,7 @@ class Split {
       Row row{.title = "", .insns = {}, .code = {pieces_[at_].code, next}};
       if (begins) {
         row.title = "prologue";
-      } else if (pieces_[at_].insn == jit::Piece::kShared) {
+      } else if (pieces_[at_].insn == hive::CompiledPiece::kShared) {
         row.title = "shared by all functions";
       } else {
         row.insns = insns_until(pieces_[at_].insn, next_insn(end));
@@ -130,7 +129,7 @@ class Split {
     return made;
   }
   std::size_t next_insn(std::size_t end) const {
-    const bool has_next = at_ + 1 < pieces_.size() && pieces_[at_ + 1].insn != jit::Piece::kShared;
+    const bool has_next = at_ + 1 < pieces_.size() && pieces_[at_ + 1].insn != hive::CompiledPiece::kShared;
     return has_next ? std::min<std::size_t>(pieces_[at_ + 1].insn, end) : end;
   }
   std::vector<std::size_t> insns_until(std::size_t from, std::size_t end) const {
@@ -140,8 +139,9 @@ class Split {
   }
 
   const std::vector<isa::Insn>& insns_;
-  std::vector<jit::Function> functions_;
-  std::vector<jit::Piece> pieces_;
+  const hive::Compiled compiled_;
+  const std::vector<hive::CompiledFunction>& functions_ = compiled_.functions;
+  const std::vector<hive::CompiledPiece>& pieces_ = compiled_.pieces;
   std::size_t at_ = 0;
 };
 
@@ -244,7 +244,7 @@ std::expected<void, Failure> load(hive::Hive& hive, loader::Object& object, cons
 }  // namespace
 
 std::expected<void, Failure> dump_machine_code(const ObjectBytes& object, const MachineDumpOptions& options) {
-  if (const auto there = jit::available(); !there) return give_up(Exit::Unavailable, there.error().message);
+  if (const auto there = hive::can_compile(); !there) return give_up(Exit::Unavailable, there.error().message);
   Result<std::unique_ptr<hive::Hive>> hive = hive::Hive::create(options.hive);
   if (!hive) return give_up(Exit::Unavailable, hive.error().message);
   Result<loader::Object> opened = loader::Object::open(object.bytes, object.name, {.target_btf = options.btf});

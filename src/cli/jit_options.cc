@@ -1,7 +1,11 @@
 #include "cli/jit_options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+
+#include "hive/compiled.h"
 
 namespace skep::cli {
 
@@ -9,14 +13,15 @@ namespace {
 
 std::string known_tools() {
   std::string list;
-#define TOOL(name, text, how) list += std::string(list.empty() ? "" : "; ") + (text) + ": " + (how);
-#include "jit/tools.def"
+  for (const hive::ToolName& tool : hive::tool_names())
+    list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", tool.name, tool.how);
   return list;
 }
 
 std::string check_tools(const std::string& list) {
-  const auto tools = jit::tools_of(list);
-  return tools ? "" : tools.error().message;
+  hive::Options options;
+  const Result<> chosen = hive::choose_tools(list, options);
+  return chosen ? "" : chosen.error().message;
 }
 
 }  // namespace
@@ -24,7 +29,7 @@ std::string check_tools(const std::string& list) {
 void JitOptions::apply(hive::Options& options) const {
   options.harden = static_cast<hive::Harden>(harden.front() - '0');
   options.jit.hardening.retpolines = retpolines;
-  options.jit.tools = jit::tools_of(tools).value_or(jit::Tools{});
+  [[maybe_unused]] const Result<> chosen = hive::choose_tools(tools, options);
 }
 
 void JitOptions::to_environment() const {

@@ -5,7 +5,7 @@
 // read what a store was to have replaced, it asks for a barrier: nothing behind it begins before all before it is
 // settled. Linux narrows arithmetic by masks instead, which change no result either; a barrier needs no bounds to be
 // right and holds for every path. Programs of those who may look into the kernel anyway (CAP_PERFMON) have none. Tested
-// by: verifier/explore/memory_test.cc, tests/jit.
+// by: tests/jit/hardening_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -274,6 +274,31 @@ TEST_F(Hardened, BarriersStandWhereTheVerifierWantsThem) {
   EXPECT_EQ(std::prev(fence)->operands[0].type, ZYDIS_OPERAND_TYPE_MEMORY);
 }
 
+// A pointer into a map's value moved by a number of the packet, whose bounds a wrong guess would not keep.
+TEST(Barriers, AreAskedForBeforeArithmeticOnPointers) {
+  auto insns = exec::testing::assembled(
+      "r6 = map[fd:0][0]+0\nr7 = *(u32 *)(r1 +0)\nr7 &= 7\nr6 += r7\nr0 = *(u8 *)(r6 +0)\nr0 = 0\nexit");
+  ASSERT_EQ(insns.size(), 8U);
+  const spec::MapView map{.id = spec::MapId{1},
+                          .spec = {.type = spec::MapType::Array, .key_size = 4, .value_size = 64, .max_entries = 1},
+                          .has_direct_value = true};
+  insns[0].imm = 100;
+  const spec::MapUse use{.insn = 0, .map = 0, .fd = 100};
+  for (const bool perfmon : {false, true}) {
+    const auto verdict = verifier::verify({.type = spec::ProgType::SocketFilter,
+                                           .insns = insns,
+                                           .maps = {&map, 1},
+                                           .map_uses = {&use, 1},
+                                           .rights = {.bpf = true, .perfmon = perfmon}});
+    ASSERT_TRUE(verdict.result) << verdict.result.error().message;
+    const std::vector<spec::Barrier>& barriers = verdict.result->barriers;
+    ASSERT_EQ(barriers.size(), perfmon ? 0U : 1U);
+    if (perfmon) continue;
+    EXPECT_EQ(barriers[0].insn, 4U);
+    EXPECT_EQ(barriers[0].where, spec::Barrier::Where::Before);
+  }
+}
+
 TEST_F(Hardened, BarriersBeforeArithmeticOnPointers) {
   auto insns = exec::testing::assembled("r6 = r1\nr0 = 0\nr6 += r0\nr0 = 0\nexit");
   auto image = image_of(insns);

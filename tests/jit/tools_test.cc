@@ -108,8 +108,8 @@ class Perf : public Seen {
   // Records a run that is busy in compiled code; JITDUMPDIR is the folder.
   Result record(const std::string& perf, const std::string& skep) {
     return shell("cd " + (folder_ / "") + " && JITDUMPDIR=" + (folder_ / "") + " timeout 120 perf record " + perf +
-                 " -e cpu-clock -o data " + kSkep +
-                 " run " SKEP_SEEN " --prog busy --engine jit --repeat 300 --pcap " + kTraffic + " " + skep);
+                 " -e cpu-clock -o data " + kSkep + " run " SKEP_SEEN " --prog busy --engine jit --repeat 300 --pcap " +
+                 kTraffic + " " + skep);
   }
   Folder folder_;
 };
@@ -134,6 +134,18 @@ TEST_F(Perf, InjectTakesCodeAndLinesFromTheJitdump) {
   EXPECT_NE(sections.out.find(".debug_line"), std::string::npos) << sections.out << sections.err;
   EXPECT_NE(sections.out.find(".eh_frame_hdr"), std::string::npos) << sections.out;
   EXPECT_NE(sections.out.find("DW_CFA_def_cfa_register"), std::string::npos) << sections.out;
+}
+
+// A program that is run with the preload library: the same options, by the environment.
+TEST_F(Seen, SkepExecTellsToolsToo) {
+  if (!is_there("bpftool")) GTEST_SKIP() << "there is no bpftool to run";
+  const Result ran =
+      shell("echo $$; SKEP_TEST_OBJECT=" SKEP_SEEN " LD_PRELOAD=" SKEP_LOAD_FIRST " exec " + kSkep +
+            " exec --engine jit --jit-harden 2 --jit-retpolines --jit-tools perf-map -- bpftool version");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string map = "/tmp/perf-" + ran.out.substr(0, ran.out.find('\n')) + ".map";
+  EXPECT_NE(contents(map).find(" bpf_prog_churn\n"), std::string::npos) << map;
+  std::filesystem::remove(map);
 }
 
 // ---- bpftool
