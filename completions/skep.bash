@@ -6,10 +6,10 @@ _skep() {
     return
   fi
   case ${COMP_WORDS[1]} in
-    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
-    exec) options="--help --engine --verified --unverified --unprivileged-bpf" ;;
+    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --jit-harden --jit-retpolines --jit-tools --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
+    exec) options="--help --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" ;;
     verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" ;;
-    dump) options="--help --prog --opcodes --dot --mcpu --btf --json" ;;
+    dump) options="--help --prog --opcodes --dot --jit --jit-harden --jit-retpolines --jit-tools --mcpu --btf --json" ;;
     feature) options="--help --json" ;;
     version) options="--help --json" ;;
   esac

@@ -26,22 +26,24 @@ bool has_context(spec::ProgType type) {
 }
 
 void Input::draw(spec::ProgType type, exec::ContextKind kind, Draw& draw, exec::Call& call) {
+  point(type, kind, call);
   switch (kind) {
-    case exec::ContextKind::XdpBuff:
-      draw_xdp(draw);
-      call.context = &xdp_;
-      return;
-    case exec::ContextKind::SkBuff:
-      draw_skb(draw);
-      call.context = &skb_;
-      return;
-    case exec::ContextKind::Memory: {
-      const std::size_t bytes = std::min<std::size_t>(bytes_of(spec::context_of(type)), plain_.size());
-      draw.fill(std::span(plain_).first(std::min(bytes, kDrawn)));
+    case exec::ContextKind::XdpBuff: return draw_xdp(draw);
+    case exec::ContextKind::SkBuff: return draw_skb(draw);
+    case exec::ContextKind::Memory:
+      return draw.fill(std::span(plain_).first(std::min<std::size_t>(call.context_bytes, kDrawn)));
+  }
+}
+
+void Input::point(spec::ProgType type, exec::ContextKind kind, exec::Call& call) noexcept {
+  switch (kind) {
+    case exec::ContextKind::XdpBuff: call.context = &xdp_; return;
+    case exec::ContextKind::SkBuff: call.context = &skb_; return;
+    case exec::ContextKind::Memory:
       call.context = plain_.data();
-      call.context_bytes = static_cast<std::uint32_t>(bytes);
+      call.context_bytes =
+          static_cast<std::uint32_t>(std::min<std::size_t>(bytes_of(spec::context_of(type)), plain_.size()));
       return;
-    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 
 #include "exec/call.h"
 #include "exec/image.h"
@@ -20,6 +21,10 @@ class Input {
  public:
   // Draws it and lets `call` have it.
   void draw(spec::ProgType type, exec::ContextKind kind, Draw& draw, exec::Call& call);
+  // Lets `call` have what was drawn before.
+  void point(spec::ProgType type, exec::ContextKind kind, exec::Call& call) noexcept;
+  // All of it, what a program leaves in it included. Copying it back restores it.
+  std::span<std::byte> bytes() noexcept { return std::as_writable_bytes(std::span(this, 1)); }
 
  private:
   static constexpr std::size_t kHeadroom = packet::kXdpHeadroom, kLongest = 128, kTailroom = 320;

@@ -57,10 +57,10 @@ std::vector<exec::CalledKfunc> called_kfuncs(std::span<const isa::Insn> insns) {
 
 }  // namespace
 
-Trial::Trial(World& world, const judge::Program& program)
+Trial::Trial(World& world, const judge::Program& program, std::span<const Claims> about)
     : world_(world), type_(program.type), attach_(program.attach) {
   start_ = find_maps(program);
-  for (const Claims claims : kAllClaims)
+  for (const Claims claims : about)
     if (start_ == Start::Ready) start_ = verify(program, claims);
 }
 
@@ -135,8 +135,8 @@ bool Trial::bind(Accepted& accepted) {
   }
   std::vector<maps::Map*> used;
   for (const WorldMap* map : maps_) used.push_back(map->map.get());
-  auto code = interp::bind(std::make_shared<const exec::Image>(*std::move(image)), runtime::MapBindings(used),
-                           interp::Policy::Checked);
+  accepted.image = std::make_shared<const exec::Image>(*std::move(image));
+  auto code = interp::bind(accepted.image, runtime::MapBindings(used), interp::Policy::Checked);
   if (!code) {
     obstacle_ = code.error().message;
     return false;

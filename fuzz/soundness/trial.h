@@ -33,7 +33,7 @@ class Trial {
     NotHere,   // it names a map, or has a context, that there is none of
     NoEngine,  // accepted, but no engine can run it
   };
-  Trial(World& world, const judge::Program& program);
+  Trial(World& world, const judge::Program& program, std::span<const Claims> about = kAllClaims);
 
   Start start() const noexcept { return start_; }
   const std::string& obstacle() const noexcept { return obstacle_; }  // why it is not ready
@@ -42,6 +42,11 @@ class Trial {
 
   // How many registers are claimed something about, over all instructions.
   std::size_t claims(Claims claims) const { return accepted(claims).facts->claims.size(); }
+  // What was accepted and lowered, and the maps it is bound to: for other engines.
+  const std::shared_ptr<const exec::Image>& image() const { return accepted(Claims::Facts).image; }
+  const exec::Executable& checked() const { return *accepted(Claims::Facts).code; }
+  std::span<const WorldMap* const> maps() const { return maps_; }
+
   // The claims are taken from elsewhere: for tests of the comparison itself.
   const spec::Facts& facts(Claims claims) const { return *accepted(claims).facts; }
   bool replace_facts(Claims claims, spec::Facts facts);
@@ -50,6 +55,7 @@ class Trial {
   struct Accepted {
     std::vector<isa::Insn> insns;  // maps by id
     std::shared_ptr<const spec::Facts> facts;
+    std::shared_ptr<const exec::Image> image;
     std::unique_ptr<exec::Executable> code;
   };
   Accepted& accepted(Claims claims) { return accepted_[static_cast<std::size_t>(claims)]; }

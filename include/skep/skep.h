@@ -37,6 +37,25 @@ enum skep_engine {
 /* A new hive, or NULL with errno set. */
 SKEP_API skep_hive* skep_hive_new(enum skep_engine engine);
 
+enum {
+  SKEP_JIT_RETPOLINES = 1,  /* no indirect jump in compiled code that a processor could guess */
+  SKEP_JIT_NO_BARRIERS = 2, /* the barriers against speculation that programs of the unprivileged need are left out */
+};
+
+/* A hive with more to choose. Set all of it to zero first, then `size`; what a later version adds stays zero. */
+struct skep_hive_options {
+  uint32_t size;         /* sizeof(struct skep_hive_options) */
+  uint32_t engine;       /* enum skep_engine */
+  uint32_t jit_harden;   /* whose constants stay out of compiled code, as net.core.bpf_jit_harden: 0 nobody's,
+                            1 those of programs loaded without CAP_BPF, 2 everybody's */
+  uint32_t jit_flags;    /* SKEP_JIT_* */
+  const char* jit_tools; /* who is told of compiled code, a list of: perf-map, jitdump, gdb, unwinder; or NULL */
+};
+
+/* A new hive, or NULL with errno set: EINVAL when a value is none that is known, E2BIG when `size` is larger than this
+ * version's and what is behind it not zero; skep_last_error() says which. */
+SKEP_API skep_hive* skep_hive_open(const struct skep_hive_options* options);
+
 /* Ends a hive. Its descriptors stay open and are no objects any more; close them. NULL is allowed. */
 SKEP_API void skep_hive_free(skep_hive* hive);
 

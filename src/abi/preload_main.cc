@@ -6,8 +6,10 @@
 // mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call, which makes the
 // hive. A forked child goes on with what it inherited; what either makes afterwards is its own.
 //
-// SKEP_ENGINE=interp|checked chooses the policy programs run with, SKEP_UNVERIFIED=on|off whether they may run without
-// having been verified, and then checked; SKEP_UNPRIVILEGED_BPF=on lets threads without capabilities load programs.
+// SKEP_ENGINE=interp|checked|jit chooses the policy programs run with, SKEP_UNVERIFIED=on|off whether they may run
+// without having been verified, and then checked; SKEP_UNPRIVILEGED_BPF=on lets threads without capabilities load
+// programs; SKEP_JIT_HARDEN, SKEP_JIT_RETPOLINES and SKEP_JIT_TOOLS are how they are compiled, and who is told
+// (docs/jit-tools.md).
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -30,6 +32,17 @@ const Capabilities& capabilities() noexcept {
   return granted;
 }
 
+// The variables of src/cli/jit_options.h.
+void compile_as_asked(hive::Options& options) {
+  if (is_set("SKEP_JIT_HARDEN", "1")) options.harden = hive::Harden::Unprivileged;
+  if (is_set("SKEP_JIT_HARDEN", "2")) options.harden = hive::Harden::All;
+  options.jit.hardening.retpolines = is_set("SKEP_JIT_RETPOLINES", "on");
+  const char* tools = std::getenv("SKEP_JIT_TOOLS");
+  const auto told = jit::tools_of(tools != nullptr ? tools : "");
+  if (told) options.jit.tools = *told;
+  if (!told) std::fprintf(stderr, "skep: SKEP_JIT_TOOLS: %s\n", told.error().message.c_str());
+}
+
 hive::Hive* make_hive() noexcept {
   hive::Options options;
   if (is_set("SKEP_ENGINE", "interp")) options.engine = hive::Engine::Interp;
@@ -38,6 +51,7 @@ hive::Hive* make_hive() noexcept {
   if (is_set("SKEP_UNVERIFIED", "on")) options.verification = hive::Verification::Skipped;
   if (is_set("SKEP_UNVERIFIED", "off")) options.verification = hive::Verification::Required;
   options.unprivileged = is_set("SKEP_UNPRIVILEGED_BPF", "on");
+  compile_as_asked(options);
   auto made = hive::Hive::create(options);
   if (made) {
     set_process_hive(made->get(), []() noexcept { return capabilities().privilege(); });

@@ -1,7 +1,8 @@
 // skep dump: the instructions of an object's programs as they would be loaded, with their source.
 //
 // libbpf relocates while it loads, so the object is loaded into a hive that only makes its maps: programs are kept as
-// they are handed over and not judged, which shows those no hive would take, too.
+// they are handed over and not judged, which shows those no hive would take, too. With --jit they are loaded for good,
+// and shown as they were compiled (dump_machine.h).
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -13,7 +14,9 @@
 #include "abi/route.h"
 #include "btf/btf.h"
 #include "cli/command.h"
+#include "cli/dump_machine.h"
 #include "cli/instance.h"
+#include "cli/jit_options.h"
 #include "cli/object_options.h"
 #include "isa/cfg.h"
 #include "isa/disasm.h"
@@ -27,7 +30,8 @@ namespace {
 struct Options {
   std::string file, program;
   ObjectOptions object;
-  bool opcodes = false, dot = false, json = false;
+  JitOptions jit;
+  bool compiled = false, opcodes = false, dot = false, json = false;
 };
 
 // A program as BPF_PROG_LOAD gets it.
@@ -144,9 +148,21 @@ nlohmann::json as_json(const Loaded& program, const isa::Names& names) {
   return {{"program", program.name}, {"instructions", insns}};
 }
 
+Exit dump_compiled(const ObjectBytes& file, const Options& options) {
+  MachineDumpOptions asked{.program = options.program,
+                           .btf = options.object.btf,
+                           .hive = {.engine = hive::Engine::Jit},
+                           .opcodes = options.opcodes,
+                           .json = options.json};
+  options.jit.apply(asked.hive);
+  const auto done = dump_machine_code(file, asked);
+  return done ? Exit::Ok : report(done.error());
+}
+
 Exit dump(const Options& options) {
   const auto file = object_bytes(options.file, options.object.cpu);
   if (!file) return report(file.error());
+  if (options.compiled) return dump_compiled(*file, options);
   Result<loader::Object> object = loader::Object::open(file->bytes, file->name, {.target_btf = options.object.btf});
   if (!object) return report({Exit::Input, object.error().message});
   if (!options.program.empty()) {
@@ -188,6 +204,12 @@ void declare_dump(Program& program) {
   command->add_option("--prog", options->program, "only this program")->type_name("NAME");
   command->add_flag("--opcodes", options->opcodes, "also each instruction's bytes");
   command->add_flag("--dot", options->dot, "the control flow as a graph for Graphviz");
+  command
+      ->add_flag("--jit", options->compiled,
+                 "as compiled for this processor: source, instructions and machine code side by side; the programs are "
+                 "verified first")
+      ->excludes("--dot");
+  add_jit_options(*command, options->jit);
   add_object_options(*command, options->object);
   command->add_flag("--json", options->json, "as JSON");
   command->callback([&program, options] { program.chosen = [options] { return dump(*options); }; });

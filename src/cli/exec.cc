@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "cli/command.h"
+#include "cli/jit_options.h"
 #include "hive/hive.h"
 
 namespace skep::cli {
@@ -26,6 +27,7 @@ struct Request {
   std::string engine = "checked";
   bool unverified = hive::Options{}.verification == hive::Verification::Skipped;
   std::string unprivileged_bpf = "off";
+  JitOptions jit;
   std::vector<std::string> command;
 };
 
@@ -98,6 +100,7 @@ Exit run(const Request& request) {
   ::setenv("SKEP_ENGINE", request.engine.c_str(), 1);
   ::setenv("SKEP_UNVERIFIED", request.unverified ? "on" : "off", 1);
   ::setenv("SKEP_UNPRIVILEGED_BPF", request.unprivileged_bpf.c_str(), 1);
+  request.jit.to_environment();
   std::vector<char*> arguments;
   for (const std::string& argument : request.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -124,6 +127,7 @@ void declare_exec(Program& program) {
       ->check(CLI::IsMember({"on", "off"}))
       ->envname("SKEP_UNPRIVILEGED_BPF")
       ->capture_default_str();
+  add_jit_options(*command, request->jit);
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();
   command->footer(

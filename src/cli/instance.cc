@@ -100,7 +100,7 @@ std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind
                                instance->program().name, spec::name(type), hooks::net::hooked_types()));
   }
   instance->hook_ = *hook;
-  if (auto done = instance->start_hive(options.unverified); !done) return std::unexpected(done.error());
+  if (auto done = instance->start_hive(options); !done) return std::unexpected(done.error());
   if (auto done = instance->set_variables(options.maps); !done) return std::unexpected(done.error());
   const Result<> loaded = under(instance->hive_.get(), [&] { return instance->object_.load(); });
   if (!loaded) return give_up(Exit::Refused, loaded.error().message);
@@ -109,11 +109,12 @@ std::expected<std::unique_ptr<Instance>, Failure> Instance::load(EngineKind kind
   return instance;
 }
 
-std::expected<void, Failure> Instance::start_hive(bool unverified) {
+std::expected<void, Failure> Instance::start_hive(const LoadOptions& how) {
   if (kind_ == EngineKind::Kernel) return {};
   hive::Options options;
   options.engine = hive_engine(kind_);
-  options.verification = unverified ? hive::Verification::Skipped : hive::Verification::Required;
+  options.verification = how.unverified ? hive::Verification::Skipped : hive::Verification::Required;
+  how.jit.apply(options);
   Result<std::unique_ptr<hive::Hive>> hive = hive::Hive::create(options);
   if (!hive) return give_up(Exit::Unavailable, hive.error().message);
   hive_ = *std::move(hive);

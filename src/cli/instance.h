@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
+#include "cli/jit_options.h"
 #include "hive/hive.h"
 #include "hooks/net/engine.h"
 #include "hooks/net/verdict.h"
@@ -44,6 +45,7 @@ struct LoadOptions {
   std::string btf;      // --btf FILE; empty: the running kernel's
   std::vector<MapArgument> maps;
   bool unverified = false;
+  JitOptions jit;
 };
 
 class Instance {
@@ -84,7 +86,7 @@ class Instance {
 
  private:
   Instance(EngineKind kind, loader::Object object);
-  std::expected<void, Failure> start_hive(bool unverified);
+  std::expected<void, Failure> start_hive(const LoadOptions& how);
   bool prints() const;
   void read_trace(Printed& to) const;
   std::expected<void, Failure> set_variables(const std::vector<MapArgument>& maps);

@@ -13,6 +13,7 @@
 
 #include "cli/command.h"
 #include "cli/instance.h"
+#include "cli/jit_options.h"
 #include "cli/map_reader.h"
 #include "cli/object_options.h"
 #include "cli/run_report.h"
@@ -36,6 +37,7 @@ struct Options {
   std::string engine;  // empty: compiled code for what is verified, else the checked policy
   bool checked = false, unverified = hive::Options{}.verification == hive::Verification::Skipped;
   ObjectOptions object_options;
+  JitOptions jit;
   std::uint64_t repeat = 1, limit = 0;
   std::vector<std::string> maps, records;
   bool dump_maps = false, json = false;
@@ -176,8 +178,11 @@ class Run final : public Consumer {
 
   // Which engines: one, or all there are.
   Expected<> load(const ObjectBytes& object) {
-    LoadOptions loading{
-        .program = options_.program, .btf = options_.object_options.btf, .maps = {}, .unverified = options_.unverified};
+    LoadOptions loading{.program = options_.program,
+                        .btf = options_.object_options.btf,
+                        .maps = {},
+                        .unverified = options_.unverified,
+                        .jit = options_.jit};
     for (const std::string& text : options_.maps) {
       const auto& [map, file] = split(text);
       loading.maps.push_back({map, file});
@@ -359,6 +364,7 @@ void declare_run(Program& program) {
   command->add_flag(
       "--verified,!--unverified", [options](std::int64_t n) { options->unverified = n < 0; },
       "whether the program is verified before it runs; one that is not runs with every access checked");
+  add_jit_options(*command, options->jit);
   command->add_option("--repeat", options->repeat, "feed the capture N times")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()

@@ -97,10 +97,17 @@ Result<> lower(Image& image) {
   TRY(auto insns, rewriter.rewritten());
   for (Subprogram& subprogram : image.subprograms) subprogram.start = rewriter.moved(subprogram.start);
   for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
+  for (spec::Barrier& barrier : image.barriers) barrier.insn = rewriter.moved(barrier.insn);
   for (std::size_t i = 0; i < image.insns.size(); ++i) image.places.push_back(rewriter.moved(i));
   if (image.facts) image.facts = std::make_shared<const spec::Facts>(image.facts->moved(image.places, insns.size()));
   image.insns = std::move(insns);
   return {};
+}
+
+Result<> check_barriers(const Source& source) {
+  const auto outside = [&](const spec::Barrier& barrier) { return barrier.insn >= source.insns.size(); };
+  if (std::ranges::none_of(source.barriers, outside)) return {};
+  return fail(EINVAL, fmt::format("a barrier belongs to none of the {} instructions", source.insns.size()));
 }
 
 Result<> check_lines(const Source& source) {
@@ -129,9 +136,11 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   image.name = source.name;
   TRY(image.subprograms, check_structure(source, typed ? Legal::Linux : Legal::Any));
   TRY_VOID(check_lines(source));
+  TRY_VOID(check_barriers(source));
   image.insns = source.insns;
   image.lines = source.lines;
   image.facts = source.facts;
+  image.barriers = source.barriers;
   TRY_VOID(lower(image));
   collect_relocations(image, source.kfuncs);
   return image;

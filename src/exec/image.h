@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "isa/insn.h"
+#include "spec/barrier.h"
 #include "spec/facts.h"
 #include "spec/types.h"
 
@@ -62,6 +63,7 @@ struct Image {
   std::vector<SourceLine> lines;        // sorted by insn
   std::vector<std::uint32_t> places;    // by instruction of what was lowered: where it is now; empty: where it was
   std::shared_ptr<const spec::Facts> facts = nullptr;  // by lowered instruction; null: nothing is known
+  std::vector<spec::Barrier> barriers = {};            // against speculation, by lowered instruction
   bool uses_cpu = false;                               // touches per-CPU state: a run needs a virtual CPU
 };
 

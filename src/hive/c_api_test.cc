@@ -43,5 +43,43 @@ TEST(CApi, ErrorsHaveASentence) {
   skep_hive_free(hive);
 }
 
+TEST(CApi, OptionsAreChecked) {
+  const auto error_of = [](const skep_hive_options& options) {
+    skep_hive* hive = skep_hive_open(&options);
+    const int error = hive != nullptr ? 0 : errno;
+    skep_hive_free(hive);
+    return error;
+  };
+  const skep_hive_options good{.size = sizeof(skep_hive_options),
+                               .engine = SKEP_ENGINE_JIT,
+                               .jit_harden = 2,
+                               .jit_flags = SKEP_JIT_RETPOLINES | SKEP_JIT_NO_BARRIERS,
+                               .jit_tools = "gdb,unwinder"};
+  EXPECT_EQ(error_of(good), 0);
+  skep_hive_options bad = good;
+  bad.size = 0;
+  EXPECT_EQ(error_of(bad), EINVAL);
+  bad = good, bad.engine = 3;
+  EXPECT_EQ(error_of(bad), EINVAL);
+  bad = good, bad.jit_harden = 3;
+  EXPECT_EQ(error_of(bad), EINVAL);
+  bad = good, bad.jit_flags = 4;
+  EXPECT_EQ(error_of(bad), EINVAL);
+  bad = good, bad.jit_tools = "gdb,vtune";
+  EXPECT_EQ(error_of(bad), EINVAL);
+  EXPECT_NE(std::string(skep_last_error()).find("vtune"), std::string::npos);
+  // longer and shorter structures, as other versions have them
+  struct {
+    skep_hive_options options;
+    std::uint64_t more;
+  } longer{good, 0};
+  longer.options.size = sizeof longer;
+  EXPECT_EQ(error_of(longer.options), 0);
+  longer.more = 1;
+  EXPECT_EQ(error_of(longer.options), E2BIG);
+  bad = good, bad.size = 8, bad.jit_harden = 77;
+  EXPECT_EQ(error_of(bad), 0) << "what is behind the size is not looked at";
+}
+
 }  // namespace
 }  // namespace skep::hive::testing

@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "exec/executable.h"
 #include "exec/failure.h"
+#include "jit/jit.h"
 #include "maps/map.h"
 #include "runtime/run.h"
 #include "runtime/system_host.h"
@@ -74,6 +75,9 @@ class LocalCaller : public Caller {
 // compiled (no executable memory, another processor), the plain interpreter takes it, and Program::note says so.
 enum class Engine : std::uint8_t { Checked, Interp, Jit };
 
+// Whose programs' constants are blinded (jit/jit.h): net.core.bpf_jit_harden, 0 to 2.
+enum class Harden : std::uint8_t { Nobody, Unprivileged, All };
+
 // Whether programs are verified before they run. Skipped is for experiments, and for tests of engines with programs
 // that no verifier lets through: these always run under the checked policy.
 enum class Verification : std::uint8_t { Required, Skipped };
@@ -94,6 +98,8 @@ class LoadObserver {
 
 struct Options {
   Engine engine = Engine::Checked;
+  jit::Options jit = {};  // of compiled programs
+  Harden harden = Harden::Nobody;
   Verification verification = Verification::Required;
   LoadObserver* observer = nullptr;
   exec::Host* host = nullptr;  // surroundings of runs; null: the system's own, Hive::system()

@@ -4,6 +4,8 @@
 #include <array>
 
 #include "hive/request.h"
+#include "hive/tag.h"
+#include "jit/jit.h"
 
 namespace skep::hive {
 namespace {
@@ -78,7 +80,6 @@ int fill_code(Request& request, const ProgObject& program, spec::ProgInfo& info)
   const auto bytes = static_cast<std::uint32_t>(insns.size() * sizeof(isa::Insn));
   const std::uint32_t room = info.xlated_prog_len;
   info.xlated_prog_len = bytes;
-  info.jited_prog_len = 0;
   if (room == 0) return 0;
   const Bytes part = std::as_bytes(std::span(insns)).first(std::min(room, bytes));
   return request.caller.copy_out(info.xlated_prog_insns, part) ? 0 : EFAULT;
@@ -93,44 +94,88 @@ int fill_maps(Request& request, ProgObject& program, spec::ProgInfo& info) {
   return give_records<std::uint32_t>(request.caller, info.map_ids, info.nr_map_ids, ids) ? 0 : EFAULT;
 }
 
-// The caller says how large his records are when he wants any.
-template <class Record>
-int fill_debug(Caller& caller, std::uint64_t address, std::uint32_t& size, std::uint32_t& room,
-               std::span<const Record> records) {
-  const bool wants = room != 0;
-  if (wants && size != sizeof(Record)) return EINVAL;
-  size = sizeof(Record);
-  return give_records(caller, address, room, records) ? 0 : EFAULT;
-}
-
+// One of the program, or of each function when there are several.
 int fill_tags(Request& request, const ProgObject& program, spec::ProgInfo& info) {
-  // One tag: subprograms have none of their own until they are compiled.
-  const std::uint32_t room = std::exchange(info.nr_prog_tags, 1);
-  if (room == 0) return 0;
-  return info.prog_tags != 0 && copy_out(request, info.prog_tags, program.tag_bytes) ? 0 : EFAULT;
+  using Tag = std::array<std::uint8_t, 8>;
+  std::vector<Tag> tags{program.tag_bytes};
+  if (program.starts.size() > 1) {
+    tags.clear();
+    const std::span<const isa::Insn> insns = program.translated;
+    for (std::size_t i = 0; i < program.starts.size(); ++i) {
+      const std::size_t end = i + 1 < program.starts.size() ? program.starts[i + 1] : insns.size();
+      tags.push_back(tag_of(insns.subspan(program.starts[i], end - program.starts[i])));
+    }
+  }
+  return give_records<Tag>(request.caller, info.prog_tags, info.nr_prog_tags, tags) ? 0 : EFAULT;
 }
 
-void fill_no_machine_code(spec::ProgInfo& info) {
-  info.nr_jited_ksyms = info.nr_jited_func_lens = info.nr_jited_line_info = 0;
-  info.jited_line_info_rec_size = sizeof(std::uint64_t);
-  if (info.nr_func_info == 0) info.func_info_rec_size = sizeof(spec::FuncInfo);
-  if (info.nr_line_info == 0) info.line_info_rec_size = sizeof(spec::LineInfo);
+// ---- Machine code: the functions' one behind the other; 0 of everything where the program is interpreted.
+
+std::uint64_t address_of(const std::byte* code) noexcept { return reinterpret_cast<std::uintptr_t>(code); }
+
+int fill_machine_code(Caller& caller, std::span<const jit::Function> functions, spec::ProgInfo& info) {
+  std::vector<std::byte> all;
+  for (const jit::Function& function : functions) all.insert(all.end(), function.code.begin(), function.code.end());
+  return give_records<std::byte>(caller, info.jited_prog_insns, info.jited_prog_len, all) ? 0 : EFAULT;
+}
+
+int fill_functions(Caller& caller, std::span<const jit::Function> functions, spec::ProgInfo& info) {
+  std::vector<std::uint64_t> symbols;
+  std::vector<std::uint32_t> lengths;
+  for (const jit::Function& function : functions) {
+    symbols.push_back(address_of(function.code.data()));
+    lengths.push_back(static_cast<std::uint32_t>(function.code.size()));
+  }
+  return give_records<std::uint64_t>(caller, info.jited_ksyms, info.nr_jited_ksyms, symbols) &&
+                 give_records<std::uint32_t>(caller, info.jited_func_lens, info.nr_jited_func_lens, lengths)
+             ? 0
+             : EFAULT;
+}
+
+// Where the code of each line begins: records as line_info has them.
+int fill_lines(Caller& caller, const ProgObject& program, spec::ProgInfo& info) {
+  std::vector<std::uint64_t> lines;
+  const bool compiled = program.code != nullptr && !jit::functions(*program.code).empty();
+  if (compiled && info.nr_jited_line_info == 0) {  // only how many there are, for which nothing need be looked up
+    info.nr_jited_line_info = static_cast<std::uint32_t>(program.code->image().lines.size());
+    return 0;
+  }
+  if (compiled) {
+    const std::vector<const std::byte*> addresses = jit::addresses(*program.code);
+    for (const exec::SourceLine& line : program.code->image().lines) lines.push_back(address_of(addresses[line.insn]));
+  }
+  return give_records<std::uint64_t>(caller, info.jited_line_info, info.nr_jited_line_info, lines) ? 0 : EFAULT;
+}
+
+int fill_compiled(Caller& caller, const ProgObject& program, spec::ProgInfo& info) {
+  const auto functions = program.code != nullptr ? jit::functions(*program.code) : std::vector<jit::Function>{};
+  if (const int error = fill_machine_code(caller, functions, info); error != 0) return error;
+  if (const int error = fill_functions(caller, functions, info); error != 0) return error;
+  return fill_lines(caller, program, info);
 }
 
 // What the program is made of.
 int fill_contents(Request& request, const ProgObject& program, spec::ProgInfo& info) {
   if (const int error = fill_code(request, program, info); error != 0) return error;
-  if (const int error = fill_debug<spec::FuncInfo>(request.caller, info.func_info, info.func_info_rec_size,
-                                                   info.nr_func_info, program.funcs);
-      error != 0)
-    return error;
-  if (const int error = fill_debug<spec::LineInfo>(request.caller, info.line_info, info.line_info_rec_size,
-                                                   info.nr_line_info, program.lines);
-      error != 0)
-    return error;
+  if (!give_records<spec::FuncInfo>(request.caller, info.func_info, info.nr_func_info, program.funcs) ||
+      !give_records<spec::LineInfo>(request.caller, info.line_info, info.nr_line_info, program.lines))
+    return EFAULT;
   if (const int error = fill_tags(request, program, info); error != 0) return error;
-  fill_no_machine_code(info);
-  return 0;
+  return fill_compiled(request.caller, program, info);
+}
+
+// The caller says how large his records are, or nothing at all, and is told.
+int settle_record_sizes(spec::ProgInfo& info) noexcept {
+  const auto settle = [](std::uint32_t count, std::uint32_t& size, std::size_t ours) {
+    const bool fits = size == ours || (count == 0 && size == 0);
+    size = static_cast<std::uint32_t>(ours);
+    return fits;
+  };
+  return settle(info.nr_func_info, info.func_info_rec_size, sizeof(spec::FuncInfo)) &&
+                 settle(info.nr_line_info, info.line_info_rec_size, sizeof(spec::LineInfo)) &&
+                 settle(info.nr_jited_line_info, info.jited_line_info_rec_size, sizeof(std::uint64_t))
+             ? 0
+             : EINVAL;
 }
 
 // For callers without CAP_BPF.
@@ -147,6 +192,7 @@ long prog_info(Request& request, ProgObject& program) {
   request.hive.count_statistics();
   fill_identity(program, info);
   if (const int error = fill_maps(request, program, info); error != 0) return -error;
+  if (const int error = settle_record_sizes(info); error != 0) return -error;
   if (!request.caller.privilege().bpf) {
     hide_contents(info);
   } else if (const int error = fill_contents(request, program, info); error != 0) {

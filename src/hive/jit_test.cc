@@ -53,7 +53,7 @@ constexpr bool kForks = true;
 
 int seconds() {
   const char* text = std::getenv("SKEP_STRESS_SECONDS");
-  return text != nullptr ? std::atoi(text) : 1;
+  return text != nullptr ? std::atoi(text) : 2;
 }
 
 TEST(Jit, ProgramsComeAndGoInManyThreadsAcrossForks) {

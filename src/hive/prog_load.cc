@@ -194,11 +194,21 @@ std::vector<isa::Insn> translated(const exec::Image& image) {
   return insns;
 }
 
+// Blinding as the loader's rights ask for it.
+jit::Options compiler_options(const Request& request) {
+  const Options& options = request.hive.options;
+  jit::Options chosen = options.jit;
+  chosen.hardening.blinding |=
+      options.harden == Harden::All || (options.harden == Harden::Unprivileged && !request.caller.privilege().bpf);
+  return chosen;
+}
+
 // The engine that runs it, or the one that takes its place.
-Result<std::unique_ptr<exec::Executable>> bind(Engine engine, const std::shared_ptr<const exec::Image>& image,
+Result<std::unique_ptr<exec::Executable>> bind(Engine engine, const jit::Options& options,
+                                               const std::shared_ptr<const exec::Image>& image,
                                                const exec::Bindings& bindings, ProgObject& program) {
   if (engine == Engine::Jit) {
-    auto compiled = jit::bind(image, bindings);
+    auto compiled = jit::bind(image, bindings, options);
     if (compiled) return compiled;
     program.engine_note = "interpreted, not compiled: " + compiled.error().message;
   }
@@ -210,8 +220,10 @@ Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, Engine
   const auto image = std::make_shared<const exec::Image>(std::move(lowered));
   std::vector<maps::Map*> used;
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
-  TRY(program.code, bind(engine, image, runtime::MapBindings(used), program));
+  const jit::Options compiling = compiler_options(loading.request);
+  TRY(program.code, bind(engine, compiling, image, runtime::MapBindings(used), program));
   program.translated = translated(*image);
+  for (const exec::Subprogram& function : image->subprograms) program.starts.push_back(function.start);
   return place_debug_info(loading, program, *image);
 }
 

@@ -36,15 +36,18 @@ class Places {
 void show(const Loading& loading, ProgObject& program) {
   const Places place(program);
   std::vector<verifier::ShownFunction> functions;
+  program.starts.clear();
   for (const spec::VerifiedFunction& function : loading.functions)
     functions.push_back({place(function.start), function.stack_depth});
+  for (const verifier::ShownFunction& function : functions) program.starts.push_back(function.start);
   spec::Rewrites rewrites = loading.rewrites;
   for (spec::InlinedLoop& loop : rewrites.loops) loop = {place(loop.insn), place(loop.callback)};
   for (spec::PointerMask& mask : rewrites.masks) mask.insn = place(mask.insn);
-  for (std::uint32_t& store : rewrites.guarded_stores) store = place(store);
+  for (spec::Barrier& barrier : rewrites.barriers) barrier.insn = place(barrier.insn);
   const auto shown = verifier::translate(program.translated, functions, rewrites, casts(loading, program));
   if (!shown) return;  // a jump would be too long: the program is shown as it runs
   program.translated = shown->insns;
+  for (std::uint32_t& start : program.starts) start = shown->moved[start];
   for (spec::FuncInfo& func : program.funcs) func.insn_off = shown->moved[func.insn_off];
   for (spec::LineInfo& line : program.lines) line.insn_off = shown->moved[line.insn_off];
 }

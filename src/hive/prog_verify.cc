@@ -202,6 +202,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
   program.verified_insns = verdict.stats.insns_processed;
   loading.source.insns = std::move(verified.insns);
   loading.source.facts = std::move(verified.facts);
+  loading.source.barriers = verified.rewrites.barriers;
   name_maps(loading, verified, loading.source.insns);
   name_kfuncs(loading);
   place_functions(loading, program, verified);

@@ -80,6 +80,7 @@ class ProgObject final : public Object {
   std::string obstacle;                          // why not
   std::string engine_note;                       // why it is not the engine asked for; or empty
   std::vector<isa::Insn> translated;             // as it is shown: maps by id
+  std::vector<std::uint32_t> starts;             // of its functions, by translated instruction
   std::vector<spec::TargetFunction> functions;   // for programs that attach to it
   BtfObject* btf = nullptr;                      // held
   std::uint32_t attach_btf_id = 0;               // a function of `target`, or else of the kernel; 0: none

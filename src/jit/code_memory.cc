@@ -12,8 +12,9 @@
 namespace skep::jit {
 namespace {
 
-constexpr std::size_t kGrain = 64;                         // blocks begin and end at multiples of it
-constexpr std::size_t kChunk = std::size_t{128} << 10;     // populated at once
+constexpr std::size_t kGrain = 64;                      // blocks begin and end at multiples of it
+constexpr std::size_t kChunk = std::size_t{128} << 10;  // populated at once
+constexpr int kRun = PROT_READ | PROT_EXEC, kWrite = PROT_READ | PROT_WRITE;
 constexpr int kTrap = 0xcc;                                // int3
 constexpr std::int64_t kStep = std::int64_t{32} << 20;     // between the places that are tried
 constexpr std::int64_t kFarthest = std::int64_t{3} << 29;  // 1.5 GiB: everything in the library stays within reach
@@ -26,8 +27,9 @@ int code_memfd() noexcept {
   return -1;
 }
 
+// Without a descriptor, anonymous memory.
 std::byte* map_at(std::byte* hint, std::size_t bytes, int protection, int fd, int flags) noexcept {
-  void* const got = ::mmap(hint, bytes, protection, MAP_SHARED | flags, fd, 0);
+  void* const got = ::mmap(hint, bytes, protection, MAP_SHARED | flags | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
   if (got == MAP_FAILED) return nullptr;
   if (flags == MAP_FIXED_NOREPLACE && got != hint) {  // a kernel that does not know the flag took it for a hint
     ::munmap(got, bytes);
@@ -40,12 +42,21 @@ std::byte* map_at(std::byte* hint, std::size_t bytes, int protection, int fd, in
 std::byte* map_near(std::size_t bytes, int fd) noexcept {
   const auto here = reinterpret_cast<std::int64_t>(&map_near) & ~(kStep - 1);
   const auto size = static_cast<std::int64_t>(bytes);
-  constexpr int kRun = PROT_READ | PROT_EXEC;
   for (std::int64_t away = kStep + size; away <= kFarthest && away < here; away += kStep)
     if (auto* at = map_at(reinterpret_cast<std::byte*>(here - away), bytes, kRun, fd, MAP_FIXED_NOREPLACE)) return at;
   for (std::int64_t away = kFarthest - size; away > 0; away -= kStep)
     if (auto* at = map_at(reinterpret_cast<std::byte*>(here + away), bytes, kRun, fd, MAP_FIXED_NOREPLACE)) return at;
   return map_at(nullptr, bytes, kRun, fd, 0);
+}
+
+// The same memory once more, at `at` (in place of what is there) or anywhere.
+std::byte* map_again(std::byte* from, std::size_t bytes, int protection, std::byte* at) noexcept {
+  const int flags = at != nullptr ? MREMAP_MAYMOVE | MREMAP_FIXED : MREMAP_MAYMOVE;
+  void* const got = ::mremap(from, 0, bytes, flags, at);
+  if (got == MAP_FAILED) return nullptr;
+  if (::mprotect(got, bytes, protection) == 0) return static_cast<std::byte*>(got);
+  if (at == nullptr) ::munmap(got, bytes);
+  return nullptr;
 }
 
 std::unexpected<Error> denied(std::string_view what) {
@@ -57,14 +68,15 @@ std::unexpected<Error> denied(std::string_view what) {
 
 struct CodeMemory::Arena {
   std::size_t bytes = 0;
-  Fd memfd;
+  Fd memfd;  // none: anonymous memory
   std::byte* run = nullptr;
   std::byte* write = nullptr;
   std::byte* own = nullptr;                 // a page that says 1 in the process that mapped the arena
   std::size_t populated = 0;                // bytes from the start
   std::size_t used = 0;                     // in blocks
   std::map<std::size_t, std::size_t> free;  // size by offset; no two touch
-  Fd twin;                                  // the copy for a child that is being forked
+  Fd twin;                                  // the copy for a child that is being forked,
+  std::byte* anonymous_twin = nullptr;      // or its memory
   bool abandoned = false;                   // belongs to another process: nothing may be written
 
   ~Arena() {
@@ -77,7 +89,9 @@ struct CodeMemory::Arena {
   Result<std::size_t> take(std::size_t size);
   Result<> populate(std::size_t end);
   void copy() noexcept;
+  void copy_to_file() noexcept;
   bool become_copy() noexcept;
+  void drop_copy() noexcept;
 };
 
 // ---- Arena
@@ -105,8 +119,14 @@ Result<> CodeMemory::Arena::populate(std::size_t end) {
   return {};
 }
 
-// Into `twin`, which is missing afterwards when there is no memory for it.
+// Into a twin, which is missing afterwards when there is no memory for it.
 void CodeMemory::Arena::copy() noexcept {
+  if (memfd) return copy_to_file();
+  anonymous_twin = map_at(nullptr, bytes, kWrite, -1, 0);
+  if (anonymous_twin != nullptr) std::memcpy(anonymous_twin, write, populated);
+}
+
+void CodeMemory::Arena::copy_to_file() noexcept {
   Fd made(code_memfd());
   if (!made || ::ftruncate(made.get(), static_cast<off_t>(bytes)) != 0) return;
   std::size_t done = 0;
@@ -118,9 +138,17 @@ void CodeMemory::Arena::copy() noexcept {
   twin = std::move(made);
 }
 
+void CodeMemory::Arena::drop_copy() noexcept {
+  twin.reset();
+  if (anonymous_twin != nullptr) ::munmap(std::exchange(anonymous_twin, nullptr), bytes);
+}
+
 bool CodeMemory::Arena::become_copy() noexcept {
-  if (!twin || map_at(run, bytes, PROT_READ | PROT_EXEC, twin.get(), MAP_FIXED) == nullptr) return false;
-  if (map_at(write, bytes, PROT_READ | PROT_WRITE, twin.get(), MAP_FIXED) == nullptr) return false;
+  if (anonymous_twin != nullptr)
+    return map_again(anonymous_twin, bytes, kRun, run) != nullptr &&
+           map_again(anonymous_twin, bytes, kWrite, write) != nullptr;
+  if (!twin || map_at(run, bytes, kRun, twin.get(), MAP_FIXED) == nullptr) return false;
+  if (map_at(write, bytes, kWrite, twin.get(), MAP_FIXED) == nullptr) return false;
   memfd = std::move(twin);
   return true;
 }
@@ -169,12 +197,13 @@ CodeMemory& CodeMemory::of_process() {
 Result<std::shared_ptr<CodeMemory::Arena>> CodeMemory::map() {
   auto arena = std::make_shared<Arena>();
   arena->bytes = bytes_;
-  arena->memfd = Fd(code_memfd());
-  if (!arena->memfd) return denied("memfd_create");
-  if (::ftruncate(arena->memfd.get(), static_cast<off_t>(bytes_)) != 0) return denied("ftruncate");
-  arena->run = map_near(bytes_, arena->memfd.get());
+  if (in_file_) arena->memfd = Fd(code_memfd());
+  if (in_file_ && !arena->memfd) return denied("memfd_create");
+  if (in_file_ && ::ftruncate(arena->memfd.get(), static_cast<off_t>(bytes_)) != 0) return denied("ftruncate");
+  arena->run = map_near(bytes_, in_file_ ? arena->memfd.get() : -1);
   if (arena->run == nullptr) return denied("mmap");
-  arena->write = map_at(nullptr, bytes_, PROT_READ | PROT_WRITE, arena->memfd.get(), 0);
+  arena->write = in_file_ ? map_at(nullptr, bytes_, kWrite, arena->memfd.get(), 0)
+                          : map_again(arena->run, bytes_, kWrite, nullptr);
   if (arena->write == nullptr) return denied("mmap");
   void* const own = ::mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (own != MAP_FAILED) {
@@ -225,6 +254,11 @@ void CodeMemory::give_back(Arena& arena, std::size_t offset, std::size_t size) n
   arena.free[offset] = size;
 }
 
+void CodeMemory::stand_in_no_file() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (!arena_ || arena_->inherited()) in_file_ = false;
+}
+
 std::size_t CodeMemory::used() const {
   const std::scoped_lock lock(mutex_);
   return arena_ ? arena_->used : 0;
@@ -240,7 +274,7 @@ void CodeMemory::before_fork() {
 
 void CodeMemory::after_fork_in_parent() {
   CodeMemory& memory = of_process();
-  if (memory.arena_) memory.arena_->twin.reset();
+  if (memory.arena_) memory.arena_->drop_copy();
   memory.mutex_.unlock();
 }
 
@@ -249,7 +283,7 @@ void CodeMemory::after_fork_in_child() {
   if (Arena* arena = memory.arena_.get(); arena != nullptr && !arena->abandoned) {
     arena->abandoned = !arena->become_copy();
     if (!arena->abandoned && arena->own != nullptr) *arena->own = std::byte{1};
-    arena->twin.reset();
+    arena->drop_copy();
   }
   memory.mutex_.unlock();
 }

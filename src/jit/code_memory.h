@@ -13,6 +13,9 @@
 // made without libc (raw clone) finds a page wiped (MADV_WIPEONFORK) and takes a new arena for what it compiles; it
 // leaves the inherited one alone.
 //
+// perf looks into maps of symbols (/tmp/perf-PID.map) only for code that is in no file, and takes a memfd for one. For
+// it, stand_in_no_file() makes the arena of anonymous shared memory, mapped a second time by mremap.
+//
 // Errors: EPERM, EACCES and the like where executable memory is not allowed, ENOMEM when the arena is full; the message
 // says so. Everything that was compiled before goes on. Threads: any; one lock, not taken to run code.
 // Tested by: jit/code_memory_test.cc.
@@ -75,6 +78,8 @@ class CodeMemory {
   Result<Range> range();
   // Room for `size` bytes of code, in `where`, which range() gave.
   Result<Block> allocate(std::size_t size);
+  // For perf; without effect once there is an arena.
+  void stand_in_no_file() noexcept;
   // Bytes in blocks.
   std::size_t used() const;
 
@@ -88,6 +93,7 @@ class CodeMemory {
   void give_back(Arena& arena, std::size_t offset, std::size_t size) noexcept;
 
   const std::size_t bytes_;
+  bool in_file_ = true;
   mutable std::mutex mutex_;
   std::shared_ptr<Arena> arena_;
 };

@@ -69,6 +69,15 @@ TEST(CodeMemory, NothingIsWritableAndExecutable) {
   EXPECT_EQ(permissions(block.writable()), "rw-");
 }
 
+TEST(CodeMemory, StandsInNoFileForPerf) {
+  CodeMemory memory(kSmall);
+  memory.stand_in_no_file();
+  const auto a = made(memory, 11);
+  EXPECT_EQ(run(a), 11U);
+  EXPECT_EQ(permissions(a.code()), "r-x");
+  EXPECT_EQ(permissions(a.writable()), "rw-");
+}
+
 TEST(CodeMemory, LiesNearTheLibrary) {
   const auto block = made(CodeMemory::of_process(), 1);
   const auto distance = reinterpret_cast<std::int64_t>(block.code()) - reinterpret_cast<std::int64_t>(&write_code);
@@ -143,7 +152,7 @@ bool in_child(pid_t child, InChild run_it) {
   return ::waitpid(child, &status, 0) == child && status == 0;
 }
 
-TEST(Fork, NeitherSideSeesWhatTheOtherWrites) {
+void fork_and_write() {
   CodeMemory& memory = CodeMemory::of_process();
   auto old = made(memory, 1);
   int to_child[2], to_parent[2];
@@ -167,6 +176,18 @@ TEST(Fork, NeitherSideSeesWhatTheOtherWrites) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   for (const int fd : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) ::close(fd);
+}
+
+TEST(Fork, NeitherSideSeesWhatTheOtherWrites) { fork_and_write(); }
+
+// In a child, whose arena is new.
+TEST(Fork, NorWhereTheArenaIsInNoFile) {
+  const auto child = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  EXPECT_TRUE(in_child(child, [] {
+    CodeMemory::of_process().stand_in_no_file();
+    fork_and_write();
+    return !::testing::Test::HasFailure();
+  }));
 }
 
 TEST(Fork, AChildWithoutLibcTakesAnArenaOfItsOwn) {

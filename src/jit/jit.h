@@ -13,19 +13,73 @@
 // runtime/engines_test.cc, fuzz/jit_fuzz.cc.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "exec/executable.h"
 
 namespace skep::jit {
 
+// What compiled code does against whoever writes programs to attack the process that runs them, or trains the
+// processor's guesses (docs/design/jit.md, Hardening). The first two cost speed; the third costs only programs whose
+// verifier asked for barriers, which are those of the unprivileged.
+struct Hardening {
+  bool blinding = false;    // the program's constants do not stand in its code: jit/x64/blinding.cc
+  bool retpolines = false;  // no indirect jump or call in it that the processor could guess
+  bool barriers = true;     // Image::barriers are honoured
+};
+
+// Which tools are told of compiled code: the rows of jit/tools.def. Telling costs microseconds a program, and a file.
+struct Tools {
+#define TOOL(name, text, how) bool name = false;
+#include "jit/tools.def"
+  bool any() const noexcept {
+    return false
+#define TOOL(name, text, how) || name
+#include "jit/tools.def"
+        ;
+  }
+};
+// Of a list such as "perf-map,gdb". EINVAL, and which there are.
+Result<Tools> tools_of(std::string_view list);
+
+struct Options {
+  Hardening hardening = {};
+  Tools tools = {};
+};
+
 // The image with its relocations answered by `bindings`, whose maps must outlive the result. ENOENT when a map is not
 // there; EINVAL when it has no memory at an offset the program loads, or calls nest deeper than a verifier allows;
 // ENOTSUP on other processors; ENOMEM, EPERM, EACCES ... of code_memory.h. A helper without a body stops the program
 // when it is called (BadCall), not here.
-Result<std::unique_ptr<exec::Executable>> bind(std::shared_ptr<const exec::Image> image,
-                                               const exec::Bindings& bindings);
+Result<std::unique_ptr<exec::Executable>> bind(std::shared_ptr<const exec::Image> image, const exec::Bindings& bindings,
+                                               const Options& options = {});
+
+// A compiled program as it stands in memory, for those who show it: as long as the program lives.
+struct Function {
+  std::string name;                      // of the image's subprogram; empty when unknown
+  std::uint32_t insn = 0;                // its first
+  std::span<const std::byte> code = {};  // with the last: what all functions share
+};
+std::vector<Function> functions(const exec::Executable& program);  // empty: it is not compiled
+bool blinded(const exec::Executable& program);
+
+// Which instruction each piece of the code was written for. Compiles the program again to find out.
+struct Piece {
+  static constexpr std::uint32_t kShared = ~std::uint32_t{0};
+  const std::byte* code = nullptr;
+  std::uint32_t insn = 0;  // kShared: the ends of all functions. A function's first piece is its prologue
+};
+std::vector<Piece> pieces(const exec::Executable& program);
+// By instruction of the image: where its code begins, or that of the next one that has any.
+std::vector<const std::byte*> addresses(const exec::Executable& program);
 
 // Whether there is a compiler for this processor and memory to put its code in; the error says why not.
 Result<> available();

@@ -21,7 +21,8 @@ TEST_P(Compiled, EveryVector) {
     auto memory = interp::parse_hex(vector.memory);
     auto insns = interp::parse_hex(vector.insns);
     ASSERT_TRUE(memory && insns) << vector.name;
-    const auto r0 = interp::run_vector(*interp::parse_insns(*insns), *memory, jit::bind, GetParam());
+    const auto bind = [](auto image, const exec::Bindings& bindings) { return jit::bind(std::move(image), bindings); };
+    const auto r0 = interp::run_vector(*interp::parse_insns(*insns), *memory, bind, GetParam());
     ASSERT_TRUE(r0) << vector.name << ": " << r0.error().message;
     EXPECT_EQ(*r0, std::stoull(vector.r0, nullptr, 16)) << vector.name;
   }

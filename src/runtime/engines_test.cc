@@ -97,16 +97,21 @@ struct Bench {
   alignas(16) std::array<std::byte, 2 * kMiddle> memory{};
 };
 
-// With all that this processor can do, and with what every one can.
-enum class Processor : std::uint8_t { This, Any };
-std::string name_of(const ::testing::TestParamInfo<Processor>& info) {
-  return info.param == Processor::This ? "This" : "Any";
+// With all that this processor can do, and with what every one can; both also hardened.
+enum class As : std::uint8_t { This, Any, Hardened, HardenedAny };
+constexpr As kForms[] = {As::This, As::Any, As::Hardened, As::HardenedAny};
+std::string name_of(const ::testing::TestParamInfo<As>& info) {
+  static constexpr std::string_view kNames[] = {"This", "Any", "Hardened", "HardenedAny"};
+  return std::string(kNames[static_cast<std::size_t>(info.param)]);
 }
-jit::x64::Features features_of(Processor processor) {
-  return processor == Processor::This ? jit::x64::features() : jit::x64::Features{};
+auto compiled_as(As as, const std::shared_ptr<const exec::Image>& image, const exec::Bindings& bindings) {
+  const bool any = as == As::Any || as == As::HardenedAny;
+  const bool hardened = as == As::Hardened || as == As::HardenedAny;
+  return jit::Program::bind(image, bindings, any ? jit::x64::Features{} : jit::x64::features(),
+                            {.hardening = {.blinding = hardened, .retpolines = hardened}});
 }
 
-class EveryInstruction : public ::testing::TestWithParam<Processor> {
+class EveryInstruction : public ::testing::TestWithParam<As> {
  protected:
   EveryInstruction() : bench_(std::make_unique<Bench>()) {
     if (const auto there = jit::available(); !there) skip_ = there.error().message;
@@ -144,7 +149,7 @@ class EveryInstruction : public ::testing::TestWithParam<Processor> {
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     auto interpreted = interp::bind(shared, world_, Policy::Plain);
-    auto compiled = jit::Program::bind(shared, world_, features_of(GetParam()));
+    auto compiled = compiled_as(GetParam(), shared, world_);
     ASSERT_TRUE(interpreted && compiled);
     interpreted_ = *std::move(interpreted);
     compiled_ = *std::move(compiled);
@@ -174,7 +179,7 @@ class EveryInstruction : public ::testing::TestWithParam<Processor> {
   std::string skip_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Processors, EveryInstruction, ::testing::Values(Processor::This, Processor::Any), name_of);
+INSTANTIATE_TEST_SUITE_P(Forms, EveryInstruction, ::testing::ValuesIn(kForms), name_of);
 
 bool is_alu(Form form) {
   return form == Form::AluImm || form == Form::AluReg || form == Form::MovImm || form == Form::MovReg ||
@@ -310,8 +315,8 @@ TEST_P(EveryInstruction, MemoryAndAtomics) {
 
 // ---- Whole programs
 
-class RandomPrograms : public ::testing::TestWithParam<Processor> {};
-INSTANTIATE_TEST_SUITE_P(Processors, RandomPrograms, ::testing::Values(Processor::This, Processor::Any), name_of);
+class RandomPrograms : public ::testing::TestWithParam<As> {};
+INSTANTIATE_TEST_SUITE_P(Forms, RandomPrograms, ::testing::ValuesIn(kForms), name_of);
 
 TEST_P(RandomPrograms, AgreeOnBothEngines) {
   if (const auto there = jit::available(); !there) GTEST_SKIP() << there.error().message;
@@ -337,7 +342,7 @@ TEST_P(RandomPrograms, AgreeOnBothEngines) {
     ASSERT_TRUE(image) << image.error().message;
     const auto shared = std::make_shared<const exec::Image>(*std::move(image));
     const auto interpreted = interp::bind(shared, world, Policy::Plain);
-    const auto compiled = jit::Program::bind(shared, world, features_of(GetParam()));
+    const auto compiled = compiled_as(GetParam(), shared, world);
     ASSERT_TRUE(interpreted && compiled) << (compiled ? "" : compiled.error().message);
     const auto expected = run(**interpreted, kBudget);
     const auto bytes = buffer;

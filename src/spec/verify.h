@@ -21,6 +21,7 @@
 #include "btf/ext.h"
 #include "btf/record.h"
 #include "isa/insn.h"
+#include "spec/barrier.h"
 #include "spec/facts.h"
 #include "spec/helper_access.h"
 #include "spec/map_spec.h"
@@ -147,7 +148,7 @@ struct PointerMask {
 struct Rewrites {
   std::vector<InlinedLoop> loops;
   std::vector<PointerMask> masks;
-  std::vector<std::uint32_t> guarded_stores;  // that no later load may run ahead of
+  std::vector<Barrier> barriers;
 };
 
 struct VerifiedProgram {

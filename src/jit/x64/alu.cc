@@ -15,7 +15,9 @@ const std::array<Compiler::AluRow, 256> Compiler::kAluRows = [] {
 
 void Compiler::AluImm(const At& at) {
   const AluRow& row = kAluRows[static_cast<std::size_t>(isa::alu_op(at.op))];
-  (this->*row.write)(at.width, row.operation, reg(at.insn.dst), source(at, false));
+  // Shifts that count in cl keep it in the first scratch register.
+  const Source by = constant(at, row.write == &Compiler::shift ? kScratch2 : kScratch);
+  (this->*row.write)(at.width, row.operation, reg(at.insn.dst), by);
 }
 
 void Compiler::AluReg(const At& at) {
@@ -25,7 +27,10 @@ void Compiler::AluReg(const At& at) {
 
 void Compiler::MovImm(const At& at) { AluImm(at); }
 void Compiler::MovReg(const At& at) { AluReg(at); }
-void Compiler::AluUnary(const At& at) { AluImm(at); }
+void Compiler::AluUnary(const At& at) {
+  const AluRow& row = kAluRows[static_cast<std::size_t>(isa::alu_op(at.op))];
+  (this->*row.write)(at.width, row.operation, reg(at.insn.dst), source(at, false));
+}
 
 void Compiler::binary(Width width, std::uint8_t operation, Reg to, Source source) {
   const auto op = static_cast<Alu>(operation);
@@ -127,7 +132,8 @@ void Compiler::divide(Width width, std::uint8_t operation, Reg to, Source source
     a_.mov(Width::W64, kScratch, by);
     by = kScratch;
   }
-  if (!is_signed(what) && is_never_zero(width, insn(slot_).src)) return divide_by(width, what, to, by);
+  const bool of_program = isa::form(survey_.ops[slot_]) == isa::Form::AluReg;  // else a blinded constant
+  if (!is_signed(what) && of_program && is_never_zero(width, insn(slot_).src)) return divide_by(width, what, to, by);
   a_.test(width, by, by);
   const std::uint32_t zero = a_.skip(Condition::E);
   std::uint32_t minus_one = 0;

@@ -268,6 +268,15 @@ class Assembler : public CodeBuffer {
     byte(0xff);
     operand(4, to);
   }
+  void lfence() noexcept {  // nothing behind it begins before everything before it has ended
+    byte(0x0f);
+    byte(0xae);
+    byte(0xe8);
+  }
+  void pause() noexcept {
+    byte(0xf3);
+    byte(0x90);
+  }
   void endbr() noexcept { value(std::uint32_t{0xfa1e0ff3}); }  // where indirect jumps may land, with CET
   void trap() noexcept {
     byte(0x0f);

@@ -86,7 +86,6 @@ std::uint32_t CodeBuffer::long_bytes(Kind kind) noexcept {
   return 0;
 }
 
-// Where what was written at `at` will be.
 std::uint32_t CodeBuffer::moved(std::uint32_t at) const noexcept {
   const auto behind = std::ranges::lower_bound(sites_, at, {}, &Site::at);
   if (behind == sites_.begin()) return at;

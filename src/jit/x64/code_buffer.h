@@ -82,6 +82,8 @@ class CodeBuffer {
   void finish();
   std::span<const std::uint8_t> bytes() const noexcept { return std::span(bytes_).first(size_); }
   std::uint32_t offset(Label label) const noexcept { return moved(labels_[label.id]); }
+  // Where what was written when size() was `at` is now.
+  std::uint32_t moved(std::uint32_t at) const noexcept;
   std::span<const Fixup> fixups() const noexcept { return fixups_; }
 
  private:
@@ -94,7 +96,6 @@ class CodeBuffer {
     std::uint8_t saved;  // bytes that go away of it
   };
   static std::uint32_t long_bytes(Kind kind) noexcept;
-  std::uint32_t moved(std::uint32_t at) const noexcept;
   bool shorten();
   void place();
   void close_gaps();

@@ -14,6 +14,7 @@
 #include "exec/relocate.h"
 #include "jit/x64/code_buffer.h"
 #include "jit/x64/features.h"
+#include "jit/x64/layout.h"
 
 namespace skep::jit::x64 {
 
@@ -31,6 +32,17 @@ struct Services {
 // Whether the code takes what it runs from Call::budget. It is taken block by block: a program stops before the first
 // block that it cannot run to the end.
 enum class Counting : std::uint8_t { No, Yes };
+
+// What the code does against whoever writes programs to attack the process that runs them.
+struct Hardening {
+  // The seed of numbers that hide the program's constants: none of its immediates stands in the code (blinding.cc).
+  // 0: they do.
+  std::uint64_t blinding = 0;
+  bool retpolines = false;  // no indirect jump or call that the processor could guess (thunks in flow.cc)
+  bool barriers = true;     // those of Image::barriers
+};
+
+enum class Wanted : std::uint8_t { Code, Layout };
 
 // Addresses between which the code will stand.
 struct Place {
@@ -53,6 +65,8 @@ struct Order {
   Features features = {};
   Place place = {};
   Counting counting = Counting::No;
+  Hardening hardening = {};
+  Wanted wanted = Wanted::Code;
 };
 
 struct Code {
@@ -60,6 +74,7 @@ struct Code {
   std::vector<Fixup> fixups;
   std::vector<std::uint32_t> entries;  // of the subprograms
   bool guarded = false;  // the program may be stopped, or helpers may call it back: it must be entered by the guard
+  Layout layout;         // if it was wanted
 };
 
 // EINVAL when calls nest deeper than a verifier allows.

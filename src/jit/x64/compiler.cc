@@ -28,6 +28,8 @@ constexpr std::size_t kBytesPerSlot = 6;  // a little more than what programs ne
 
 Compiler::Compiler(const Order& order, const Survey& survey)
     : order_(order), survey_(survey), a_(order.image.insns.size() * kBytesPerSlot) {
+  guarded_ = order.hardening.barriers && !order.image.barriers.empty();
+  key_state_ = order.hardening.blinding;
   uses_call_ = survey.uses_call || survey.stops || order.counting == Counting::Yes;
   a_.labels(order.image.insns.size() + survey.functions.size());
   abandon_ = a_.label();
@@ -35,7 +37,10 @@ Compiler::Compiler(const Order& order, const Survey& survey)
 
 Code Compiler::compile() {
   for (std::size_t i = 0; i < survey_.functions.size(); ++i) function(i);
+  const std::uint32_t shared = a_.size();
+  note_piece(Layout::kNoSlot);
   write_stops();
+  write_thunks();
   a_.finish();
   Code code;
   code.bytes.assign(a_.bytes().begin(), a_.bytes().end());
@@ -44,7 +49,26 @@ Code Compiler::compile() {
     code.entries.push_back(a_.offset(label_of(static_cast<std::int64_t>(order_.image.insns.size() + i))));
   const bool tail_calls = std::ranges::any_of(survey_.functions, &Function::tail_calls);
   code.guarded = survey_.callbacks || tail_calls || !stops_.empty();
+  if (order_.wanted == Wanted::Layout) code.layout = final_layout(shared);
   return code;
+}
+
+// ---- Layout
+
+void Compiler::note_piece(std::uint32_t slot) {
+  if (order_.wanted == Wanted::Layout) layout_.pieces.push_back({a_.size(), slot});
+}
+
+void Compiler::note_frame(FrameStep::Kind kind, Reg reg, std::uint32_t bytes) {
+  if (order_.wanted == Wanted::Layout)
+    layout_.frames.push_back({a_.size(), kind, static_cast<std::uint8_t>(reg), bytes});
+}
+
+Layout Compiler::final_layout(std::uint32_t shared) {
+  layout_.shared = a_.moved(shared);
+  for (Layout::Piece& piece : layout_.pieces) piece.offset = a_.moved(piece.offset);
+  for (FrameStep& step : layout_.frames) step.offset = a_.moved(step.offset);
+  return std::move(layout_);
 }
 
 Result<Code> compile(const Order& order) {

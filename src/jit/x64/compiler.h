@@ -70,11 +70,16 @@ class Compiler {
   std::uint32_t write(const At& at);
   void prologue(const Function& function);
   void epilogue(const Function& function);
+  void leave_function();
   void count_block(std::uint32_t slot);
   Label stop_label(std::uint32_t slot, Stop why);
   void write_stops();
+  void write_thunks();
   void leave_for(std::uint64_t service);
   void call_address(std::uint64_t address);
+  void call_register(Reg to);
+  void jump_register(Reg to);
+  Label thunk(Reg to);
   void call_body(std::uint64_t body);
   void check_stopped();
   void tail_call();
@@ -84,6 +89,19 @@ class Compiler {
   // Of an instruction; the functions' own labels are behind those.
   static Label label_of(std::int64_t slot) { return Label{static_cast<std::uint32_t>(slot)}; }
   void compare(Width width, isa::JumpOp op, Reg a, Source b);
+
+  // ---- layout: noted where it is wanted
+  void note_piece(std::uint32_t slot);
+  void note_frame(FrameStep::Kind kind, Reg reg = Reg::Rax, std::uint32_t bytes = 0);
+  void push(Reg reg);
+  void pop(Reg reg);
+  Layout final_layout(std::uint32_t shared);
+
+  // ---- blinding.cc: constants that their author must not find in the code
+  bool blinds() const noexcept { return order_.hardening.blinding != 0; }
+  std::uint64_t key() noexcept;
+  void load_number(Reg to, std::uint64_t value);
+  Source constant(const At& at, Reg room = kScratch);
 
   // ---- inline.cc: helpers whose work is written in place of the call; false: this one's is not
   bool write_inline(const At& at);
@@ -119,6 +137,8 @@ class Compiler {
   std::uint32_t fuse_shifts(const At& at);
   std::uint32_t fuse_jump(const At& at);
   void rotate(Width width, Reg to, Reg from, std::uint8_t right);
+  // Whether instructions may be written together: not where each has to be found again, to be guarded or blinded.
+  bool fuses() const noexcept { return !blinds() && !guarded_; }
 
   // ---- memory.cc
   void fetch_by_loop(Width width, Alu what, Mem where, Reg value);
@@ -148,6 +168,8 @@ class Compiler {
   }
   static constexpr Mem field(std::int32_t offset) noexcept { return {kCall, offset}; }
 
+  void barrier(std::uint32_t slot, spec::Barrier::Where where);
+
   // A place where the program is stopped, written behind its function.
   struct StopSite {
     Label label;
@@ -168,6 +190,11 @@ class Compiler {
   std::vector<StopSite> stops_;
   Label abandon_{};
   bool abandons_ = false;
+  bool guarded_ = false;         // barriers are asked for, and honoured
+  std::uint64_t key_state_ = 0;  // of blinding
+  std::array<Label, 16> thunks_{};
+  unsigned used_thunks_ = 0;  // by register
+  Layout layout_;
 };
 
 }  // namespace skep::jit::x64

@@ -1,5 +1,7 @@
 // Functions, jumps and calls.
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "jit/x64/compiler.h"
 #include "spec/helpers.h"
@@ -26,6 +28,7 @@ void Compiler::function(std::size_t which) {
   function_ = &survey_.functions[which];
   a_.reserve();
   a_.bind(label_of(static_cast<std::int64_t>(order_.image.insns.size() + which)));
+  note_piece(function_->start);
   prologue(*function_);
   for (std::uint32_t slot = function_->start; slot < function_->end;) {
     a_.reserve();
@@ -33,7 +36,10 @@ void Compiler::function(std::size_t which) {
     a_.bind(label_of(slot));
     if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
     slot_ = slot;
+    note_piece(slot);
+    barrier(slot, spec::Barrier::Where::Before);
     slot += write(at(slot));
+    barrier(slot_, spec::Barrier::Where::Behind);
   }
 }
 
@@ -41,9 +47,24 @@ void Compiler::function(std::size_t which) {
 std::uint32_t Compiler::write(const At& at) {
   if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
-  if (const std::uint32_t done = fuse(at); done != 0) return done;
+  if (const std::uint32_t done = fuses() ? fuse(at) : 0; done != 0) return done;
   (this->*kForms[static_cast<std::size_t>(isa::form(at.op))])(at);
   return isa::slots(at.op);
+}
+
+void Compiler::barrier(std::uint32_t slot, spec::Barrier::Where where) {
+  if (!guarded_) return;
+  const auto asked = std::ranges::lower_bound(order_.image.barriers, slot, {}, &spec::Barrier::insn);
+  if (asked != order_.image.barriers.end() && asked->insn == slot && asked->where == where) a_.lfence();
+}
+
+void Compiler::push(Reg reg) {
+  a_.push(reg);
+  note_frame(FrameStep::Kind::Push, reg);
+}
+void Compiler::pop(Reg reg) {
+  a_.pop(reg);
+  note_frame(FrameStep::Kind::Pop, reg);
 }
 
 // From above: return address, the caller's rbp, the stack of BPF, the counter of may_goto, saved registers.
@@ -57,32 +78,44 @@ void Compiler::prologue(const Function& function) {
   padded_ = function.calls && (pushes * kWord + local_bytes_) % 16 == 0;
   const auto below = static_cast<std::int32_t>(local_bytes_ + (padded_ ? kWord : 0));
   if (function.frame_pointer) {
-    a_.push(Reg::Rbp);
+    push(Reg::Rbp);
     a_.mov(Width::W64, Reg::Rbp, Reg::Rsp);
+    note_frame(FrameStep::Kind::Link);
   }
-  if (below != 0) a_.alu(Alu::Sub, Width::W64, Reg::Rsp, below);
+  if (below != 0) {
+    a_.alu(Alu::Sub, Width::W64, Reg::Rsp, below);
+    note_frame(FrameStep::Kind::Grow, Reg::Rsp, static_cast<std::uint32_t>(below));
+  }
   if (function.may_goto) a_.store(Width::W32, Mem{Reg::Rbp, -static_cast<std::int32_t>(local_bytes_)}, kMayGotoLoops);
   for (unsigned number = 6; number < 10; ++number)
-    if ((saved_ >> number & 1U) != 0) a_.push(reg(number));
+    if ((saved_ >> number & 1U) != 0) push(reg(number));
   if (!saved_call_) return;
-  a_.push(kCall);
+  push(kCall);
   a_.mov(Width::W64, kCall, Reg::Rdi);
 }
 
-// All but the return.
+// All but the return, behind which the frame is noted to be whole again.
 void Compiler::epilogue(const Function& function) {
-  if (saved_call_) a_.pop(kCall);
+  note_frame(FrameStep::Kind::Epilogue);
+  if (saved_call_) pop(kCall);
   for (unsigned number = 10; number-- > 6;)
-    if ((saved_ >> number & 1U) != 0) a_.pop(reg(number));
-  if (function.frame_pointer && local_bytes_ + padded_ != 0) return a_.leave();
-  if (function.frame_pointer) return a_.pop(Reg::Rbp);
+    if ((saved_ >> number & 1U) != 0) pop(reg(number));
+  if (function.frame_pointer && local_bytes_ + padded_ != 0) {
+    a_.leave();
+    return note_frame(FrameStep::Kind::Leave);
+  }
+  if (function.frame_pointer) return pop(Reg::Rbp);
   if (padded_) a_.alu(Alu::Add, Width::W64, Reg::Rsp, kWord);
+  if (padded_) note_frame(FrameStep::Kind::Grow, Reg::Rsp, 0U - kWord);
 }
 
-void Compiler::Exit(const At&) {
+void Compiler::leave_function() {
   epilogue(*function_);
   a_.ret();
+  note_frame(FrameStep::Kind::Resume);
 }
+
+void Compiler::Exit(const At&) { leave_function(); }
 
 // ---- Stopping
 
@@ -90,7 +123,12 @@ void Compiler::count_block(std::uint32_t slot) {
   std::int32_t length = 0;
   for (std::uint32_t i = slot; i < function_->end && (i == slot || !survey_.at(i, Survey::kBlock)); ++i)
     length += survey_.at(i, Survey::kFirst);
-  a_.alu(Alu::Sub, Width::W64, field(kCallOffsets.budget), length);
+  if (blinds()) {
+    load_number(kScratch, static_cast<std::uint32_t>(length));
+    a_.alu(Alu::Sub, Width::W64, field(kCallOffsets.budget), kScratch);
+  } else {
+    a_.alu(Alu::Sub, Width::W64, field(kCallOffsets.budget), length);
+  }
   a_.jump(Condition::B, stop_label(slot, Stop::Budget));
 }
 
@@ -105,7 +143,7 @@ void Compiler::write_stops() {
   for (const StopSite& site : stops_) {
     a_.reserve();
     a_.bind(site.label);
-    a_.mov(Reg::Rsi, site.slot);
+    load_number(Reg::Rsi, site.slot);
     a_.mov(Reg::Rdx, std::to_underlying(site.why));
     a_.jump(stop);
   }
@@ -165,7 +203,7 @@ void Compiler::jump(const At& at, Source b) {
   compare(at.width, op, reg(at.insn.dst), b);
   a_.jump(condition_of(op), label_of(target));
 }
-void Compiler::JumpImm(const At& at) { jump(at, source(at, false)); }
+void Compiler::JumpImm(const At& at) { jump(at, constant(at)); }
 void Compiler::JumpReg(const At& at) { jump(at, source(at, true)); }
 
 // ---- Calls
@@ -176,7 +214,37 @@ void Compiler::call_address(std::uint64_t address) {
     return a_.absolute(address);
   }
   a_.mov(Reg::Rax, address);
-  a_.call(Reg::Rax);
+  call_register(Reg::Rax);
+}
+
+// ---- Indirect jumps and calls. A retpoline is a call that "returns" to where it is to go: the processor guesses the
+// return to lead behind the call, where it waits.
+
+void Compiler::call_register(Reg to) { order_.hardening.retpolines ? a_.call(thunk(to)) : a_.call(to); }
+void Compiler::jump_register(Reg to) { order_.hardening.retpolines ? a_.jump(thunk(to)) : a_.jump(to); }
+
+Label Compiler::thunk(Reg to) {
+  const auto number = std::to_underlying(to);
+  if ((used_thunks_ >> number & 1U) == 0) thunks_[number] = a_.label();
+  used_thunks_ |= 1U << number;
+  return thunks_[number];
+}
+
+void Compiler::write_thunks() {
+  for (std::uint8_t number = 0; number < thunks_.size(); ++number) {
+    if ((used_thunks_ >> number & 1U) == 0) continue;
+    a_.reserve();
+    const Label go = a_.label(), wait = a_.label();
+    a_.bind(thunks_[number]);
+    a_.call(go);
+    a_.bind(wait);
+    a_.pause();
+    a_.lfence();
+    a_.jump(wait);
+    a_.bind(go);
+    a_.store(Width::W64, Mem{Reg::Rsp, 0}, static_cast<Reg>(number));
+    a_.ret();
+  }
 }
 
 // r1 to r5 are where a body expects them.
@@ -219,7 +287,7 @@ void Compiler::CallReg(const At& at) {
   a_.test(Width::W64, kScratch, kScratch);
   a_.jump(Condition::E, stop);
   a_.mov(Width::W64, Reg::Rdi, kCall);
-  a_.call(kScratch);
+  call_register(kScratch);
   check_stopped();
 }
 
@@ -236,12 +304,14 @@ void Compiler::CallLocal(const At& at) {
 void Compiler::tail_call() {
   call_body(order_.services.tail_call);
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
-  const std::uint32_t nowhere = a_.skip(Condition::E);
+  const Label nowhere = a_.label();
+  a_.jump(Condition::E, nowhere);
   a_.load(Width::W64, Reg::Rsi, field(kCallOffsets.context));
   a_.mov(Width::W64, Reg::Rdi, kCall);
   epilogue(*function_);
-  a_.jump(Reg::Rax);
-  a_.land(nowhere);
+  jump_register(Reg::Rax);
+  note_frame(FrameStep::Kind::Resume);
+  a_.bind(nowhere);
 }
 
 // The offset of the packet is in rsi. A load that fails leaves the function with 0.
@@ -251,20 +321,24 @@ void Compiler::load_packet(const At& at) {
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   const std::uint32_t loaded = a_.skip(Condition::NS);
   a_.mov(Reg::Rax, 0);
-  epilogue(*function_);
-  a_.ret();
+  leave_function();
   a_.land(loaded);
 }
 
 void Compiler::PacketAbs(const At& at) {
   if (order_.image.context != exec::ContextKind::SkBuff) return Invalid(at);
-  a_.mov(Reg::Rsi, static_cast<std::uint32_t>(at.insn.imm));
+  load_number(Reg::Rsi, static_cast<std::uint32_t>(at.insn.imm));
   load_packet(at);
 }
 
 void Compiler::PacketInd(const At& at) {
   if (order_.image.context != exec::ContextKind::SkBuff) return Invalid(at);
-  a_.lea(Width::W32, Reg::Rsi, Mem{reg(at.insn.src), at.insn.imm});
+  if (blinds()) {
+    load_number(kScratch, static_cast<std::uint32_t>(at.insn.imm));
+    a_.lea(Width::W32, Reg::Rsi, Indexed{reg(at.insn.src), kScratch, 0, 0});
+  } else {
+    a_.lea(Width::W32, Reg::Rsi, Mem{reg(at.insn.src), at.insn.imm});
+  }
   load_packet(at);
 }
 

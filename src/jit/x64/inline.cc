@@ -48,7 +48,7 @@ const maps::Recipe* Compiler::recipe_of_r1(std::uint32_t slot) const {
 // An element of an array: its address from the index that r2 points to, null where it is behind the end.
 bool Compiler::look_up_inline(const At& at) {
   const maps::Recipe* recipe = recipe_of_r1(at.slot);
-  if (recipe == nullptr || !fits_s32(static_cast<std::int64_t>(recipe->stride)) ||
+  if (recipe == nullptr || blinds() || !fits_s32(static_cast<std::int64_t>(recipe->stride)) ||
       !fits_s32(static_cast<std::int64_t>(recipe->per_cpu)) || !fits_s32(recipe->entries))
     return false;
   a_.load(Width::W32, Reg::Rax, Mem{Reg::Rdx, 0});

@@ -16,12 +16,16 @@ void Compiler::LoadImm64(const At& at) {
     return a_.lea(to, label_of(static_cast<std::int64_t>(order_.image.insns.size()) +
                                static_cast<std::int64_t>(survey_.function_at(static_cast<std::uint32_t>(target)))));
   }
-  a_.mov(to, order_.values[at.slot]);
+  load_number(to, order_.values[at.slot]);
 }
 
 void Compiler::Load(const At& at) { a_.load(at.width, reg(at.insn.dst), at_source(at.insn)); }
 void Compiler::LoadSx(const At& at) { a_.load_signed(at.width, reg(at.insn.dst), at_source(at.insn)); }
-void Compiler::StoreImm(const At& at) { a_.store(at.width, at_destination(at.insn), at.insn.imm); }
+void Compiler::StoreImm(const At& at) {
+  const Source what = constant(at);
+  if (what.is_register) return a_.store(at.width, at_destination(at.insn), what.reg);
+  a_.store(at.width, at_destination(at.insn), what.number);
+}
 void Compiler::StoreReg(const At& at) { a_.store(at.width, at_destination(at.insn), reg(at.insn.src)); }
 
 // Loads and stores are in order on x86 as these ask for.

@@ -227,15 +227,19 @@ void find_loops(const Walk& walk, spec::VerifiedProgram& program) {
   }
 }
 
-// Of what one instruction became, the guard is that of the piece that still does what it did.
-void find_guarded(const Walk& walk, spec::Rewrites& rewrites, const spec::VerifiedProgram& program) {
+// Of what one instruction became, the guard is that of the piece that still does what it did. Linux masks the number,
+// engines here wait.
+void find_guarded(const Walk& walk, const spec::VerifiedProgram& program, spec::Rewrites& rewrites) {
+  using Where = spec::Barrier::Where;
   for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
     const std::uint32_t origin = program.origins[i];
     const InsnInfo& info = walk.info[origin];
     if (program.insns[i].code != walk.input.insns[origin].code) continue;
-    if (info.alu_masking != 0 && info.alu_masking != spec::PointerMask::Nothing)
+    if (info.alu_masking != 0 && info.alu_masking != spec::PointerMask::Nothing) {
       rewrites.masks.push_back({.insn = i, .how = info.alu_masking, .limit = info.alu_limit});
-    if (info.needs_nospec) rewrites.guarded_stores.push_back(i);
+      rewrites.barriers.push_back({i, Where::Before});
+    }
+    if (info.needs_nospec) rewrites.barriers.push_back({i, Where::Behind});
   }
 }
 
@@ -260,7 +264,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
   find_loops(walk, program);
-  if (!walk.bypasses_spec_v1 || !walk.bypasses_spec_v4) find_guarded(walk, program.rewrites, program);
+  if (!walk.bypasses_spec_v1 || !walk.bypasses_spec_v4) find_guarded(walk, program, program.rewrites);
   add_stack_of_rewrites(walk, program);
   return {};
 }

@@ -236,6 +236,16 @@ class Translator {
   bool has_loop(std::size_t from, std::size_t end) const {
     return std::ranges::any_of(rewrites_.loops, [&](const InlinedLoop& l) { return l.insn >= from && l.insn < end; });
   }
+  // What is said of the instruction, in a list by instruction; null: nothing.
+  template <class T>
+  static const T* said_of(std::size_t insn, const std::vector<T>& list) {
+    const auto found = std::ranges::lower_bound(list, insn, {}, &T::insn);
+    return found != list.end() && found->insn == insn ? &*found : nullptr;
+  }
+  bool has_barrier_behind(std::size_t at) const {
+    const spec::Barrier* barrier = said_of(at, rewrites_.barriers);
+    return barrier != nullptr && barrier->where == spec::Barrier::Where::Behind;
+  }
   bool has_may_goto(std::size_t from, std::size_t end) const {
     return std::any_of(insns_.begin() + static_cast<std::ptrdiff_t>(from),
                        insns_.begin() + static_cast<std::ptrdiff_t>(end),
@@ -265,9 +275,8 @@ class Translator {
   Code replacement(std::size_t at) {
     const Insn& insn = insns_[at];
     const Op op = isa::decode(insn);
-    if (const auto mask = std::ranges::find(rewrites_.masks, at, &PointerMask::insn); mask != rewrites_.masks.end())
-      return masked(insn, *mask);
-    if (std::ranges::binary_search(rewrites_.guarded_stores, at)) return {insn, kBarrier};
+    if (const PointerMask* mask = said_of(at, rewrites_.masks)) return masked(insn, *mask);
+    if (has_barrier_behind(at)) return {insn, kBarrier};
     if (is_division(op)) return division(op, insn);
     if (op == Op::MayGoto) return may_goto();
     const isa::Form form = isa::form(op);
@@ -275,8 +284,7 @@ class Translator {
     if (op == Op::CallKfunc && std::ranges::find(casts_, insn.imm) != casts_.end())
       return {make(Op::Mov64Reg, {.dst = 0, .src = 1})};
     if (op != Op::CallHelper) return {};
-    const auto inlined = std::ranges::find(rewrites_.loops, at, &InlinedLoop::insn);
-    if (inlined != rewrites_.loops.end()) return loop(-static_cast<std::int32_t>(depth_), 0);
+    if (said_of(at, rewrites_.loops) != nullptr) return loop(-static_cast<std::int32_t>(depth_), 0);
     return helper(insn);
   }
 

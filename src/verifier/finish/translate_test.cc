@@ -103,7 +103,7 @@ TEST(Translate, LoadsFromThePacketAreCalls) {
 
 TEST(Translate, LoopsWithOneCallback) {
   const auto insns = assembled("r2 = subprog[+6]\nr3 = 0\nr4 = 0\ncall bpf_loop\nr0 = 0\nexit\nr0 = 0\nexit");
-  EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {.loops = {{4, 7}}, .masks = {}, .guarded_stores = {}}),
+  EXPECT_EQ(shown(insns, {{0, 8}, {7, 0}}, {.loops = {{4, 7}}, .masks = {}, .barriers = {}}),
             "r2 = subprog[+24]\nr3 = 0\nr4 = 0\nif r1 <= 0x800000 goto pc+2\nw0 = -7\ngoto pc+16\n"
             "*(u64 *)(r10 -32) = r6\n*(u64 *)(r10 -24) = r7\n*(u64 *)(r10 -16) = r8\nr6 = r1\nw7 = 0\nr8 = r3\n"
             "if r7 >= r6 goto pc+5\nr1 = r7\nr2 = r8\ncall pc+1\nr7 += 1\nif r0 == 0x0 goto pc-6\nr0 = r7\n"
@@ -114,8 +114,7 @@ TEST(Translate, NumbersAddedToPointersAreMasked) {
   using spec::PointerMask;
   const auto masked = [](std::string_view insn, unsigned how) {
     const PointerMask mask{.insn = 0, .how = static_cast<std::uint8_t>(how), .limit = 15};
-    return shown(assembled(std::string(insn) + "\nexit"), {{0, 0}},
-                 {.loops = {}, .masks = {mask}, .guarded_stores = {}});
+    return shown(assembled(std::string(insn) + "\nexit"), {{0, 0}}, {.loops = {}, .masks = {mask}, .barriers = {}});
   };
   const std::string mask = "w11 = 15\nr11 -= r6\nr11 |= r6\nr11 = -r11\nr11 s>>= 63\nr11 &= r6\n";
   EXPECT_EQ(masked("r7 += r6", PointerMask::Source), mask + "r7 += r11\nexit\n");
@@ -133,7 +132,7 @@ TEST(Translate, NumbersAddedToPointersAreMasked) {
 
 TEST(Translate, StoresThatALoadMustNotOvertakeHaveABarrier) {
   EXPECT_EQ(shown(assembled("*(u64 *)(r10 -8) = r1\nr0 = 0\nexit"), {{0, 0}},
-                  {.loops = {}, .masks = {}, .guarded_stores = {0}}),
+                  {.loops = {}, .masks = {}, .barriers = {{0, spec::Barrier::Where::Behind}}}),
             "*(u64 *)(r10 -8) = r1\nBUG_c2\nr0 = 0\nexit\n");
 }
 

@@ -1,0 +1,79 @@
+#include "cli/machine_code.h"
+
+#include <Zydis/Zydis.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+
+namespace skep::cli {
+namespace {
+
+ZydisFormatterFunc print_address = nullptr;  // Zydis's own
+
+std::uint64_t address_of(std::span<const std::byte> code) { return reinterpret_cast<std::uintptr_t>(code.data()); }
+
+// Targets within the program, by their offset.
+ZyanStatus print_target(const ZydisFormatter* formatter, ZydisFormatterBuffer* buffer, ZydisFormatterContext* context) {
+  const auto& within = *static_cast<const std::span<const std::byte>*>(context->user_data);
+  ZyanU64 target = 0;
+  if (!ZYAN_SUCCESS(
+          ZydisCalcAbsoluteAddress(context->instruction, context->operand, context->runtime_address, &target)))
+    return print_address(formatter, buffer, context);
+  const std::uint64_t offset = target - address_of(within);
+  if (offset >= within.size()) return print_address(formatter, buffer, context);
+  ZyanString* text = nullptr;
+  const ZyanStatus status = ZydisFormatterBufferGetString(buffer, &text);
+  if (!ZYAN_SUCCESS(status)) return status;
+  const std::string shown = fmt::format("+{:#x}", offset);
+  ZyanStringView view;
+  ZyanStringViewInsideBuffer(&view, shown.c_str());
+  return ZyanStringAppend(text, &view);
+}
+
+class Printer {
+ public:
+  explicit Printer(std::span<const std::byte> within) : within_(within) {
+    ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisFormatterInit(&formatter_, ZYDIS_FORMATTER_STYLE_INTEL);
+    ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
+    ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_DISP_PADDING, ZYDIS_PADDING_DISABLED);
+    ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_IMM_PADDING, ZYDIS_PADDING_DISABLED);
+    ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_FORCE_SIZE, ZYAN_FALSE);
+    auto hook = print_target;
+    auto* function = reinterpret_cast<const void*>(hook);
+    ZydisFormatterSetHook(&formatter_, ZYDIS_FORMATTER_FUNC_PRINT_ADDRESS_ABS, &function);
+    print_address = reinterpret_cast<ZydisFormatterFunc>(const_cast<void*>(function));
+  }
+
+  MachineInsn next(std::span<const std::byte> code) {
+    const auto offset = static_cast<std::uint32_t>(code.data() - within_.data());
+    ZydisDecodedInstruction insn;
+    std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_, code.data(), code.size(), &insn, operands.data())))
+      return {offset, code.first(1), fmt::format(".byte {:#04x}", std::to_integer<unsigned>(code[0]))};
+    std::array<char, 128> text{};
+    ZydisFormatterFormatInstruction(&formatter_, &insn, operands.data(), insn.operand_count_visible, text.data(),
+                                    text.size(), address_of(code), &within_);
+    return {offset, code.first(insn.length), text.data()};
+  }
+
+ private:
+  std::span<const std::byte> within_;
+  ZydisDecoder decoder_{};
+  ZydisFormatter formatter_{};
+};
+
+}  // namespace
+
+std::vector<MachineInsn> machine_insns(std::span<const std::byte> code, std::span<const std::byte> within) {
+  Printer printer(within);
+  std::vector<MachineInsn> list;
+  while (!code.empty()) {
+    list.push_back(printer.next(code));
+    code = code.subspan(list.back().bytes.size());
+  }
+  return list;
+}
+
+}  // namespace skep::cli

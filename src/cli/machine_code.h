@@ -1,0 +1,22 @@
+// x86-64 machine code as text, Intel's syntax. Decoded with Zydis. Tested by: tests/cli.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace skep::cli {
+
+struct MachineInsn {
+  std::uint32_t offset = 0;  // in `within`
+  std::span<const std::byte> bytes;
+  std::string text;
+};
+
+// The instructions of `code`, a part of `within`. Jumps and calls to within it name their target by its offset
+// ("+0x1a"), others by its address. What is no instruction is a ".byte".
+std::vector<MachineInsn> machine_insns(std::span<const std::byte> code, std::span<const std::byte> within);
+
+}  // namespace skep::cli
