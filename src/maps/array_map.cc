@@ -44,12 +44,6 @@ Recipe PercpuArrayMap::recipe() const noexcept {
           .per_cpu = cpu_bytes_};
 }
 
-std::optional<Recipe> recipe(const Map& map) noexcept {
-  if (const auto* array = dynamic_cast<const ArrayMap*>(&map)) return array->recipe();
-  if (const auto* array = dynamic_cast<const PercpuArrayMap*>(&map)) return array->recipe();
-  return {};
-}
-
 int IndexedMap::next_key(const std::byte* key, std::byte* next) noexcept {
   const std::uint32_t at = key == nullptr ? UINT32_MAX : index(key);
   if (has(at) && at + 1 == spec_.max_entries) return -ENOENT;

@@ -211,14 +211,49 @@ TEST_P(Runs, ArrayLookups) {
       maps::Map& map = world.add_map(++id, spec);
       for (const std::uint32_t index : {0U, 1U, 6U, 7U, 0x80000000U, 0xffffffffU})
         for (const std::string_view between : {"", "r6 = r1\nr1 = r6\n", "if r3 > 5 goto pc+0\n"}) {
+          // followed by something else, and by the question whether there is one
           const std::string text = fmt::format(
               "r7 = 1\nr8 = 2\nw3 = {}\n*(u32 *)(r10 -4) = r3\nr2 = r10\nr2 += -4\nr1 = map[id:{}]\n{}call "
               "bpf_map_lookup_elem#1\nif r7 != 1 goto pc+1\nif r8 == 2 goto pc+1\nr0 = 1\nexit",
               static_cast<std::int32_t>(index), id, between);
           const auto* expected = map.lookup(reinterpret_cast<const std::byte*>(&index), 0);
           EXPECT_EQ(run(text).r0, reinterpret_cast<std::uint64_t>(expected)) << text;
+          for (const std::string_view question : {"==", "!="}) {
+            const std::string asking = fmt::format(
+                "w3 = {}\n*(u32 *)(r10 -4) = r3\nr2 = r10\nr2 += -4\nr1 = map[id:{}]\n{}call bpf_map_lookup_elem#1\n"
+                "if r0 {} 0 goto pc+2\nr0 += 1\nexit\nr0 += 2\nexit",
+                static_cast<std::int32_t>(index), id, between, question);
+            const bool jumps = (expected == nullptr) == (question == "==");
+            for (const std::uint64_t budget : {0, 100})
+              EXPECT_EQ(run(asking, {}, budget).r0, reinterpret_cast<std::uint64_t>(expected) + (jumps ? 2 : 1))
+                  << asking;
+          }
         }
     }
+}
+
+// And of hash maps and tries, whose functions are called directly.
+TEST_P(Runs, LookupsByFunctions) {
+  world.add_helper(HelperId::map_lookup_elem, interp::testing::lookup_body);
+  std::uint32_t id = 10;
+  for (const auto type : {spec::MapType::Hash, spec::MapType::PercpuHash, spec::MapType::LruHash,
+                          spec::MapType::LruPercpuHash, spec::MapType::LpmTrie}) {
+    spec::MapSpec spec = interp::testing::array(16, 7);
+    spec.type = type;
+    spec.key_size = 8;
+    spec.flags = type == spec::MapType::LpmTrie ? std::uint32_t{spec::kNoPrealloc} : 0U;
+    maps::Map& map = world.add_map(++id, spec);
+    const std::byte value[16] = {};
+    for (const std::uint64_t key : {5, 6}) map.update(reinterpret_cast<const std::byte*>(&key), value, 0, 0);
+    for (const std::uint64_t key : {5, 6, 7}) {
+      const std::string text = fmt::format(
+          "r7 = 1\nr3 = {}\n*(u64 *)(r10 -8) = r3\nr2 = r10\nr2 += -8\nr1 = map[id:{}]\ncall "
+          "bpf_map_lookup_elem#1\nif r0 == 0 goto pc+1\nr0 += 3\nr0 += r7\nexit",
+          key, id);
+      const auto expected = reinterpret_cast<std::uint64_t>(map.lookup(reinterpret_cast<const std::byte*>(&key), 0));
+      EXPECT_EQ(run(text).r0, expected + (expected == 0 ? 1 : 4)) << text;
+    }
+  }
 }
 
 // ---- Tail calls

@@ -48,7 +48,7 @@ Code Compiler::compile() {
 }
 
 Result<Code> compile(const Order& order) {
-  TRY(const Survey survey, Survey::of(order.image));
+  TRY(const Survey survey, Survey::of(order.image, order.values, order.recipes));
   return Compiler(order, survey).compile();
 }
 

@@ -85,10 +85,13 @@ class Compiler {
   static Label label_of(std::int64_t slot) { return Label{static_cast<std::uint32_t>(slot)}; }
   void compare(Width width, isa::JumpOp op, Reg a, Source b);
 
-  // ---- inline.cc: helpers whose work is written in place of the call; false: this one's is not
-  bool write_inline(const At& at);
-  bool look_up_inline(const At& at);
-  const maps::Recipe* recipe_of_r1(std::uint32_t slot) const;
+  // ---- inline.cc: helpers whose work is written in place of the call
+  std::uint32_t write_inline(const At& at);
+  std::uint32_t index_element(const At& at, const InlinedCall& call);
+  std::uint32_t find_element(const maps::Recipe& recipe);
+  void address_of_element(const maps::Recipe& recipe);
+  void scale(Reg what, std::uint64_t by);
+  void add_cpu(const maps::Recipe& recipe);
 
   // ---- alu.cc
   void binary(Width width, std::uint8_t operation, Reg to, Source source);

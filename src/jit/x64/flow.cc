@@ -41,6 +41,7 @@ void Compiler::function(std::size_t which) {
 std::uint32_t Compiler::write(const At& at) {
   if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
+  if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
   if (const std::uint32_t done = fuse(at); done != 0) return done;
   (this->*kForms[static_cast<std::size_t>(isa::form(at.op))])(at);
   return isa::slots(at.op);
@@ -197,7 +198,6 @@ void Compiler::CallHelper(const At& at) {
   if (at.insn.imm == kTailCall) return tail_call();
   const std::uint64_t body = order_.values[at.slot];
   if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoHelper));
-  if (write_inline(at)) return;
   call_body(body);
   if (calls_back(at.insn.imm)) check_stopped();
 }

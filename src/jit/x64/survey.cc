@@ -25,7 +25,7 @@ class Surveyor {
  public:
   Surveyor(const exec::Image& image, Survey& survey) : image_(image), survey_(survey) {}
 
-  Result<> look() {
+  Result<> look(std::span<const std::uint64_t> values, std::span<const maps::Recipe> recipes) {
     const std::size_t count = image_.insns.size();
     survey_.ops.resize(count);
     survey_.flags.resize(count);
@@ -40,6 +40,7 @@ class Surveyor {
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
     if (loads_bytes_) find_joined_bytes(image_, survey_);
+    if (calls_helpers_) find_inlined_calls(image_, values, recipes, survey_);
     find_live();
     depth_.assign(calls_.size(), 0);
     for (std::size_t i = 0; i < calls_.size(); ++i)
@@ -98,6 +99,7 @@ class Surveyor {
     function.calls = true;
     if (op == Op::CallLocal) return;
     survey_.uses_call = true;
+    calls_helpers_ |= op == Op::CallHelper;
     function.tail_calls |= op == Op::CallHelper && insn.imm == kTailCall;
   }
 
@@ -139,20 +141,26 @@ class Surveyor {
   const exec::Image& image_;
   Survey& survey_;
   bool loads_bytes_ = false;
+  bool calls_helpers_ = false;
   std::vector<std::vector<std::uint32_t>> calls_;
   std::vector<unsigned> depth_;
 };
 
 }  // namespace
 
-Result<Survey> Survey::of(const exec::Image& image) {
+Result<Survey> Survey::of(const exec::Image& image, std::span<const std::uint64_t> values,
+                          std::span<const maps::Recipe> recipes) {
   Survey survey;
-  TRY_VOID(Surveyor(image, survey).look());
+  TRY_VOID(Surveyor(image, survey).look(values, recipes));
   return survey;
 }
 
 const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
   return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
+}
+
+const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {
+  return *std::ranges::lower_bound(inlined, slot, {}, &InlinedCall::slot);
 }
 
 std::size_t Survey::function_at(std::uint32_t slot) const noexcept {
