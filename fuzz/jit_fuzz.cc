@@ -22,7 +22,7 @@ class Helpers final : public exec::QuietHost, public exec::Bindings {
   maps::Map* map(spec::MapId) const override { return nullptr; }
   exec::HelperBody helper(std::uint32_t id) const noexcept override {
     if (id == exec::testing::kMixHelper) return exec::testing::mix_body;
-    return id == exec::testing::kLoopHelper ? exec::testing::short_loop_body : nullptr;
+    return id == exec::testing::kLoopHelper ? exec::testing::loop_body : nullptr;
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "exec/quiet_host.h"
 #include "exec/testing.h"
 #include "interp/interp.h"
+#include "spec/uapi.h"
 
 namespace skep::interp::testing {
 
@@ -114,9 +116,12 @@ inline std::uint64_t lookup_body(exec::Call& call, std::uint64_t map, std::uint6
 }
 // bpf_loop.
 inline std::uint64_t loop_body(exec::Call& call, std::uint64_t count, std::uint64_t function, std::uint64_t context,
-                               std::uint64_t, std::uint64_t) noexcept {
+                               std::uint64_t flags, std::uint64_t) noexcept {
+  const auto times = static_cast<std::uint32_t>(count);
+  if (flags != 0) return static_cast<std::uint64_t>(-EINVAL);
+  if (times > spec::kMaxLoops) return static_cast<std::uint64_t>(-E2BIG);
   std::uint64_t i = 0;
-  while (i < count)
+  while (i < times)
     if (call.callback(call, function, i++, context, 0, 0, 0) != 0) break;
   return i;
 }

@@ -319,7 +319,7 @@ TEST_P(RandomPrograms, AgreeOnBothEngines) {
   constexpr std::uint64_t kBudget = 20'000;
   World world;
   world.add_helper(spec::HelperId::ktime_get_ns, exec::testing::mix_body);
-  world.add_helper(spec::HelperId::loop, exec::testing::short_loop_body);
+  world.add_helper(spec::HelperId::loop, exec::testing::loop_body);
   alignas(16) static std::array<std::byte, exec::testing::RandomProgram::kBuffer> buffer;
   const auto run = [&](const exec::Executable& program, std::uint64_t budget) {
     for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);

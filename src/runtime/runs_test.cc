@@ -162,6 +162,26 @@ TEST_P(Runs, CallbacksRunInTheirOwnFrameAndReachTheCallers) {
   EXPECT_EQ(run(text, {}, 1000).r0, 8U * 1000 + 28 + 5);
 }
 
+TEST_P(Runs, LoopsRefuseFlagsAndTooManyTimes) {
+  const auto loop = [&](std::string_view times, std::string_view flags) {
+    return static_cast<std::int64_t>(
+        run(fmt::format(
+                "r6 = 6\nr7 = 7\nr8 = 8\nr1 = {}\nr2 = subprog[each]\nr3 = 0\nr4 = {}\ncall "
+                "bpf_loop#181\nif r6 != 6 goto pc+3\nif r7 != 7 goto pc+2\nif r8 != 8 goto pc+1\nexit\nr0 = 99\nexit\n"
+                "each: r6 = 0\nr7 = 0\nr8 = 0\nr0 = 0\nexit",
+                times, flags))
+            .r0);
+  };
+  EXPECT_EQ(loop("0", "0"), 0);
+  EXPECT_EQ(loop("1", "0"), 1);
+  EXPECT_EQ(loop("0x700000005 ll", "0"), 5) << "the lower half counts";
+  EXPECT_EQ(loop("8388608", "0"), 8388608);
+  EXPECT_EQ(loop("8388609", "0"), -E2BIG);
+  EXPECT_EQ(loop("-1", "0"), -E2BIG);
+  EXPECT_EQ(loop("3", "1"), -EINVAL);
+  EXPECT_EQ(loop("-1", "0x100000000 ll"), -EINVAL);
+}
+
 TEST_P(Runs, CallbacksNestAndRunOut) {
   EXPECT_EQ(run("r1 = 3\nr2 = subprog[outer]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nexit\n"
                 "outer: r1 = 2\nr2 = subprog[inner]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nr0 = 0\nexit\n"

@@ -40,8 +40,7 @@ Code Compiler::compile() {
   Code code;
   code.bytes.assign(a_.bytes().begin(), a_.bytes().end());
   code.fixups.assign(a_.fixups().begin(), a_.fixups().end());
-  for (std::size_t i = 0; i < survey_.functions.size(); ++i)
-    code.entries.push_back(a_.offset(label_of(static_cast<std::int64_t>(order_.image.insns.size() + i))));
+  for (std::size_t i = 0; i < survey_.functions.size(); ++i) code.entries.push_back(a_.offset(label_of_function(i)));
   const bool tail_calls = std::ranges::any_of(survey_.functions, &Function::tail_calls);
   code.guarded = survey_.callbacks || tail_calls || !stops_.empty();
   return code;

@@ -83,12 +83,16 @@ class Compiler {
   static bool falls_to(const At& at, std::int64_t target);
   // Of an instruction; the functions' own labels are behind those.
   static Label label_of(std::int64_t slot) { return Label{static_cast<std::uint32_t>(slot)}; }
+  Label label_of_function(std::size_t which) const {
+    return Label{static_cast<std::uint32_t>(order_.image.insns.size() + which)};
+  }
   void compare(Width width, isa::JumpOp op, Reg a, Source b);
 
   // ---- inline.cc: helpers whose work is written in place of the call
   std::uint32_t write_inline(const At& at);
   std::uint32_t index_element(const At& at, const InlinedCall& call);
   std::uint32_t find_element(const maps::Recipe& recipe);
+  std::uint32_t loop(const InlinedCall& call);
   void address_of_element(const maps::Recipe& recipe);
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);

@@ -25,7 +25,7 @@ bool calls_back(std::int32_t helper) {
 void Compiler::function(std::size_t which) {
   function_ = &survey_.functions[which];
   a_.reserve();
-  a_.bind(label_of(static_cast<std::int64_t>(order_.image.insns.size() + which)));
+  a_.bind(label_of_function(which));
   prologue(*function_);
   for (std::uint32_t slot = function_->start; slot < function_->end;) {
     a_.reserve();
@@ -226,7 +226,7 @@ void Compiler::CallReg(const At& at) {
 void Compiler::CallLocal(const At& at) {
   const auto target = static_cast<std::uint32_t>(*isa::subprog_target(at.op, at.insn, at.slot));
   const std::size_t callee = survey_.function_at(target);
-  a_.call(label_of(static_cast<std::int64_t>(order_.image.insns.size() + callee)));
+  a_.call(label_of_function(callee));
   if (!survey_.functions[callee].tail_calls) return;
   a_.mov(kScratch, order_.program);  // which a tail call below may have replaced
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);

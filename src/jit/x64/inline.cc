@@ -1,8 +1,10 @@
 // Helpers that are a few instructions: written where they are called, as inlined_calls.cc found.
 #include <bit>
+#include <cerrno>
 
 #include "jit/x64/compiler.h"
 #include "spec/helpers.h"
+#include "spec/uapi.h"
 
 namespace skep::jit::x64 {
 
@@ -15,6 +17,7 @@ std::uint32_t Compiler::write_inline(const At& at) {
     a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu));
     return 1;
   }
+  if (static_cast<HelperId>(at.insn.imm) == HelperId::loop) return loop(call);
   return call.recipe->find != nullptr ? find_element(*call.recipe) : index_element(at, call);
 }
 
@@ -74,6 +77,44 @@ std::uint32_t Compiler::find_element(const maps::Recipe& recipe) {
   const std::uint32_t none = a_.skip(Condition::E);
   add_cpu(recipe);
   a_.land(none);
+  return 1;
+}
+
+// bpf_loop(r1 times, r2 function, r3 context, r4 flags): the number of calls, up to one that returns something else
+// than 0. The registers that the loop keeps its own in are the callers' as much as any function's.
+std::uint32_t Compiler::loop(const InlinedCall& call) {
+  constexpr Reg kIndex = Reg::Rbx, kTimes = Reg::R13, kContext = Reg::R14;
+  const Label done = a_.label(), end = a_.label(), again = a_.label();
+  a_.mov(Reg::Rax, static_cast<std::uint64_t>(-EINVAL));
+  a_.test(Width::W64, reg(4), reg(4));
+  a_.jump(Condition::NE, done);
+  a_.mov(Reg::Rax, static_cast<std::uint64_t>(-E2BIG));
+  a_.alu(Alu::Cmp, Width::W32, reg(1), static_cast<std::int32_t>(spec::kMaxLoops));
+  a_.jump(Condition::A, done);
+  for (const Reg kept : {kIndex, kTimes, kContext}) a_.push(kept);
+  a_.push(kContext);  // a fourth, so that the stack stays aligned
+  a_.mov(Width::W32, kTimes, reg(1));
+  a_.mov(Width::W64, kContext, reg(3));
+  a_.mov(kIndex, 0);
+  a_.test(Width::W32, kTimes, kTimes);
+  a_.jump(Condition::E, end);
+  a_.align();
+  a_.bind(again);
+  a_.mov(Width::W32, reg(1), kIndex);
+  a_.mov(Width::W64, reg(2), kContext);
+  for (const unsigned number : {3U, 4U, 5U})
+    if ((survey_.functions[call.callback].arguments >> number & 1U) != 0) a_.mov(reg(number), 0);
+  a_.call(label_of_function(call.callback));
+  a_.alu(Alu::Add, Width::W32, kIndex, 1);
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::NE, end);
+  a_.alu(Alu::Cmp, Width::W32, kIndex, kTimes);
+  a_.jump(Condition::B, again);
+  a_.bind(end);
+  a_.mov(Width::W32, Reg::Rax, kIndex);
+  a_.pop(kContext);
+  for (const Reg kept : {kContext, kTimes, kIndex}) a_.pop(kept);
+  a_.bind(done);
   return 1;
 }
 

@@ -15,6 +15,7 @@ using isa::Op;
 using spec::HelperId;
 
 constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what sets their arguments
+constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr unsigned kFramePointer = 10;
 
 class Finder {
@@ -35,8 +36,25 @@ class Finder {
   void look_at(std::uint32_t slot, std::uint32_t start) {
     const auto helper = static_cast<HelperId>(image_.insns[slot].imm);
     if (helper == HelperId::get_smp_processor_id) return note({.slot = slot}, 0);
-    if (helper != HelperId::map_lookup_elem) return;
-    const maps::Recipe* const recipe = recipe_of_r1(slot, start);
+    if (helper == HelperId::loop) return look_at_loop(slot, start);
+    if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
+  }
+
+  // Callbacks that cannot nest further are called by the loop itself.
+  void look_at_loop(std::uint32_t slot, std::uint32_t start) {
+    const std::uint32_t setter = setter_of(2, slot, start);
+    if (setter == kUnknown || survey_.ops[setter] != Op::LdFunc) return;
+    const auto target = *isa::subprog_target(Op::LdFunc, image_.insns[setter], setter);
+    const std::size_t callback = survey_.function_at(static_cast<std::uint32_t>(target));
+    const Function& function = survey_.functions[callback];
+    if (!function.is_leaf || function.tail_calls) return;
+    note({.slot = slot, .callback = callback}, 1U << 1 | 1U << 3 | 1U << 4);
+  }
+
+  void look_at_lookup(std::uint32_t slot, std::uint32_t start) {
+    const std::uint32_t setter = setter_of(1, slot, start);
+    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
+    const maps::Recipe* const recipe = recipe_of(values_[setter]);
     if (recipe == nullptr) return;
     const std::int32_t key = recipe->find == nullptr ? key_in_frame(slot) : InlinedCall::kNotInFrame;
     note({.slot = slot, .key_in_frame = key, .recipe = recipe},
@@ -49,11 +67,11 @@ class Finder {
     survey_.uses[call.slot].reads = reads;
   }
 
-  // The recipe of the map that is in r1 at `slot`, if that can be seen from the instructions before it.
-  const maps::Recipe* recipe_of_r1(std::uint32_t slot, std::uint32_t start) const {
-    unsigned number = 1;
+  // The slot of the instruction whose result is in a register at `slot`, if that can be seen from the instructions
+  // before it; never a copy of a register.
+  std::uint32_t setter_of(unsigned number, std::uint32_t slot, std::uint32_t start) const {
     for (std::uint32_t i = slot; i > start && slot - i < kLookBack; --i) {
-      if (survey_.at(i, Survey::kFirst) && survey_.at(i, Survey::kTarget)) return nullptr;
+      if (survey_.at(i, Survey::kFirst) && survey_.at(i, Survey::kTarget)) return kUnknown;
       if (!survey_.at(i - 1, Survey::kFirst)) continue;
       const Insn& before = image_.insns[i - 1];
       const Op op = survey_.ops[i - 1];
@@ -62,9 +80,9 @@ class Finder {
         number = before.src;
         continue;
       }
-      return op == Op::LdMapFd ? recipe_of(values_[i - 1]) : nullptr;
+      return i - 1;
     }
-    return nullptr;
+    return kUnknown;
   }
 
   const maps::Recipe* recipe_of(std::uint64_t map) const {

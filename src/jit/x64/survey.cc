@@ -84,6 +84,7 @@ class Surveyor {
     function.may_goto |= form == Form::MayGoto;
     loads_bytes_ |= op == Op::Load8;
     if (form == Form::CallLocal || op == Op::LdFunc) {
+      function.is_leaf = false;
       const std::size_t callee = survey_.function_at(static_cast<std::uint32_t>(*isa::subprog_target(op, insn, at)));
       if (form == Form::CallLocal) {
         calls_[which].push_back(static_cast<std::uint32_t>(callee));
@@ -122,6 +123,7 @@ class Surveyor {
         else
           before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads);
       }
+    for (Function& function : survey_.functions) function.arguments = before[function.start];
   }
 
   void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }

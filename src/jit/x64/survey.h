@@ -19,10 +19,12 @@ struct Function {
   std::uint32_t start = 0, end = 0;  // of its instructions
   std::uint32_t stack = 0;           // bytes below the frame pointer that it may touch
   isa::RegisterSet writes = 0;
+  isa::RegisterSet arguments = 0;  // registers that may be read as they were when it was entered
   bool frame_pointer = false;  // r10 is used
   bool calls = false;          // anything: the machine stack must be aligned then
   bool may_goto = false;
   bool tail_calls = false;     // itself, or in what it calls
+  bool is_leaf = true;         // calls no function of the program, and hands none to a helper
   bool address_taken = false;  // it may be a callback
 };
 
@@ -41,6 +43,7 @@ struct InlinedCall {
   std::uint32_t slot = 0;
   std::int32_t key_in_frame = kNotInFrame;  // the key that r2 points to: where it is from r10
   const maps::Recipe* recipe = nullptr;     // of the map in r1
+  std::size_t callback = 0;                 // the function in r2 that a loop calls
 };
 
 struct Survey {
