@@ -55,7 +55,9 @@ class World final : public exec::QuietHost, public exec::Bindings {
   }
 
   // ---- What tests put in
-  maps::Map& add_map(std::uint32_t id, spec::MapSpec spec) { return maps_.add(id, std::move(spec)); }
+  maps::Map& add_map(std::uint32_t id, spec::MapSpec spec, const spec::MapSpec* inner = nullptr) {
+    return maps_.add(id, std::move(spec), inner);
+  }
   void add_helper(spec::HelperId id, exec::HelperBody body) { helpers_[std::to_underlying(id)] = body; }
   void add_program(std::uint32_t id, const exec::Executable& program) { programs_[id] = &program; }
 

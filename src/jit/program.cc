@@ -44,6 +44,7 @@ Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image
     for (std::uint32_t id = 0; id < kRegisterCallIds; ++id)
       program->helpers_.push_back(reinterpret_cast<std::uint64_t>(bindings.helper(id)));
   TRY(program->code_, program->compile(x64::Counting::No, program->guarded_));
+  program->jump_target = program->code_.code();
   return program;
 }
 

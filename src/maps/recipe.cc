@@ -20,7 +20,8 @@ std::optional<Recipe> recipe_of(const Map& map) noexcept {
 }  // namespace
 
 std::optional<Recipe> recipe(const Map& map) noexcept {
-  return recipe_of<ArrayMap, PercpuArrayMap, HashMap, PercpuHashMap, LruHashMap, LruPercpuHashMap, LpmTrie>(map);
+  return recipe_of<ArrayMap, PercpuArrayMap, ReferenceArray, HashMap, PercpuHashMap, LruHashMap, LruPercpuHashMap,
+                   LpmTrie>(map);
 }
 
 }  // namespace skep::maps

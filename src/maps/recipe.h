@@ -1,6 +1,7 @@
 // How an engine finds a map's elements past Map::lookup(): the map's inline recipe.
 //
 // Arrays say where their elements lie: element i of CPU c is at base + i * stride + c * per_cpu, for i below `entries`.
+// In an array of programs or maps an element is a slot with a Reference, which lookup() does not give.
 // Hash maps name a function made for their size of keys: it gives the value of CPU 0, or null; that of CPU c is at
 // c * per_cpu from there. Either is what lookup() would say, while the map lives. Tested by: maps/array_map_test.cc,
 // maps/hash_map_test.cc.
@@ -23,6 +24,7 @@ struct Recipe {
   std::uint32_t entries = 0;
   std::uint64_t stride = 0;
   std::uint64_t per_cpu = 0;  // 0: all CPUs share the elements
+  bool references = false;    // elements are slots: a Reference each
   Find find = nullptr;        // null: an array
   const void* table = nullptr;
 };

@@ -79,7 +79,19 @@ TEST_F(RecipeTest, TriesGiveTheLongestPrefix) {
   }
 }
 
-TEST_F(RecipeTest, OthersHaveNone) { EXPECT_FALSE(recipe(*make(ProgArray, 4))); }
+TEST_F(RecipeTest, SlotsHoldReferences) {
+  const auto map = make(ProgArray, 4);
+  const auto found = recipe(*map);
+  ASSERT_TRUE(found && found->references);
+  for (const std::uint32_t index : {0U, 5U, 63U}) {
+    const Reference reference{index + 7, 3};
+    ASSERT_EQ(map->set_reference(reinterpret_cast<const std::byte*>(&index), reference, 0, nullptr), 0);
+    EXPECT_EQ(load<Reference>(reinterpret_cast<const void*>(found->base + index * found->stride)), reference);
+  }
+  EXPECT_EQ(found->entries, 64U);
+}
+
+TEST_F(RecipeTest, OthersHaveNone) { EXPECT_FALSE(recipe(*make(Queue, 0))); }
 
 }  // namespace
 }  // namespace skep::maps

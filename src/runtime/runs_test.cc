@@ -42,13 +42,22 @@ class Runs : public ::testing::TestWithParam<With> {
     spec::MapSpec spec = interp::testing::array(4, 4);
     spec.type = spec::MapType::ProgArray;
     slots = &world.add_map(1, spec);
+    world.known_programs = known_programs.data();
+    world.known_maps = known_maps.data();
   }
   Outcome run(std::string_view text, MutableBytes memory = {}, std::uint64_t budget = 0) {
     const auto program = load(world, text, GetParam());
     return program ? world.run(*program, memory.data(), memory.size(), budget) : interp::testing::failed();
   }
+  // What a reference means, for compiled code to find. Those with even ids it has to ask for.
+  void know(std::vector<exec::KnownSlot>& table, std::uint32_t id, const void* object) {
+    if (id % 2 == 0) return;
+    entries.push_back(std::make_unique<exec::Known>(exec::Known{{id, 1}, object}));
+    table[id % exec::kKnownSlots] = entries.back().get();
+  }
   void put(std::uint32_t slot, std::uint32_t id, const exec::Executable& program) {
     world.add_program(id, program);
+    know(known_programs, id, &program);
     EXPECT_EQ(slots->set_reference(reinterpret_cast<const std::byte*>(&slot), {id, 1}, 0, nullptr), 0);
   }
   static void expect_stop(const Outcome& outcome, Failure::Kind kind, std::string_view object) {
@@ -59,6 +68,8 @@ class Runs : public ::testing::TestWithParam<With> {
   static With other() { return GetParam() == With::Jit ? With::Interp : With::Jit; }
   World world;
   maps::Map* slots = nullptr;
+  std::vector<exec::KnownSlot> known_programs{exec::kKnownSlots}, known_maps{exec::kKnownSlots};
+  std::vector<std::unique_ptr<exec::Known>> entries;
 };
 INSTANTIATE_TEST_SUITE_P(Engines, Runs, ::testing::Values(With::Interp, With::Jit), name_of);
 
@@ -274,6 +285,45 @@ TEST_P(Runs, LookupsByFunctions) {
       EXPECT_EQ(run(text).r0, expected + (expected == 0 ? 1 : 4)) << text;
     }
   }
+}
+
+TEST_P(Runs, MapsInMaps) {
+  world.add_helper(HelperId::map_lookup_elem, [](exec::Call& call, std::uint64_t map, std::uint64_t key, std::uint64_t,
+                                                 std::uint64_t, std::uint64_t) noexcept {
+    auto& self = *reinterpret_cast<maps::Map*>(map);
+    const auto* bytes = reinterpret_cast<const std::byte*>(key);
+    if (self.spec().type != spec::MapType::ArrayOfMaps)
+      return reinterpret_cast<std::uint64_t>(self.lookup(bytes, call.cpu));
+    const maps::Reference reference = self.reference(bytes);
+    return reinterpret_cast<std::uint64_t>(reference.id == 0 ? nullptr : call.host.map(reference));
+  });
+  spec::MapSpec spec = interp::testing::array(4, 4);
+  spec.type = spec::MapType::ArrayOfMaps;
+  const spec::MapSpec form = interp::testing::array(24, 3);
+  maps::Map& outer = world.add_map(50, spec, &form);
+  std::uint32_t slot = 0;
+  std::vector<maps::Map*> inner;
+  for (const auto type : {spec::MapType::Array, spec::MapType::Array, spec::MapType::PercpuArray}) {  // ids 51 to 53
+    spec::MapSpec of_inner = interp::testing::array(24, 3 + slot);
+    of_inner.type = type;
+    inner.push_back(&world.add_map(51 + slot, of_inner));
+    know(known_maps, 51 + slot, inner.back());
+    ASSERT_EQ(outer.set_reference(reinterpret_cast<const std::byte*>(&slot), {51 + slot, 1}, 0, nullptr), 0);
+    ++slot;
+  }
+  for (std::uint32_t first = 0; first < 6; ++first)
+    for (std::uint32_t second = 0; second < 8; ++second) {
+      const auto outcome =
+          run(fmt::format("r6 = 5\nw3 = {}\n*(u32 *)(r10 -4) = r3\nw3 = {}\n*(u32 *)(r10 -8) = r3\nr2 = r10\nr2 += "
+                          "-4\nr1 = map[id:50]\ncall "
+                          "bpf_map_lookup_elem#1\nif r0 == 0 goto pc+5\nr1 = r0\nr2 = r10\nr2 += -8\ncall "
+                          "bpf_map_lookup_elem#1\nexit\nr0 = "
+                          "r6\nexit",
+                          first, second));
+      const auto* expected =
+          first < inner.size() ? inner[first]->lookup(reinterpret_cast<const std::byte*>(&second), 0) : nullptr;
+      EXPECT_EQ(outcome.r0, first < inner.size() ? reinterpret_cast<std::uint64_t>(expected) : 5U) << first << second;
+    }
 }
 
 // ---- Tail calls

@@ -3,17 +3,39 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "exec/executable.h"
+#include "maps/map.h"
+
 namespace skep::jit::x64 {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored \
     "-Winvalid-offsetof"  // a Call has a reference; where its members are is known all the same
 const CallOffsets kCallOffsets = {
+    .host = 0,  // a reference, and the first of its members
     .context = offsetof(exec::Call, context),
     .program = offsetof(exec::Call, program),
     .cpu = offsetof(exec::Call, cpu),
+    .tail_calls = offsetof(exec::Call, tail_calls),
     .budget = offsetof(exec::Call, budget),
     .stopped = offsetof(exec::Call, stopped),
+};
+static_assert(offsetof(exec::Call, context) == sizeof(exec::Host*));
+
+namespace {
+std::int32_t in_elements(std::size_t offset) noexcept {
+  return static_cast<std::int32_t>(maps::Map::elements_offset() + offset);
+}
+}  // namespace
+const OtherOffsets kOtherOffsets = {
+    .known_programs = offsetof(exec::Host, known_programs),
+    .known_maps = offsetof(exec::Host, known_maps),
+    .reference = offsetof(exec::Known, reference),
+    .object = offsetof(exec::Known, object),
+    .jump_target = offsetof(exec::Executable, jump_target),
+    .base = in_elements(offsetof(maps::Map::Elements, base)),
+    .stride = in_elements(offsetof(maps::Map::Elements, stride)),
+    .entries = in_elements(offsetof(maps::Map::Elements, entries)),
 };
 #pragma GCC diagnostic pop
 

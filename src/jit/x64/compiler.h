@@ -33,9 +33,17 @@ constexpr Condition condition_of(isa::JumpOp op) noexcept { return kConditions[s
 
 // Where the fields of a Call are that code reads or writes.
 struct CallOffsets {
-  std::int32_t context, program, cpu, budget, stopped;
+  std::int32_t host, context, program, cpu, tail_calls, budget, stopped;
 };
 extern const CallOffsets kCallOffsets;
+// And those of what it finds from there.
+struct OtherOffsets {
+  std::int32_t known_programs, known_maps;  // of exec::Host
+  std::int32_t reference, object;           // of exec::Known
+  std::int32_t jump_target;                 // of exec::Executable
+  std::int32_t base, stride, entries;       // of maps::Map: its Elements
+};
+extern const OtherOffsets kOtherOffsets;
 
 class Compiler {
  public:
@@ -77,7 +85,8 @@ class Compiler {
   void call_address(std::uint64_t address);
   void call_body(std::uint64_t body);
   void check_stopped();
-  void tail_call();
+  void tail_call(const maps::Recipe* programs);
+  void go_on_in_other();
   void load_packet(const At& at);
   void jump(const At& at, Source b);
   static bool falls_to(const At& at, std::int64_t target);
@@ -93,6 +102,10 @@ class Compiler {
   std::uint32_t index_element(const At& at, const InlinedCall& call);
   std::uint32_t find_element(const maps::Recipe& recipe);
   std::uint32_t loop(const InlinedCall& call);
+  std::uint32_t find_inner_map(const At& at, const maps::Recipe& recipe);
+  std::uint32_t find_in_unknown(const At& at);
+  void load_known(std::int32_t table, Label unknown);
+  void jump_to_program(const maps::Recipe& recipe, Label nowhere, Label unknown);
   void address_of_element(const maps::Recipe& recipe);
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);
@@ -122,6 +135,13 @@ class Compiler {
   std::uint32_t fuse_rotation(const At& move, const At& shift);
   std::uint32_t fuse_load(const At& at);
   std::uint32_t fuse_update(const At& at);
+  std::uint32_t fuse_operand(const At& load);
+  std::uint32_t fuse_element(const At& address, Reg index, std::uint8_t log);
+  std::uint32_t fuse_scaled(const At& shift);
+  std::uint32_t fuse_truth(const At& at);
+  std::uint32_t fuse_choice(const At& jump, const At& other);
+  std::uint32_t fuse_halves(const At& store);
+  bool access(const At& at, unsigned through, Indexed where);
   void load_joined(const At& at);
   std::uint32_t fuse_shifts(const At& at);
   std::uint32_t fuse_jump(const At& at);

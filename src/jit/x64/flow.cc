@@ -195,7 +195,7 @@ void Compiler::check_stopped() {
 }
 
 void Compiler::CallHelper(const At& at) {
-  if (at.insn.imm == kTailCall) return tail_call();
+  if (at.insn.imm == kTailCall) return tail_call(nullptr);
   const std::uint64_t body = order_.values[at.slot];
   if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoHelper));
   call_body(body);
@@ -232,16 +232,26 @@ void Compiler::CallLocal(const At& at) {
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);
 }
 
-// Leaves the frame and goes on in the other program; falls through where there is none.
-void Compiler::tail_call() {
+// Leaves the frame and goes on in the other program; falls through where there is none. `programs` may be null. Code
+// that counts goes on in code that does, which the service finds.
+void Compiler::tail_call(const maps::Recipe* programs) {
+  const Label nowhere = a_.label(), unknown = a_.label();
+  if (programs != nullptr && order_.counting == Counting::No) jump_to_program(*programs, nowhere, unknown);
+  a_.reserve();
+  a_.bind(unknown);
   call_body(order_.services.tail_call);
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
-  const std::uint32_t nowhere = a_.skip(Condition::E);
+  a_.jump(Condition::E, nowhere);
+  go_on_in_other();
+  a_.bind(nowhere);
+}
+
+// The code is in rax.
+void Compiler::go_on_in_other() {
   a_.load(Width::W64, Reg::Rsi, field(kCallOffsets.context));
   a_.mov(Width::W64, Reg::Rdi, kCall);
   epilogue(*function_);
   a_.jump(Reg::Rax);
-  a_.land(nowhere);
 }
 
 // The offset of the packet is in rsi. A load that fails leaves the function with 0.

@@ -1,6 +1,7 @@
 // Helpers that are a few instructions: written where they are called, as inlined_calls.cc found.
 #include <bit>
 #include <cerrno>
+#include <cstddef>
 
 #include "jit/x64/compiler.h"
 #include "spec/helpers.h"
@@ -18,6 +19,9 @@ std::uint32_t Compiler::write_inline(const At& at) {
     return 1;
   }
   if (static_cast<HelperId>(at.insn.imm) == HelperId::loop) return loop(call);
+  if (at.insn.imm == kTailCall) return tail_call(call.recipe), 1;
+  if (call.recipe == nullptr) return find_in_unknown(at);
+  if (call.recipe->references) return find_inner_map(at, *call.recipe);
   return call.recipe->find != nullptr ? find_element(*call.recipe) : index_element(at, call);
 }
 
@@ -78,6 +82,78 @@ std::uint32_t Compiler::find_element(const maps::Recipe& recipe) {
   add_cpu(recipe);
   a_.land(none);
   return 1;
+}
+
+// An element of a map of which nothing is known but its address, in r1: perhaps it is an array.
+std::uint32_t Compiler::find_in_unknown(const At& at) {
+  const Label call = a_.label(), done = a_.label();
+  a_.load(Width::W32, kScratch, Mem{reg(2), 0});
+  a_.alu(Alu::Cmp, Width::W32, kScratch, Mem{reg(1), kOtherOffsets.entries});
+  a_.jump(Condition::AE, call);
+  a_.imul(Width::W64, kScratch, Mem{reg(1), kOtherOffsets.stride});
+  a_.load(Width::W64, Reg::Rax, Mem{reg(1), kOtherOffsets.base});
+  a_.alu(Alu::Add, Width::W64, Reg::Rax, kScratch);
+  a_.jump(done);
+  a_.bind(call);
+  call_body(order_.values[at.slot]);
+  a_.bind(done);
+  return 1;
+}
+
+// The map in a slot of an array of maps.
+std::uint32_t Compiler::find_inner_map(const At& at, const maps::Recipe& recipe) {
+  const Label unknown = a_.label(), done = a_.label();
+  a_.load(Width::W32, kScratch, Mem{reg(2), 0});
+  a_.mov(Reg::Rax, 0);
+  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
+  a_.jump(Condition::AE, done);
+  a_.mov(Reg::Rax, recipe.base);
+  a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::E, done);
+  load_known(kOtherOffsets.known_maps, unknown);
+  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.object});
+  a_.jump(done);
+  a_.bind(unknown);
+  call_body(order_.values[at.slot]);
+  a_.bind(done);
+  return 1;
+}
+
+// kScratch becomes the address of the exec::Known of the reference in rax; uses kScratch2.
+void Compiler::load_known(std::int32_t table, Label unknown) {
+  a_.load(Width::W64, kScratch, field(kCallOffsets.host));
+  a_.load(Width::W64, kScratch, Mem{kScratch, table});
+  a_.test(Width::W64, kScratch, kScratch);
+  a_.jump(Condition::E, unknown);
+  a_.mov(Width::W32, kScratch2, Reg::Rax);  // the id
+  a_.alu(Alu::And, Width::W32, kScratch2, static_cast<std::int32_t>(exec::kKnownSlots - 1));
+  a_.load(Width::W64, kScratch, Indexed{kScratch, kScratch2, 3, 0});
+  a_.test(Width::W64, kScratch, kScratch);
+  a_.jump(Condition::E, unknown);
+  a_.alu(Alu::Cmp, Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.reference});
+  a_.jump(Condition::NE, unknown);
+}
+
+// Tail-calls the program in slot r3 of a known array, if it is compiled and known here.
+void Compiler::jump_to_program(const maps::Recipe& recipe, Label nowhere, Label unknown) {
+  a_.alu(Alu::Cmp, Width::W32, field(kCallOffsets.tail_calls), static_cast<std::int32_t>(isa::kMaxTailCalls));
+  a_.jump(Condition::AE, nowhere);
+  a_.mov(Width::W32, kScratch, reg(3));
+  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
+  a_.jump(Condition::AE, nowhere);
+  a_.mov(Reg::Rax, recipe.base);
+  a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::E, nowhere);
+  load_known(kOtherOffsets.known_programs, unknown);
+  a_.load(Width::W64, kScratch, Mem{kScratch, kOtherOffsets.object});
+  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.jump_target});
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::E, unknown);
+  a_.alu(Alu::Add, Width::W32, field(kCallOffsets.tail_calls), 1);
+  a_.store(Width::W64, field(kCallOffsets.program), kScratch);
+  go_on_in_other();
 }
 
 // bpf_loop(r1 times, r2 function, r3 context, r4 flags): the number of calls, up to one that returns something else

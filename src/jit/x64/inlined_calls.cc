@@ -17,6 +17,7 @@ using spec::HelperId;
 constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what sets their arguments
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr unsigned kFramePointer = 10;
+constexpr isa::RegisterSet kMapAndKey = 1U << 1 | 1U << 2;
 
 class Finder {
  public:
@@ -28,7 +29,8 @@ class Finder {
     for (const Function& function : survey_.functions) {
       if (!function.calls) continue;
       for (std::uint32_t slot = function.start; slot < function.end; ++slot)
-        if (survey_.ops[slot] == Op::CallHelper && values_[slot] != 0) look_at(slot, function.start);
+        if (survey_.ops[slot] == Op::CallHelper && (values_[slot] != 0 || image_.insns[slot].imm == kTailCall))
+          look_at(slot, function.start);
     }
   }
 
@@ -36,6 +38,7 @@ class Finder {
   void look_at(std::uint32_t slot, std::uint32_t start) {
     const auto helper = static_cast<HelperId>(image_.insns[slot].imm);
     if (helper == HelperId::get_smp_processor_id) return note({.slot = slot}, 0);
+    if (helper == HelperId::tail_call) return look_at_tail_call(slot, start);
     if (helper == HelperId::loop) return look_at_loop(slot, start);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
   }
@@ -53,12 +56,21 @@ class Finder {
 
   void look_at_lookup(std::uint32_t slot, std::uint32_t start) {
     const std::uint32_t setter = setter_of(1, slot, start);
-    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
+    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return note({.slot = slot}, kMapAndKey);
     const maps::Recipe* const recipe = recipe_of(values_[setter]);
     if (recipe == nullptr) return;
+    if (recipe->references) return note({.slot = slot, .recipe = recipe}, kMapAndKey);
     const std::int32_t key = recipe->find == nullptr ? key_in_frame(slot) : InlinedCall::kNotInFrame;
     note({.slot = slot, .key_in_frame = key, .recipe = recipe},
          static_cast<isa::RegisterSet>(1U << (key == InlinedCall::kNotInFrame ? 2U : kFramePointer)));
+  }
+
+  // The array of programs is known: a tail call reads what any does.
+  void look_at_tail_call(std::uint32_t slot, std::uint32_t start) {
+    const std::uint32_t setter = setter_of(2, slot, start);
+    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
+    const maps::Recipe* const recipe = recipe_of(values_[setter]);
+    if (recipe != nullptr && recipe->references) note({.slot = slot, .recipe = recipe}, survey_.uses[slot].reads);
   }
 
   void note(const InlinedCall& call, isa::RegisterSet reads) {

@@ -20,8 +20,8 @@ struct Function {
   std::uint32_t stack = 0;           // bytes below the frame pointer that it may touch
   isa::RegisterSet writes = 0;
   isa::RegisterSet arguments = 0;  // registers that may be read as they were when it was entered
-  bool frame_pointer = false;  // r10 is used
-  bool calls = false;          // anything: the machine stack must be aligned then
+  bool frame_pointer = false;      // r10 is used
+  bool calls = false;              // anything: the machine stack must be aligned then
   bool may_goto = false;
   bool tail_calls = false;     // itself, or in what it calls
   bool is_leaf = true;         // calls no function of the program, and hands none to a helper
