@@ -81,15 +81,22 @@ LpmTrie::Link LpmTrie::best_match(const std::byte* key) const noexcept {
 }
 
 LpmTrie::Link LpmTrie::best_match(std::uint64_t data, std::uint32_t length) const noexcept {
+  // Kept in registers: each atomic load would make the compiler read them again.
+  std::byte* const nodes = region_.data() + shape_.nodes_at;
+  const std::size_t node_bytes = shape_.node_bytes;
+  const std::uint32_t capacity = shape_.capacity;
+  const std::uint32_t most_bits = max_bits_;
   Link best = 0;
   Link link = get(state().root);
-  for (std::uint32_t steps = 0; valid(link) && steps <= max_bits_; ++steps) {
-    const std::uint32_t bits = bits_of(link);
-    const std::uint64_t there = from_be(word_at<std::uint64_t>(data_of(link)).load(std::memory_order_acquire));
+  for (std::uint32_t steps = 0; link - 1 < capacity && steps <= most_bits; ++steps) {
+    std::byte* const at = nodes + (link - 1) * node_bytes;
+    Node& here = *reinterpret_cast<Node*>(at);
+    const std::uint32_t bits = std::min(get(here.bits), most_bits);
+    const std::uint64_t there = from_be(word_at<std::uint64_t>(at + sizeof(Node)).load(std::memory_order_acquire));
     if (bits > length || (bits != 0 && (there ^ data) >> (64 - bits) != 0)) break;
-    if (get(node(link).kind) == kPrefix) best = link;
-    if (bits >= max_bits_) break;
-    link = get(node(link).child[data << bits >> 63]);
+    best = get(here.kind) == kPrefix ? link : best;
+    if (bits >= most_bits) break;
+    link = get(here.child[data << bits >> 63]);
   }
   return best;
 }
