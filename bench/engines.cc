@@ -140,7 +140,7 @@ class HiveRunner final : public Runner {
     exec::Failure failure;
     std::uint64_t result = 0;
     for (std::uint32_t i = 0; i < times; ++i) {
-      exec::Call call{.host = hive_->host()};
+      exec::Call call(hive_->host());
       call.program = code.code.get();
       call.cpu = cpu.number();
       call.context = &xdp;

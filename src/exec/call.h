@@ -101,6 +101,9 @@ struct Allocation {
 };
 
 struct Call {
+  // A constructor, so that nobody clears the slots of `reservations`: that would take longer than a short program.
+  explicit Call(Host& its_host) noexcept : host(its_host) {}
+
   Host& host;
   void* context = nullptr;  // packet::XdpBuff, packet::SkBuff or plain bytes, by program->context
   std::uint32_t context_bytes = 0;

@@ -76,7 +76,7 @@ class World final : public exec::QuietHost, public exec::Bindings {
   Outcome run(const exec::Executable& program, void* context = nullptr, std::size_t bytes = 0,
               std::uint64_t budget = 0) {
     Outcome outcome;
-    exec::Call call{.host = *this};
+    exec::Call call(*this);
     call.context = context;
     call.context_bytes = static_cast<std::uint32_t>(bytes);
     call.program = &program;

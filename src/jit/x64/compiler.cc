@@ -4,7 +4,6 @@
 #include <cstddef>
 
 #include "exec/executable.h"
-#include "maps/map.h"
 
 namespace skep::jit::x64 {
 

@@ -10,8 +10,8 @@
 
 #include "base/result.h"
 #include "exec/image.h"
+#include "exec/relocate.h"
 #include "isa/op.h"
-#include "maps/recipe.h"
 
 namespace skep::jit::x64 {
 
