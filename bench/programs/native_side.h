@@ -1,5 +1,5 @@
-// The native side of program.h: what somebody who needs such a map or helper would write in C, for one thread, without a
-// library and without locks. README.md says what that means for the comparison.
+// The native side of program.h: what somebody who needs such a map or helper would write in C, for one thread, without
+// a library and without locks. README.md says what that means for the comparison.
 #pragma once
 
 #include <string.h>
@@ -34,8 +34,8 @@ INLINE void copy_text(u8* to, u64 length, const char* text) {
   }
 }
 
-// ---- Maps: arrays are arrays; hash maps are chained, with twice as many heads as entries; longest prefixes are found in
-// a binary trie. The descriptor is a constant, so the compiler knows kind and sizes at each call.
+// ---- Maps: arrays are arrays; hash maps are chained, with twice as many heads as entries; longest prefixes are found
+// in a binary trie. The descriptor is a constant, so the compiler knows kind and sizes at each call.
 
 enum kind { ARRAY, PERCPU_ARRAY, HASH, PERCPU_HASH, LRU_HASH, LPM_TRIE };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
@@ -55,14 +55,15 @@ struct native_map {
 
 #define ROUND8(n) (((n) + 7) / 8 * 8)
 #define POWER_ABOVE(n) ((n) <= 64 ? 128 : (n) <= 256 ? 512 : (n) <= 1024 ? 2048 : (n) <= 4096 ? 8192 : 131072)
-#define MAP(name, kind, key_type, value_type, entries)                                                         \
-  static u8 name##_values[ROUND8(sizeof(value_type)) * (entries)] __attribute__((aligned(8)));                 \
-  static u32 name##_head[POWER_ABOVE(entries)], name##_next[entries];                                          \
-  static u8 name##_keys[ROUND8(sizeof(key_type)) * (entries)] __attribute__((aligned(8)));                     \
-  static struct hash_state name##_state;                                                                       \
-  static const struct native_map name = {kind,          sizeof(key_type), ROUND8(sizeof(value_type)), entries, \
-                                         POWER_ABOVE(entries), name##_values, name##_head, name##_next,        \
-                                         name##_keys,   &name##_state}
+#define MAP(name, kind, key_type, value_type, entries)                                                   \
+  static u8 name##_values[ROUND8(sizeof(value_type)) * (entries)] __attribute__((aligned(8)));           \
+  static u32 name##_head[POWER_ABOVE(entries)], name##_next[entries];                                    \
+  static u8 name##_keys[ROUND8(sizeof(key_type)) * (entries)] __attribute__((aligned(8)));               \
+  static struct hash_state name##_state;                                                                 \
+  static const struct native_map name = {kind,         sizeof(key_type),     ROUND8(sizeof(value_type)), \
+                                         entries,      POWER_ABOVE(entries), name##_values,              \
+                                         name##_head,  name##_next,          name##_keys,                \
+                                         &name##_state}
 // Two nodes for each bit of a prefix are more than enough.
 #define LPM_MAP(name, key_type, value_type, entries) MAP(name, LPM_TRIE, key_type, value_type, (entries) * 32)
 
@@ -168,9 +169,9 @@ struct native_ring {
   u64 size;
   u64* position;
 };
-#define RING(name, size)                                                       \
-  static u8 name##_bytes[(size) + 4096] __attribute__((aligned(8)));           \
-  static u64 name##_position;                                                  \
+#define RING(name, size)                                             \
+  static u8 name##_bytes[(size) + 4096] __attribute__((aligned(8))); \
+  static u64 name##_position;                                        \
   static const struct native_ring name = {name##_bytes, size, &name##_position}
 enum { BPF_RB_NO_WAKEUP = 1 };
 

@@ -32,6 +32,6 @@ static volatile u32 nothing;
 #endif
 
 // The packet, all of it, or the program ends.
-#define PACKET(name)                                \
-  u8* name = (u8*)(long)ctx->data;                  \
+#define PACKET(name)               \
+  u8* name = (u8*)(long)ctx->data; \
   if (name + kPacket > (u8*)(long)ctx->data_end) return 0

@@ -32,5 +32,7 @@ PROGRAM(bench) {
 }
 
 #ifndef __bpf__
-void prepare(u8* packet) { copy_text(packet, kPacket, "Grüße aus Köln, 東京 und Αθήνα; plain ASCII most of the time. \xff\x80 "); }
+void prepare(u8* packet) {
+  copy_text(packet, kPacket, "Grüße aus Köln, 東京 und Αθήνα; plain ASCII most of the time. \xff\x80 ");
+}
 #endif

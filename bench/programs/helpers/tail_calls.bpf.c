@@ -15,10 +15,10 @@ struct {
 #else
 static int link_program(struct xdp_md* ctx);
 static int (*volatile const programs[2])(struct xdp_md*) = {0, link_program};
-#define bpf_tail_call(ctx, table, index)                         \
-  do {                                                           \
+#define bpf_tail_call(ctx, table, index)                            \
+  do {                                                              \
     int (*next)(struct xdp_md*) = (index) < 2 ? (table)[index] : 0; \
-    if (next) return next(ctx);                                  \
+    if (next) return next(ctx);                                     \
   } while (0)
 #endif
 

@@ -1,4 +1,5 @@
-// A program of thirteen thousand instructions: hashing and counting unrolled over the whole packet, every path run once.
+// A program of thirteen thousand instructions: hashing and counting unrolled over the whole packet, every path run
+// once.
 #include "program.h"
 
 INLINE u32 rotate(u32 x, int by) { return x << by | x >> (32 - by); }

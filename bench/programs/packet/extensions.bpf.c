@@ -1,5 +1,5 @@
-// IPv6 extension headers of 16 packets: a chain of header types and lengths up to the transport, with a bounds check for
-// each.
+// IPv6 extension headers of 16 packets: a chain of header types and lengths up to the transport, with a bounds check
+// for each.
 #include "program.h"
 
 PROGRAM(bench) {

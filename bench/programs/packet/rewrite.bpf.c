@@ -27,7 +27,7 @@ PROGRAM(bench) {
     u32 check = (u32)(u16)~ip->checksum, address = ip->to;
     ip->ttl = ip->ttl == 1 ? 64 : ip->ttl - 1;
     ip->to = address ^ 0x01000000;
-    check += (u16)~address + (u16)~(address >> 16) + (u16)ip->to + (u16)(ip->to >> 16) + 0xfffe;
+    check += (u16)~address + (u16) ~(address >> 16) + (u16)ip->to + (u16)(ip->to >> 16) + 0xfffe;
     check = (check & 0xffff) + (check >> 16);
     check = (check & 0xffff) + (check >> 16);
     ip->checksum = (u16)~check;

@@ -38,7 +38,8 @@ PROGRAM(bench) {
 
 #ifndef __bpf__
 void prepare(u8* packet) {
-  static const u8 common[] = {2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7, 1, 1, 5, 10, 9, 9, 9, 9, 8, 8, 8, 8, 0};
+  static const u8 common[] = {2, 4, 5, 180, 4, 2, 8,  10, 1, 2, 3, 4, 0, 0, 0, 0, 1,
+                              3, 3, 7, 1,   1, 5, 10, 9,  9, 9, 9, 8, 8, 8, 8, 0};
   for (u32 i = 0; i < kPacket; i++) packet[i] = i % 40 < sizeof common ? common[i % 40] : 0;
   for (u32 i = 0; i < 16; i += 3) packet[i * 40 + 16] = 0;
 }
