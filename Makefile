@@ -22,7 +22,7 @@ lint:
 	@scripts/lint
 
 bench: all
-	@build/bin/skep-bench
+	@build/bin/skep-bench --json build/bench.json
 	@scripts/bench-verifier
 
 fuzz:

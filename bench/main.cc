@@ -1,162 +1,224 @@
-// skep-bench [--check] [NAME...]: how much slower compiled programs and the interpreter are than native code, program
-// by program and as a geometric mean. In each of seven rounds every form runs for a while, one after the other, so that
-// a slow second of the machine meets all of them; a time is the median of its runs, a ratio the median of the rounds,
-// the spread their extremes.
-// --check runs each program once in each form and compares results and memory.
+// skep-bench [--check] [--json FILE] [NAME...]: how fast programs are as native code, compiled and interpreted by skep,
+// and in the running kernel. A NAME is KIND, KIND/PROGRAM or a part of either.
+//
+// Time is the thread's processor time, in the kernel that of PROG_TEST_RUN's clock. A batch is some milliseconds of one
+// form; in each of 21 rounds every form has one, one after the other, so that a slow second of the machine meets all of
+// them, and ratios are taken within a round. --check runs each program three times in each form and compares results
+// and packets.
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "engines.h"
+#include "report.h"
 
 namespace skep::bench {
 namespace {
 
-constexpr std::size_t kMemory = 16384;  // bytes each program works on: fits the first-level cache
-constexpr int kRounds = 7;
-constexpr std::array<double, 4> kSeconds = {0.01, 0.01, 0.04, 0.04};  // per form and round
+constexpr double kBatchTime = 1.5e6;     // nanoseconds a batch takes, about
+constexpr double kMostParts = 10;        // of a batch, between which ring buffers are drained
+constexpr std::uint32_t kPlenty = 1000;  // runs: programs that can make fewer in a row fill a ring buffer
+constexpr int kRounds = 8;               // of such runs, to fill it once
+constexpr int kChecks = 3;               // runs that are compared
+constexpr Form kChecked[] = {Form::Native, Form::Vector, Form::Jit, Form::Interp, Form::Checked, Form::Kernel};
+constexpr Form kMeasured[] = {Form::Native, Form::Vector, Form::Jit, Form::Interp, Form::Kernel};
 
-std::vector<std::byte> memory(kMemory);
+std::vector<std::byte> packet_of(const Program& program) {
+  std::vector<std::byte> packet(kPacket);
+  program.prepare(reinterpret_cast<std::uint8_t*>(packet.data()));
+  return packet;
+}
+
+// Null when this machine does not have the form.
+Result<std::unique_ptr<Runner>> start(const Program& program, Form form) {
+  Result<std::unique_ptr<Runner>> runner = load(program, form);
+  if (!runner && runner.error().code == ENOTSUP) return nullptr;
+  if (!runner) return fail(runner.error().code, fmt::format("{}: {}", name(form), runner.error().message));
+  TRY_VOID((*runner)->set_up());
+  return runner;
+}
+
+// ---- Checking
 
 struct Outcome {
-  std::uint64_t result = 0;
-  std::vector<std::byte> memory;
+  std::uint32_t result = 0;
+  std::vector<std::byte> packet;
   bool operator==(const Outcome&) const = default;
 };
 
-// Native, compiled, interpreted and checked must agree before anything is measured.
-Result<> agree(const Program& program, const Runner& runner) {
-  Outcome expected;
-  for (const Form form : kForms) {
-    runner.prepare(memory);
-    TRY(const std::uint64_t result, runner.run(form, memory));
-    Outcome outcome{result, memory};
-    if (form == Form::Native) expected = outcome;
-    if (outcome != expected)
-      return fail(EIO, fmt::format("{}: form {} gives {:#x}, native code {:#x}{}", program.name, static_cast<int>(form),
-                                   result, expected.result, result == expected.result ? ", and other memory" : ""));
+Result<std::vector<Outcome>> outcomes(const Program& program, Runner& runner) {
+  std::vector<Outcome> found;
+  std::vector<std::byte> packet = packet_of(program);
+  for (int i = 0; i < kChecks; ++i) {
+    TRY(const std::uint32_t result, runner.run(packet, 1));
+    found.push_back({result, packet});
+    runner.drain();
+  }
+  return found;
+}
+
+// Every form gives what native code gives.
+Result<> agree(const Program& program) {
+  std::vector<Outcome> expected;
+  for (const Form form : kChecked) {
+    TRY(const std::unique_ptr<Runner> runner, start(program, form));
+    if (!runner) continue;
+    TRY(std::vector<Outcome> found, outcomes(program, *runner));
+    if (form == Form::Native) expected = found;
+    if (found == expected) continue;
+    const auto differs = static_cast<std::size_t>(std::ranges::mismatch(found, expected).in1 - found.begin());
+    return fail(EIO, fmt::format("run {} of form {} gives {:#x}, native code {:#x}{}", differs, name(form),
+                                 found[differs].result, expected[differs].result,
+                                 found[differs].result == expected[differs].result ? ", and another packet" : ""));
   }
   return {};
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
+// ---- Measuring
 
-// Nanoseconds a run: the median of as many runs as fit the time. Preparing the memory is not counted.
-double measure(const Runner& runner, Form form) {
-  using Clock = std::chrono::steady_clock;
-  const double enough = kSeconds[static_cast<std::size_t>(form)] * 1e9;
-  double total = 0;
-  std::vector<double> runs;
-  while (total < enough) {
-    runner.prepare(memory);
-    const auto start = Clock::now();
-    if (!runner.run(form, memory)) return NAN;
-    runs.push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
-    total += runs.back();
+// A program in one form, with the number of runs that make a batch.
+class Measured {
+ public:
+  static Result<std::optional<Measured>> start(const Program& program, Form form) {
+    TRY(std::unique_ptr<Runner> runner, bench::start(program, form));
+    if (!runner) return std::nullopt;
+    Measured measured(std::move(runner), packet_of(program));
+    const std::uint32_t most = measured.runner_->most_runs();
+    if (most < kPlenty)  // once around the ring buffer: its memory is touched for the first time
+      for (int i = 0; i < kRounds; ++i) TRY_VOID(measured.time(most));
+    double each = 0;
+    for (std::uint32_t runs = 1; runs <= most; runs *= 4) {  // the first runs are slower than what follows
+      TRY(const double time, measured.time(runs));
+      each = std::max(time, 1.0) / runs;
+      if (time > kBatchTime / 4) break;
+    }
+    measured.runs_ = static_cast<std::uint32_t>(std::clamp<double>(kBatchTime / each, 1, most));
+    measured.parts_ =
+        static_cast<std::uint32_t>(std::clamp<double>(kBatchTime / (each * measured.runs_), 1, kMostParts));
+    return measured;
   }
-  return median(std::move(runs));
-}
 
-using Rounds = std::array<double, kRounds>;
+  // Nanoseconds a run.
+  Result<double> batch() {
+    double total = 0;
+    for (std::uint32_t i = 0; i < parts_; ++i) {
+      TRY(const double spent, time(runs_));
+      total += spent;
+    }
+    return std::max(total / parts_ / runs_, 0.5);
+  }
 
-struct Row {
-  Rounds native, compiled, plain, checked;  // nanoseconds
-  double compile_time = 0;
+ private:
+  Measured(std::unique_ptr<Runner> runner, std::vector<std::byte> packet)
+      : runner_(std::move(runner)), packet_(std::move(packet)) {}
+
+  Result<double> time(std::uint32_t runs) {
+    TRY(const double spent, runner_->time(packet_, runs));
+    runner_->drain();
+    return spent;
+  }
+
+  std::unique_ptr<Runner> runner_;
+  std::vector<std::byte> packet_;
+  std::uint32_t runs_ = 1, parts_ = 1;
 };
 
-Row measure_all(const Runner& runner) {
-  Row row;
-  row.compile_time = runner.compile_time();
-  for (std::size_t i = 0; i < kRounds; ++i) {
-    row.native[i] = measure(runner, Form::Native);
-    row.compiled[i] = measure(runner, Form::Compiled);
-    row.plain[i] = measure(runner, Form::Plain);
-    row.checked[i] = measure(runner, Form::Checked);
+Result<Row> measure(const Program& program) {
+  Row row{.program = program, .compile = {}, .times = {}};
+  TRY(row.compile, compile_cost(program));
+  std::array<std::optional<Measured>, kForms> forms;
+  for (const Form form : kMeasured) {
+    const auto index = static_cast<std::size_t>(form);
+    TRY(forms[index], Measured::start(program, form));
+    if (forms[index]) row.times[index].emplace();
+  }
+  for (std::size_t batch = 0; batch < kBatches; ++batch) {
+    for (const Form form : kMeasured) {
+      const auto index = static_cast<std::size_t>(form);
+      if (!forms[index]) continue;
+      TRY((*row.times[index])[batch], forms[index]->batch());
+    }
   }
   return row;
 }
 
-Rounds over(const Rounds& a, const Rounds& b) {
-  Rounds ratio;
-  for (std::size_t i = 0; i < kRounds; ++i) ratio[i] = a[i] / b[i];
-  return ratio;
-}
+// ---- The command
 
-double middle(const Rounds& values) { return median({values.begin(), values.end()}); }
+struct Arguments {
+  bool check = false;
+  std::string json;
+  std::vector<std::string_view> names;
 
-void print(const Program& program, const Runner& runner, const Row& row) {
-  const Rounds compiled = over(row.compiled, row.native), slower = over(row.plain, row.native);
-  fmt::print("{:<16}{:>10.0f}{:>10.0f}{:>7.2f}  {:>5.2f} - {:<5.2f}{:>12.0f}{:>7.1f}{:>12.0f}{:>7.1f}{:>10}{:>10.1f}\n",
-             program.name, middle(row.native), middle(row.compiled), middle(compiled), std::ranges::min(compiled),
-             std::ranges::max(compiled), middle(row.plain), middle(slower), middle(row.checked),
-             middle(over(row.checked, row.plain)), runner.insns(), row.compile_time / 1000);
-  std::fflush(stdout);
-}
-
-// The geometric mean over all programs of one form against another: of the medians, and of the least and greatest
-// round.
-void print_mean(std::string_view what, const std::vector<Row>& rows, Rounds Row::* slow, Rounds Row::* fast) {
-  Rounds logs{};
-  double log_of_medians = 0, least = INFINITY, greatest = 0;
-  for (const Row& row : rows) {
-    const Rounds ratio = over(row.*slow, row.*fast);
-    for (std::size_t i = 0; i < kRounds; ++i) logs[i] += std::log(ratio[i]);
-    log_of_medians += std::log(middle(ratio));
-    least = std::min(least, middle(ratio));
-    greatest = std::max(greatest, middle(ratio));
+  bool asks_for(const Program& program) const {
+    const std::string name = fmt::format("{}/{}", program.kind, program.name);
+    return names.empty() ||
+           std::ranges::any_of(names, [&](std::string_view part) { return name.find(part) != std::string::npos; });
   }
-  const auto mean = [&](double log_sum) { return std::exp(log_sum / static_cast<double>(rows.size())); };
-  fmt::print("{}: {:.2f}, the geometric mean of {} programs (rounds {:.2f} - {:.2f}, programs {:.2f} - {:.2f})\n", what,
-             mean(log_of_medians), rows.size(), mean(std::ranges::min(logs)), mean(std::ranges::max(logs)), least,
-             greatest);
+};
+
+void stay_on_this_cpu() {
+  const int cpu = ::sched_getcpu();
+  if (cpu < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  ::sched_setaffinity(0, sizeof set, &set);
 }
 
-int run(bool check_only, const std::vector<std::string_view>& names) {
+int run(const Arguments& arguments) {
+  stay_on_this_cpu();
   std::vector<Row> rows;
-  if (!check_only)
-    fmt::print("{:<16}{:>10}{:>10}{:>7}  {:^13}{:>12}{:>7}{:>12}{:>7}{:>10}{:>10}\n", "ns a run", "native", "compiled",
-               "ratio", "rounds", "interpreter", "ratio", "checked", "ratio", "insns", "us to jit");
+  std::size_t checked = 0;
+  if (!arguments.check) print_heading();
   for (const Program& program : programs()) {
-    if (!names.empty() && std::ranges::find(names, program.name) == names.end()) continue;
-    const auto runner = Runner::load(program);
-    const auto same = runner ? agree(program, *runner) : std::unexpected(runner.error());
-    if (!same) {
-      fmt::print(stderr, "skep-bench: {}: {}\n", program.name, same.error().message);
-      return 1;
+    if (!arguments.asks_for(program)) continue;
+    Result<> done = agree(program);
+    ++checked;
+    if (done && !arguments.check) {
+      if (Result<Row> row = measure(program)) {
+        print_row(*row);
+        rows.push_back(*std::move(row));
+      } else {
+        done = std::unexpected(row.error());
+      }
     }
-    rows.emplace_back();
-    if (check_only) continue;
-    rows.back() = measure_all(*runner);
-    print(program, *runner, rows.back());
+    if (done) continue;
+    fmt::print(stderr, "skep-bench: {}/{}: {}\n", program.kind, program.name, done.error().message);
+    return 1;
   }
-  if (rows.empty()) {
+  if (checked == 0) {
     fmt::print(stderr, "skep-bench: no program has this name\n");
     return 2;
   }
-  if (check_only) {
-    fmt::print("{} programs: native code, compiled code and both policies of the interpreter agree\n", rows.size());
-  } else {
-    fmt::print("\n");
-    print_mean("compiled / native", rows, &Row::compiled, &Row::native);
-    print_mean("interpreter / native", rows, &Row::plain, &Row::native);
-    print_mean("checked / interpreter", rows, &Row::checked, &Row::plain);
+  if (arguments.check) {
+    fmt::print("{} programs: all forms agree\n", checked);
+    return 0;
   }
-  return 0;
+  print_summary(rows);
+  if (arguments.json.empty()) return 0;
+  const Result<> written = write_json(rows, arguments.json);
+  if (!written) fmt::print(stderr, "skep-bench: {}\n", written.error().message);
+  return written ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace skep::bench
 
 int main(int argc, char** argv) {
-  std::vector<std::string_view> names(argv + 1, argv + argc);
-  const bool check_only = std::erase(names, "--check") > 0;
-  return skep::bench::run(check_only, names);
+  skep::bench::Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--check") {
+      arguments.check = true;
+    } else if (argument == "--json" && i + 1 < argc) {
+      arguments.json = argv[++i];
+    } else {
+      arguments.names.push_back(argument);
+    }
+  }
+  return skep::bench::run(arguments);
 }

@@ -22,7 +22,7 @@ class Helpers final : public exec::QuietHost, public exec::Bindings {
   maps::Map* map(spec::MapId) const override { return nullptr; }
   exec::HelperBody helper(std::uint32_t id) const noexcept override {
     if (id == exec::testing::kMixHelper) return exec::testing::mix_body;
-    return id == exec::testing::kLoopHelper ? exec::testing::short_loop_body : nullptr;
+    return id == exec::testing::kLoopHelper ? exec::testing::loop_body : nullptr;
   }
 };
 
@@ -36,7 +36,7 @@ struct Outcome {
 
 Outcome run(const exec::Executable& program, Helpers& helpers, std::uint64_t budget) {
   for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);
-  exec::Call call{.host = helpers};
+  exec::Call call(helpers);
   call.program = &program;
   call.budget = budget;
   Outcome outcome;

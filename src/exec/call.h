@@ -4,6 +4,7 @@
 // first argument. Inputs that a replay must reproduce (time, randomness, process ids) come from the Host.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -18,6 +19,16 @@ struct Call;
 struct Failure;
 
 enum class Clock : std::uint8_t { Monotonic, Boot, Coarse, Tai, Jiffies };
+
+// What a reference means in this process, for compiled code, which asks without a call: a table by id, in which a
+// program's (const Executable*) or a map's (maps::Map*) reference is found or not. Not there: Host::program() or map()
+// says. An entry is valid within the run that finds it.
+struct Known {
+  maps::Reference reference;
+  const void* object = nullptr;
+};
+using KnownSlot = std::atomic<const Known*>;
+inline constexpr std::uint32_t kKnownSlots = 4096;  // of a table; a power of two
 
 // What the surroundings of a run provide. The system's own answers are runtime/'s SystemHost.
 class Host {
@@ -37,6 +48,10 @@ class Host {
   virtual const Executable* program(maps::Reference reference) noexcept = 0;
   // The map behind a slot of a map of maps; null when it is gone.
   virtual maps::Map* map(maps::Reference reference) noexcept = 0;
+
+  // Tables of kKnownSlots, where there are such.
+  const KnownSlot* known_programs = nullptr;
+  const KnownSlot* known_maps = nullptr;
 };
 
 // Where XDP_REDIRECT or TC_ACT_REDIRECT sends the packet, as the last redirect helper said.
@@ -86,6 +101,9 @@ struct Allocation {
 };
 
 struct Call {
+  // A constructor, so that nobody clears the slots of `reservations`: that would take longer than a short program.
+  explicit Call(Host& its_host) noexcept : host(its_host) {}
+
   Host& host;
   void* context = nullptr;  // packet::XdpBuff, packet::SkBuff or plain bytes, by program->context
   std::uint32_t context_bytes = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -24,10 +25,13 @@ inline std::uint64_t mix_body(Call&, std::uint64_t a, std::uint64_t b, std::uint
                               std::uint64_t e) noexcept {
   return a ^ b * 3 ^ c * 5 ^ d * 7 ^ e * 11;
 }
-inline std::uint64_t short_loop_body(Call& call, std::uint64_t count, std::uint64_t function, std::uint64_t context,
-                                     std::uint64_t, std::uint64_t) noexcept {
+inline std::uint64_t loop_body(Call& call, std::uint64_t count, std::uint64_t function, std::uint64_t context,
+                               std::uint64_t flags, std::uint64_t) noexcept {
+  constexpr std::uint32_t kMost = 1U << 23;
+  if (flags != 0) return static_cast<std::uint64_t>(-EINVAL);
+  if (static_cast<std::uint32_t>(count) > kMost) return static_cast<std::uint64_t>(-E2BIG);
   std::uint64_t i = 0;
-  while (i < count % 4)
+  while (i < static_cast<std::uint32_t>(count))
     if (call.callback(call, function, i++, context, 0, 0, 0) != 0) break;
   return i;
 }
@@ -144,6 +148,8 @@ class RandomProgram {
         return forget_arguments();
       case Form::CallLocal:
         if (which + 1 == functions) return;
+        add(Op::And64Imm, 1, 0, 0, 3);  // mostly few times and no flags
+        if (pick(8) != 0) add(Op::Mov64Imm, 4, 0, 0, 0);
         calls_.emplace_back(insns_.size(), which + 1 + pick(static_cast<std::uint32_t>(functions - which - 1)));
         add(op, 0);
         return forget_arguments();
@@ -171,6 +177,8 @@ class RandomProgram {
 
   void call(std::size_t which, std::size_t functions) {
     if (which + 1 < functions && pick(2) != 0) {
+      add(Op::And64Imm, 1, 0, 0, 3);  // mostly few times and no flags
+      if (pick(8) != 0) add(Op::Mov64Imm, 4, 0, 0, 0);
       calls_.emplace_back(insns_.size(), which + 1 + pick(static_cast<std::uint32_t>(functions - which - 1)));
       add(Op::LdFunc, 2);
       insns_.push_back({});

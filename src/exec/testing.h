@@ -51,9 +51,10 @@ inline Source source(std::string_view text, spec::ProgType type = spec::ProgType
 // Maps in memory of their own, by id.
 class Maps {
  public:
-  maps::Map& add(std::uint32_t id, spec::MapSpec spec) {
+  // `inner` is the template of a map of maps, else null.
+  maps::Map& add(std::uint32_t id, spec::MapSpec spec, const spec::MapSpec* inner = nullptr) {
     if (spec.name.empty()) spec.name = "m" + std::to_string(id);
-    auto made = maps::Map::create(*domain_, spec, spec::MapId{id});
+    auto made = maps::Map::create(*domain_, spec, spec::MapId{id}, inner);
     EXPECT_TRUE(made) << (made ? "" : made.error().message);
     return *(maps_[spec::MapId{id}] = *std::move(made));
   }

@@ -129,7 +129,9 @@ TEST(Bodies, RegistersBecomeTypedArguments) {
   packet::SkBuff skb;
   ASSERT_EQ(packet::prepare(skb, frame, packet::testing::ipv4_tcp(), spec::ProgType::SchedCls), 0);
   const NoProgram program(exec::ContextKind::SkBuff);
-  exec::Call call{.host = host, .context = &skb, .program = &program};
+  exec::Call call(host);
+  call.context = &skb;
+  call.program = &program;
   // 16-bit arguments take the register's low bits; int results are sign-extended.
   EXPECT_EQ(invoke(call, HelperId::skb_vlan_push, &skb, std::uint64_t{0xffff'0000'0000'a888}, 0x12345), 0);
   EXPECT_EQ(skb.vlan_tci, 0x2345U);
@@ -142,7 +144,9 @@ TEST(Bodies, OtherContextsAreRefused) {
   packet::XdpBuff xdp;
   ASSERT_TRUE(frame.place(xdp, packet::testing::ipv4_tcp()));
   const NoProgram program(exec::ContextKind::XdpBuff);
-  exec::Call call{.host = host, .context = &xdp, .program = &program};
+  exec::Call call(host);
+  call.context = &xdp;
+  call.program = &program;
   EXPECT_EQ(invoke(call, HelperId::skb_pull_data, &xdp, 0), -EINVAL);
   EXPECT_EQ(invoke(call, HelperId::get_hash_recalc, &xdp), -EINVAL);
   EXPECT_EQ(invoke(call, HelperId::xdp_get_buff_len, &xdp), 54);

@@ -121,7 +121,7 @@ TEST(FormatText, StringsMayEndAtUnmappedMemory) {
 
 struct Print : ::testing::Test {
   TestHost host;
-  exec::Call call{.host = host};
+  exec::Call call(host);
 };
 
 TEST_F(Print, TracePrintk) {

@@ -1,17 +1,16 @@
 // bpf_loop.
 #include "helpers/subjects.h"
+#include "spec/uapi.h"
 
 namespace skep::helpers {
 
 namespace {
 
-constexpr std::uint32_t kMaxLoops = 8U << 20;
-
 // Calls back with (index, context) until a callback returns 1: the number of calls.
 std::int64_t loop(Call& call, std::uint32_t times, Function function, std::byte* context,
                   std::uint64_t flags) noexcept {
   if (flags != 0 || call.callback == nullptr) return -EINVAL;
-  if (times > kMaxLoops) return -E2BIG;
+  if (times > spec::kMaxLoops) return -E2BIG;
   for (std::uint32_t i = 0; i < times; ++i) {
     const std::uint64_t stop =
         call.callback(call, static_cast<std::uint64_t>(function), i, reinterpret_cast<std::uint64_t>(context), 0, 0, 0);

@@ -45,7 +45,8 @@ struct Surroundings : ::testing::Test {
   packet::SkBuff skb;
   packet::XdpBuff xdp;
   NoProgram on_skb{exec::ContextKind::SkBuff}, on_xdp{exec::ContextKind::XdpBuff}, on_memory{exec::ContextKind::Memory};
-  exec::Call call{.host = host, .cpu = 3};
+  exec::Call call(host);
+  call.cpu = 3;
 };
 
 TEST_F(Surroundings, TimeIsTheHosts) {
@@ -176,7 +177,8 @@ TEST_F(Surroundings, PerfRecordsCarryPacketBytes) {
   EXPECT_EQ(invoke(on, HelperId::perf_event_output, &skb, &events, 0, own.data(), 4), -ENOENT);
   OneEntry array(*domain, spec::MapType::Array, 0, 0);
   EXPECT_EQ(invoke(on, HelperId::perf_event_output, &skb, &array, 0, own.data(), 4), -EINVAL);
-  exec::Call tracing{.host = host, .program = &on_memory};
+  exec::Call tracing(host);
+  tracing.program = &on_memory;
   EXPECT_EQ(invoke(tracing, HelperId::perf_event_output, &skb, &events, std::uint64_t{1} << 32, own.data(), 4),
             -EINVAL);
 }

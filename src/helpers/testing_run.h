@@ -152,7 +152,9 @@ inline Outcome run_xdp_here(const Steps& steps, const Input& input) {
   outcome.error = packet::begin(xdp, frame, input.packet, context ? &*context : nullptr);
   if (outcome.error != 0) return outcome;
   const NoProgram program(exec::ContextKind::XdpBuff);
-  exec::Call call{.host = host, .context = &xdp, .program = &program};
+  exec::Call call(host);
+  call.context = &xdp;
+  call.program = &program;
   run_steps(steps, call, outcome);
   outcome.fields = {static_cast<std::uint32_t>(xdp.data_end - xdp.data),
                     static_cast<std::uint32_t>(xdp.data - xdp.data_meta)};
@@ -172,7 +174,9 @@ inline Outcome run_skb_here(const Steps& steps, const Input& input) {
   outcome.error = packet::begin(skb, frame, input.packet, given, input.type, input.flags);
   if (outcome.error != 0) return outcome;
   const NoProgram program(exec::ContextKind::SkBuff);
-  exec::Call call{.host = host, .context = &skb, .program = &program};
+  exec::Call call(host);
+  call.context = &skb;
+  call.program = &program;
   run_steps(steps, call, outcome);
   for (const Field& field : kFields) outcome.fields.push_back(skb.*field.member);
   if (direct_access(input)) outcome.fields.push_back(static_cast<std::uint32_t>(skb.data_end - skb.data));

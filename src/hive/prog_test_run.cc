@@ -114,7 +114,7 @@ int repeat(Request& request, const ProgObject& program, Buffer& buffer, Reset re
   for (std::uint32_t i = 0; i < times; ++i) {
     if (i != 0 && hive.options.repeat == Repeat::Reset)
       if (const int error = reset(); error != 0) return -error;
-    exec::Call call{.host = hive.host};
+    exec::Call call(hive.host);
     call.context = &buffer;
     call.context_bytes = sizeof buffer;
     call.budget = hive.options.budget;
@@ -190,7 +190,7 @@ long run_plain(Request& request, const ProgObject& program, std::uint32_t most, 
   if (attr.ctx_size_in > most) return -EINVAL;
   std::vector<std::byte> context(attr.ctx_size_in);
   if (!request.caller.copy_in(attr.ctx_in, context)) return -EFAULT;
-  exec::Call call{.host = request.hive.host};
+  exec::Call call(request.hive.host);
   call.context = context.data();
   call.context_bytes = attr.ctx_size_in;
   call.budget = request.hive.options.budget;

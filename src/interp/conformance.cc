@@ -72,7 +72,7 @@ Result<std::uint64_t> run_vector(std::vector<isa::Insn> insns, MutableBytes memo
   TRY(const auto program, bind(std::make_shared<const exec::Image>(std::move(image)), TestBindings()));
   exec::QuietHost host;
   exec::Failure failure;
-  exec::Call call{.host = host};
+  exec::Call call(host);
   call.program = program.get();
   call.context = memory.empty() ? nullptr : memory.data();
   call.context_bytes = static_cast<std::uint32_t>(memory.size());

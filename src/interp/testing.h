@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "exec/quiet_host.h"
 #include "exec/testing.h"
 #include "interp/interp.h"
+#include "spec/uapi.h"
 
 namespace skep::interp::testing {
 
@@ -53,7 +55,9 @@ class World final : public exec::QuietHost, public exec::Bindings {
   }
 
   // ---- What tests put in
-  maps::Map& add_map(std::uint32_t id, spec::MapSpec spec) { return maps_.add(id, std::move(spec)); }
+  maps::Map& add_map(std::uint32_t id, spec::MapSpec spec, const spec::MapSpec* inner = nullptr) {
+    return maps_.add(id, std::move(spec), inner);
+  }
   void add_helper(spec::HelperId id, exec::HelperBody body) { helpers_[std::to_underlying(id)] = body; }
   void add_program(std::uint32_t id, const exec::Executable& program) { programs_[id] = &program; }
 
@@ -72,7 +76,7 @@ class World final : public exec::QuietHost, public exec::Bindings {
   Outcome run(const exec::Executable& program, void* context = nullptr, std::size_t bytes = 0,
               std::uint64_t budget = 0) {
     Outcome outcome;
-    exec::Call call{.host = *this};
+    exec::Call call(*this);
     call.context = context;
     call.context_bytes = static_cast<std::uint32_t>(bytes);
     call.program = &program;
@@ -114,9 +118,12 @@ inline std::uint64_t lookup_body(exec::Call& call, std::uint64_t map, std::uint6
 }
 // bpf_loop.
 inline std::uint64_t loop_body(exec::Call& call, std::uint64_t count, std::uint64_t function, std::uint64_t context,
-                               std::uint64_t, std::uint64_t) noexcept {
+                               std::uint64_t flags, std::uint64_t) noexcept {
+  const auto times = static_cast<std::uint32_t>(count);
+  if (flags != 0) return static_cast<std::uint64_t>(-EINVAL);
+  if (times > spec::kMaxLoops) return static_cast<std::uint64_t>(-E2BIG);
   std::uint64_t i = 0;
-  while (i < count)
+  while (i < times)
     if (call.callback(call, function, i++, context, 0, 0, 0) != 0) break;
   return i;
 }

@@ -71,6 +71,7 @@ Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image
   program->code_bytes_ = code.bytes.size();
   program->entries_ = std::move(code.entries);
   program->guarded_ = code.guarded;
+  program->jump_target = program->code_.code();
   return program;
 }
 

@@ -44,12 +44,6 @@ Recipe PercpuArrayMap::recipe() const noexcept {
           .per_cpu = cpu_bytes_};
 }
 
-std::optional<Recipe> recipe(const Map& map) noexcept {
-  if (const auto* array = dynamic_cast<const ArrayMap*>(&map)) return array->recipe();
-  if (const auto* array = dynamic_cast<const PercpuArrayMap*>(&map)) return array->recipe();
-  return {};
-}
-
 int IndexedMap::next_key(const std::byte* key, std::byte* next) noexcept {
   const std::uint32_t at = key == nullptr ? UINT32_MAX : index(key);
   if (has(at) && at + 1 == spec_.max_entries) return -ENOENT;
@@ -71,7 +65,9 @@ Result<Plan> ArrayMap::plan(const spec::MapSpec& spec, unsigned) {
   return finished(planner, header_at);
 }
 
-ArrayMap::ArrayMap(Parts&& parts) : IndexedMap(std::move(parts)), stride_(stride_of(spec_)) {}
+ArrayMap::ArrayMap(Parts&& parts) : IndexedMap(std::move(parts)), stride_(stride_of(spec_)) {
+  elements_ = {value(0), stride_, spec_.max_entries};
+}
 
 std::byte* ArrayMap::lookup(const std::byte* key, unsigned) noexcept {
   const std::uint32_t at = index(key);
@@ -186,6 +182,15 @@ Result<Plan> ReferenceArray::plan(const spec::MapSpec& spec, unsigned) {
 
 ReferenceArray::ReferenceArray(Parts&& parts)
     : IndexedMap(std::move(parts)), readable_(!find_kind(spec_.type)->has(kNoLookup)) {}
+
+Recipe ReferenceArray::recipe() const noexcept {
+  return {.map = this,
+          .base = reinterpret_cast<std::uint64_t>(slot(0)),
+          .entries = spec_.max_entries,
+          .stride = sizeof(Reference),
+          .per_cpu = 0,
+          .references = true};
+}
 
 int ReferenceArray::erase(const std::byte* key) noexcept { return set_reference(key, {}, 0, nullptr); }
 

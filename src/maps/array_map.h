@@ -81,6 +81,7 @@ class ReferenceArray final : public IndexedMap {
   Reference reference(const std::byte* key) noexcept override;
   // {} as `to` deletes: -ENOENT when the slot is empty.
   int set_reference(const std::byte* key, Reference to, std::uint64_t flags, Reference* old) noexcept override;
+  Recipe recipe() const noexcept;
 
  private:
   std::byte* slot(std::uint32_t index) const noexcept { return region_.data() + kPageSize + index * sizeof(Reference); }

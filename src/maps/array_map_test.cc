@@ -41,7 +41,6 @@ TEST_F(ArrayTest, TheRecipeFindsWhatLookupFinds) {
           EXPECT_EQ(found->base + i * found->stride + cpu * found->per_cpu,
                     reinterpret_cast<std::uint64_t>(map->lookup(bytes(i), cpu)));
     }
-  EXPECT_FALSE(recipe(*make(MapType::ProgArray, 4, 5)));
 }
 
 TEST_F(ArrayTest, ValuesLieEightBytesApartAndAreKnown) {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/bytes.h"
+#include "maps/words.h"
 
 namespace skep::maps {
 
@@ -19,13 +19,12 @@ inline std::uint64_t hash(const std::byte* key, std::size_t size, std::uint64_t 
   constexpr std::uint64_t kOdd1 = 0x243f6a8885a308d3;
   const std::size_t whole = size;
   std::uint64_t state = seed ^ kOdd0;
-  for (; size > 16; size -= 16, key += 16)
-    state = fold(load<std::uint64_t>(key) ^ kOdd1, load<std::uint64_t>(key + 8) ^ state);
+  for (; size > 16; size -= 16, key += 16) state = fold(load_halves(key) ^ kOdd1, load_halves(key + 8) ^ state);
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   if (size >= 8) {
-    first = load<std::uint64_t>(key);
-    last = load<std::uint64_t>(key + size - 8);
+    first = load_halves(key);
+    last = load_halves(key + size - 8);
   } else if (size >= 4) {
     first = load<std::uint32_t>(key);
     last = load<std::uint32_t>(key + size - 4);

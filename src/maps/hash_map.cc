@@ -92,6 +92,16 @@ std::byte* HashMapOf<kSlots, kFull>::lookup(const std::byte* key, unsigned cpu) 
 }
 
 template <Slots kSlots, Full kFull>
+Recipe HashMapOf<kSlots, kFull>::recipe() const noexcept {
+  Recipe recipe;
+  recipe.map = this;
+  recipe.per_cpu = kSlots == Slots::PerCpu ? stride_ : 0;
+  recipe.find = table_.finder();
+  recipe.table = &table_;
+  return recipe;
+}
+
+template <Slots kSlots, Full kFull>
 std::byte* HashMapOf<kSlots, kFull>::lookup_percpu(const std::byte* key, unsigned cpu) noexcept {
   return kSlots == Slots::PerCpu ? lookup(key, cpu) : nullptr;
 }

@@ -7,6 +7,7 @@
 
 #include "maps/hash_table.h"
 #include "maps/map.h"
+#include "maps/recipe.h"
 
 namespace skep::maps {
 
@@ -31,6 +32,7 @@ class HashMapOf final : public Map {
   int read_batch(Batch& batch, Then then) noexcept override;
   std::optional<MutableBytes> value_at(const std::byte* address) noexcept override;
   std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept override;
+  Recipe recipe() const noexcept;
 
  private:
   // Whether the flags ask for the value's lock, and there is one. LRU and per-CPU maps have none.

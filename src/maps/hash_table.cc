@@ -55,10 +55,13 @@ std::uint32_t HashTable::hash_of(const std::byte* key) const noexcept {
 
 // One walk down the chain: the link of the element with this key, or 0. Means something only if the generation stood
 // still.
-std::uint32_t HashTable::walk(const Bucket& bucket, std::uint32_t hash, const std::byte* key) const noexcept {
+template <std::size_t kKeySize>
+[[gnu::always_inline]] inline std::uint32_t HashTable::walk(const Bucket& bucket, std::uint32_t hash,
+                                                            const std::byte* key) const noexcept {
+  const std::size_t key_size = kKeySize != 0 ? kKeySize : shape_.key_size;
   std::uint32_t link = get(const_cast<Bucket&>(bucket).head);
   for (std::uint32_t steps = 0; valid(link) && steps < layout_.capacity; ++steps) {
-    if (get(hash_of(link)) == hash && equal(key_of(link), key, shape_.key_size)) return link;
+    if (get(hash_of(link)) == hash && equal(key_of(link), key, key_size)) return link;
     link = get(next_of(link));
   }
   return 0;
@@ -88,6 +91,29 @@ std::byte* HashTable::find(const std::byte* key) const noexcept {
 void HashTable::touch(std::byte* value) const noexcept {
   auto* words = reinterpret_cast<std::uint32_t*>(value - layout_.value_at);
   if (get(words[2]) == kIdle) set(words[2], kTouched);
+}
+
+template <std::size_t kKeySize>
+std::byte* HashTable::find_as(const void* table, std::uint64_t, const std::byte* key) noexcept {
+  const HashTable& self = *static_cast<const HashTable*>(table);
+  const std::size_t key_size = kKeySize != 0 ? kKeySize : self.shape_.key_size;
+  const auto hash = static_cast<std::uint32_t>(maps::hash(key, key_size, self.seed_));
+  Bucket& bucket = self.bucket_of(hash);
+  const std::uint32_t generation = get(bucket.generation);
+  const std::uint32_t found = self.walk<kKeySize>(bucket, hash, key);
+  const bool stable = get(bucket.generation) == generation;
+  std::byte* const value = !stable ? self.find(key) : found != 0 ? self.value_of(found) : nullptr;
+  if (self.shape_.lru && value != nullptr) self.touch(value);
+  return value;
+}
+
+Recipe::Find HashTable::finder() const noexcept {
+  switch (shape_.key_size) {
+    case 4: return find_as<4>;
+    case 8: return find_as<8>;
+    case 16: return find_as<16>;
+    default: return find_as<0>;
+  }
 }
 
 int HashTable::read(const std::byte* key, std::byte* to, std::size_t size) noexcept {

@@ -21,6 +21,7 @@
 
 #include "maps/lock.h"
 #include "maps/map.h"
+#include "maps/recipe.h"
 #include "maps/region.h"
 #include "maps/words.h"
 
@@ -63,6 +64,8 @@ class HashTable {
 
   std::byte* find(const std::byte* key) const noexcept;  // its value, or null
   void touch(std::byte* value) const noexcept;           // LRU: just used
+  // Both in one, made for this table's size of keys; called with the table.
+  Recipe::Find finder() const noexcept;
   // Copies `size` bytes of the value, all of them of one element that had this key. 0 or -ENOENT.
   int read(const std::byte* key, std::byte* to, std::size_t size) noexcept;
   int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
@@ -108,6 +111,10 @@ class HashTable {
   Bucket& bucket_of(std::uint32_t hash) const noexcept { return buckets_[hash & layout_.bucket_mask]; }
   std::uint32_t hash_of(const std::byte* key) const noexcept;
 
+  // Sizes of keys that have a find() of their own; 0 is for all others.
+  template <std::size_t kKeySize>
+  static std::byte* find_as(const void* table, std::uint64_t, const std::byte* key) noexcept;
+  template <std::size_t kKeySize = 0>
   std::uint32_t walk(const Bucket& bucket, std::uint32_t hash, const std::byte* key) const noexcept;
   template <class Use>
   bool with_stable(Bucket& bucket, std::uint32_t hash, const std::byte* key, Use use) const noexcept;

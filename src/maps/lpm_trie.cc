@@ -80,6 +80,50 @@ LpmTrie::Link LpmTrie::best_match(const std::byte* key) const noexcept {
   return best;
 }
 
+LpmTrie::Link LpmTrie::best_match(std::uint64_t data, std::uint32_t length) const noexcept {
+  // Kept in registers: each atomic load would make the compiler read them again.
+  std::byte* const nodes = region_.data() + shape_.nodes_at;
+  const std::size_t node_bytes = shape_.node_bytes;
+  const std::uint32_t capacity = shape_.capacity;
+  const std::uint32_t most_bits = max_bits_;
+  Link best = 0;
+  Link link = get(state().root);
+  for (std::uint32_t steps = 0; link - 1 < capacity && steps <= most_bits; ++steps) {
+    std::byte* const at = nodes + (link - 1) * node_bytes;
+    Node& here = *reinterpret_cast<Node*>(at);
+    const std::uint32_t bits = std::min(get(here.bits), most_bits);
+    const std::uint64_t there = from_be(word_at<std::uint64_t>(at + sizeof(Node)).load(std::memory_order_acquire));
+    if (bits > length || (bits != 0 && (there ^ data) >> (64 - bits) != 0)) break;
+    best = get(here.kind) == kPrefix ? link : best;
+    if (bits >= most_bits) break;
+    link = get(here.child[data << bits >> 63]);
+  }
+  return best;
+}
+
+// What lookup() does, for engines: keys of a word or less are loaded once.
+std::byte* LpmTrie::find(const void* trie, std::uint64_t, const std::byte* key) noexcept {
+  auto& self = *static_cast<LpmTrie*>(const_cast<void*>(trie));
+  const std::uint32_t length = key_bits(key);
+  if (self.shape_.data_bytes > sizeof(std::uint64_t) || length > self.max_bits_) return self.lookup(key, 0);
+  const std::byte* const data = key + kPrefixBytes;
+  const std::uint64_t word = self.shape_.data_bytes == 4   ? load<std::uint32_t>(data)
+                             : self.shape_.data_bytes == 8 ? load_halves(data)
+                                                           : partial_word(data, self.shape_.data_bytes);
+  const std::uint32_t generation = get(self.state().generation);
+  const Link best = self.best_match(from_be(word), length);
+  if (get(self.state().generation) != generation) return self.lookup(key, 0);
+  return best != 0 ? self.value_of(best) : nullptr;
+}
+
+Recipe LpmTrie::recipe() const noexcept {
+  Recipe recipe;
+  recipe.map = this;
+  recipe.find = find;
+  recipe.table = this;
+  return recipe;
+}
+
 // Calls `use` with the best match's link until nothing was removed meanwhile. -ENOENT when nothing matches.
 template <class Use>
 int LpmTrie::with_best(const std::byte* key, Use use) noexcept {

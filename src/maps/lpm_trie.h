@@ -10,6 +10,7 @@
 #pragma once
 
 #include "maps/map.h"
+#include "maps/recipe.h"
 
 namespace skep::maps {
 
@@ -24,6 +25,7 @@ class LpmTrie final : public Map {
   int copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept override;
   int next_key(const std::byte* key, std::byte* next) noexcept override;
   std::optional<MutableBytes> value_at(const std::byte* address) noexcept override;
+  Recipe recipe() const noexcept;
 
  private:
   static constexpr std::uint32_t kMostBits = 2048;
@@ -73,6 +75,9 @@ class LpmTrie final : public Map {
 
   std::uint32_t common_bits(Link link, const std::byte* key) const noexcept;
   Link best_match(const std::byte* key) const noexcept;
+  // Of a key whose data, at most 8 bytes of it, are `data`, the first bit highest.
+  Link best_match(std::uint64_t data, std::uint32_t length) const noexcept;
+  static std::byte* find(const void* trie, std::uint64_t, const std::byte* key) noexcept;
   template <class Use>
   int with_best(const std::byte* key, Use use) noexcept;
   Path descend(const std::byte* key) noexcept;

@@ -140,4 +140,9 @@ std::size_t Map::memory_bytes() const noexcept {
   return ::fstat(memfd(), &status) == 0 ? static_cast<std::size_t>(status.st_blocks) * 512 : 0;
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"  // a Map has virtual functions; where its members are is known
+std::size_t Map::elements_offset() noexcept { return offsetof(Map, elements_); }
+#pragma GCC diagnostic pop
+
 }  // namespace skep::maps

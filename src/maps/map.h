@@ -138,6 +138,15 @@ class Map {
   using Visit = std::uint64_t (*)(void* context, std::byte* key, std::byte* value) noexcept;
   virtual std::int64_t for_each(Visit visit, void* context, unsigned cpu) noexcept;
 
+  // ---- for engines: where the elements of a plain array lie, as a recipe says it (maps/recipe.h), kept where compiled
+  // code finds it when it knows of a map no more than its address. No entries: lookup() is the only way.
+  struct Elements {
+    std::byte* base = nullptr;
+    std::uint64_t stride = 0;
+    std::uint32_t entries = 0;
+  };
+  static std::size_t elements_offset() noexcept;
+
  protected:
   // What a kind's constructor gets: the parts all maps have, the region opened and checked.
   struct Parts {
@@ -159,6 +168,7 @@ class Map {
   Region region_;
   Fd fd_;
   ValueLock value_lock_;
+  Elements elements_;
 
  private:
   friend struct Maker;

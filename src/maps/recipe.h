@@ -1,9 +1,13 @@
-// Where the elements of arrays lie, for engines that find them without a call: a map's inline recipe.
+// How an engine finds a map's elements past Map::lookup(): the map's inline recipe.
 //
-// Element i of CPU c is at base + i * stride + c * per_cpu, for i below `entries`, as lookup() would say, while the map
-// lives. Tested by: maps/array_map_test.cc.
+// Arrays say where their elements lie: element i of CPU c is at base + i * stride + c * per_cpu, for i below `entries`.
+// In an array of programs or maps an element is a slot with a Reference, which lookup() does not give.
+// Hash maps name a function made for their size of keys: it gives the value of CPU 0, or null; that of CPU c is at
+// c * per_cpu from there. Either is what lookup() would say, while the map lives. Tested by: maps/array_map_test.cc,
+// maps/hash_map_test.cc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -12,11 +16,17 @@ namespace skep::maps {
 class Map;
 
 struct Recipe {
+  // The second argument is not looked at: a caller has its arguments where a helper's would be.
+  using Find = std::byte* (*)(const void* table, std::uint64_t unused, const std::byte* key) noexcept;
+
   const Map* map = nullptr;
   std::uint64_t base = 0;
   std::uint32_t entries = 0;
   std::uint64_t stride = 0;
   std::uint64_t per_cpu = 0;  // 0: all CPUs share the elements
+  bool references = false;    // elements are slots: a Reference each
+  Find find = nullptr;        // null: an array
+  const void* table = nullptr;
 };
 
 // Nothing where elements must be looked up.

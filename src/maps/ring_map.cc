@@ -71,6 +71,8 @@ void RingMap::commit(std::byte* bytes, std::uint64_t flags, std::uint32_t bits) 
   if (offset > mask_ || offset % 8 != 0) return;  // not a record of this ring buffer
   Record& record = record_at(offset);
   const std::uint32_t length = get(record.length) & ~kBusy;
+  if ((flags & (kNoWakeup | kForceWakeup)) == kNoWakeup) return set(record.length, length | bits);
+  // Readers go to sleep after a look at the record, we look whether they have come this far after its release.
   std::atomic_ref(record.length).exchange(length | bits);
   const bool waiting = (std::atomic_ref(consumer()).load() & mask_) == offset;
   if ((flags & kForceWakeup) != 0 || (waiting && (flags & kNoWakeup) == 0)) wake();

@@ -17,14 +17,16 @@ std::uint16_t add16(std::uint16_t a, std::uint16_t b) noexcept {
 }  // namespace
 
 std::uint32_t csum_partial(Bytes bytes, std::uint32_t seed) noexcept {
+  constexpr std::size_t kLong = 64;  // from here on, words of 8 bytes are worth their carries
   std::uint64_t sum = seed;
   std::size_t at = 0;
-  for (; at + 8 <= bytes.size(); at += 8) sum = add_carry(sum, load<std::uint64_t>(bytes.data() + at));
-  if (at < bytes.size()) {
-    std::uint64_t rest = 0;
-    std::memcpy(&rest, bytes.data() + at, bytes.size() - at);
-    sum = add_carry(sum, rest);
-  }
+  if (bytes.size() >= kLong)
+    for (; at + 8 <= bytes.size(); at += 8) sum = add_carry(sum, load<std::uint64_t>(bytes.data() + at));
+  for (; at + 4 <= bytes.size(); at += 4) sum = add_carry(sum, load<std::uint32_t>(bytes.data() + at));
+  std::uint32_t rest = 0;
+  for (unsigned shift = 0; at < bytes.size(); ++at, shift += 8)
+    rest |= std::to_integer<std::uint32_t>(bytes[at]) << shift;
+  sum = add_carry(sum, rest);
   return csum_add(static_cast<std::uint32_t>(sum), static_cast<std::uint32_t>(sum >> 32));
 }
 

@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 
+#include "exec/call.h"
 #include "maps/map.h"
 #include "runtime/epochs.h"
 
@@ -33,49 +34,52 @@ class ObjectCache {
 
   ObjectCache(Epochs& epochs, Source& source) : epochs_(epochs), source_(source) {}
   ~ObjectCache() {
-    for (auto& slot : slots_) delete slot.load();
+    for (auto& slot : slots_) delete static_cast<const Entry*>(slot.load());
   }
   ObjectCache(const ObjectCache&) = delete;
   ObjectCache& operator=(const ObjectCache&) = delete;
 
   T* find(maps::Reference reference) noexcept {
-    const Entry* entry = slot(reference).load(std::memory_order_acquire);
-    if (entry != nullptr && entry->reference == reference) return entry->object.get();
+    const exec::Known* entry = slot(reference).load(std::memory_order_acquire);
+    if (entry != nullptr && entry->reference == reference) return static_cast<const Entry*>(entry)->keeper.get();
     return reference == maps::Reference{} ? nullptr : fill(reference);
   }
 
   void forget(maps::Reference reference) noexcept {
     const std::scoped_lock lock(mutex_);
-    const Entry* entry = slot(reference).load();
+    const exec::Known* entry = slot(reference).load();
     if (entry != nullptr && entry->reference == reference) replace(reference, nullptr);
   }
 
- private:
-  struct Entry {
-    maps::Reference reference;
-    std::shared_ptr<T> object;
-  };
-  static constexpr std::size_t kSlots = 4096;
+  // For compiled code.
+  const exec::KnownSlot* table() const noexcept { return slots_.data(); }
 
-  std::atomic<const Entry*>& slot(maps::Reference reference) noexcept { return slots_[reference.id % kSlots]; }
+ private:
+  struct Entry : exec::Known {
+    Entry(maps::Reference its_reference, std::shared_ptr<T> kept)
+        : Known{its_reference, kept.get()}, keeper(std::move(kept)) {}
+    std::shared_ptr<T> keeper;
+  };
+
+  exec::KnownSlot& slot(maps::Reference reference) noexcept { return slots_[reference.id % exec::kKnownSlots]; }
 
   T* fill(maps::Reference reference) noexcept {
     const std::scoped_lock lock(mutex_);  // so that forget() cannot fall between the answer and its entry
     std::shared_ptr<T> object = source_.find(reference);
     T* found = object.get();
-    if (found != nullptr) replace(reference, std::make_unique<Entry>(Entry{reference, std::move(object)}));
+    if (found != nullptr) replace(reference, std::make_unique<Entry>(reference, std::move(object)));
     return found;
   }
 
   void replace(maps::Reference reference, std::unique_ptr<Entry> entry) noexcept {
-    if (const Entry* old = slot(reference).exchange(entry.release()); old != nullptr)
-      epochs_.retire(std::shared_ptr<const Entry>(old));
+    if (const exec::Known* old = slot(reference).exchange(entry.release()); old != nullptr)
+      epochs_.retire(std::shared_ptr<const Entry>(static_cast<const Entry*>(old)));
   }
 
   Epochs& epochs_;
   Source& source_;
   std::mutex mutex_;
-  std::array<std::atomic<const Entry*>, kSlots> slots_{};
+  std::array<exec::KnownSlot, exec::kKnownSlots> slots_{};
 };
 
 }  // namespace skep::runtime

@@ -42,13 +42,22 @@ class Runs : public ::testing::TestWithParam<With> {
     spec::MapSpec spec = interp::testing::array(4, 4);
     spec.type = spec::MapType::ProgArray;
     slots = &world.add_map(1, spec);
+    world.known_programs = known_programs.data();
+    world.known_maps = known_maps.data();
   }
   Outcome run(std::string_view text, MutableBytes memory = {}, std::uint64_t budget = 0) {
     const auto program = load(world, text, GetParam());
     return program ? world.run(*program, memory.data(), memory.size(), budget) : interp::testing::failed();
   }
+  // What a reference means, for compiled code to find. Those with even ids it has to ask for.
+  void know(std::vector<exec::KnownSlot>& table, std::uint32_t id, const void* object) {
+    if (id % 2 == 0) return;
+    entries.push_back(std::make_unique<exec::Known>(exec::Known{{id, 1}, object}));
+    table[id % exec::kKnownSlots] = entries.back().get();
+  }
   void put(std::uint32_t slot, std::uint32_t id, const exec::Executable& program) {
     world.add_program(id, program);
+    know(known_programs, id, &program);
     EXPECT_EQ(slots->set_reference(reinterpret_cast<const std::byte*>(&slot), {id, 1}, 0, nullptr), 0);
   }
   static void expect_stop(const Outcome& outcome, Failure::Kind kind, std::string_view object) {
@@ -59,6 +68,8 @@ class Runs : public ::testing::TestWithParam<With> {
   static With other() { return GetParam() == With::Jit ? With::Interp : With::Jit; }
   World world;
   maps::Map* slots = nullptr;
+  std::vector<exec::KnownSlot> known_programs{exec::kKnownSlots}, known_maps{exec::kKnownSlots};
+  std::vector<std::unique_ptr<exec::Known>> entries;
 };
 INSTANTIATE_TEST_SUITE_P(Engines, Runs, ::testing::Values(With::Interp, With::Jit), name_of);
 
@@ -162,6 +173,26 @@ TEST_P(Runs, CallbacksRunInTheirOwnFrameAndReachTheCallers) {
   EXPECT_EQ(run(text, {}, 1000).r0, 8U * 1000 + 28 + 5);
 }
 
+TEST_P(Runs, LoopsRefuseFlagsAndTooManyTimes) {
+  const auto loop = [&](std::string_view times, std::string_view flags) {
+    return static_cast<std::int64_t>(
+        run(fmt::format(
+                "r6 = 6\nr7 = 7\nr8 = 8\nr1 = {}\nr2 = subprog[each]\nr3 = 0\nr4 = {}\ncall "
+                "bpf_loop#181\nif r6 != 6 goto pc+3\nif r7 != 7 goto pc+2\nif r8 != 8 goto pc+1\nexit\nr0 = 99\nexit\n"
+                "each: r6 = 0\nr7 = 0\nr8 = 0\nr0 = 0\nexit",
+                times, flags))
+            .r0);
+  };
+  EXPECT_EQ(loop("0", "0"), 0);
+  EXPECT_EQ(loop("1", "0"), 1);
+  EXPECT_EQ(loop("0x700000005 ll", "0"), 5) << "the lower half counts";
+  EXPECT_EQ(loop("8388608", "0"), 8388608);
+  EXPECT_EQ(loop("8388609", "0"), -E2BIG);
+  EXPECT_EQ(loop("-1", "0"), -E2BIG);
+  EXPECT_EQ(loop("3", "1"), -EINVAL);
+  EXPECT_EQ(loop("-1", "0x100000000 ll"), -EINVAL);
+}
+
 TEST_P(Runs, CallbacksNestAndRunOut) {
   EXPECT_EQ(run("r1 = 3\nr2 = subprog[outer]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nexit\n"
                 "outer: r1 = 2\nr2 = subprog[inner]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nr0 = 0\nexit\n"
@@ -211,13 +242,87 @@ TEST_P(Runs, ArrayLookups) {
       maps::Map& map = world.add_map(++id, spec);
       for (const std::uint32_t index : {0U, 1U, 6U, 7U, 0x80000000U, 0xffffffffU})
         for (const std::string_view between : {"", "r6 = r1\nr1 = r6\n", "if r3 > 5 goto pc+0\n"}) {
+          // followed by something else, and by the question whether there is one
           const std::string text = fmt::format(
               "r7 = 1\nr8 = 2\nw3 = {}\n*(u32 *)(r10 -4) = r3\nr2 = r10\nr2 += -4\nr1 = map[id:{}]\n{}call "
               "bpf_map_lookup_elem#1\nif r7 != 1 goto pc+1\nif r8 == 2 goto pc+1\nr0 = 1\nexit",
               static_cast<std::int32_t>(index), id, between);
           const auto* expected = map.lookup(reinterpret_cast<const std::byte*>(&index), 0);
           EXPECT_EQ(run(text).r0, reinterpret_cast<std::uint64_t>(expected)) << text;
+          for (const std::string_view question : {"==", "!="}) {
+            const std::string asking = fmt::format(
+                "w3 = {}\n*(u32 *)(r10 -4) = r3\nr2 = r10\nr2 += -4\nr1 = map[id:{}]\n{}call bpf_map_lookup_elem#1\n"
+                "if r0 {} 0 goto pc+2\nr0 += 1\nexit\nr0 += 2\nexit",
+                static_cast<std::int32_t>(index), id, between, question);
+            const bool jumps = (expected == nullptr) == (question == "==");
+            for (const std::uint64_t budget : {0, 100})
+              EXPECT_EQ(run(asking, {}, budget).r0, reinterpret_cast<std::uint64_t>(expected) + (jumps ? 2 : 1))
+                  << asking;
+          }
         }
+    }
+}
+
+// And of hash maps and tries, whose functions are called directly.
+TEST_P(Runs, LookupsByFunctions) {
+  world.add_helper(HelperId::map_lookup_elem, interp::testing::lookup_body);
+  std::uint32_t id = 10;
+  for (const auto type : {spec::MapType::Hash, spec::MapType::PercpuHash, spec::MapType::LruHash,
+                          spec::MapType::LruPercpuHash, spec::MapType::LpmTrie}) {
+    spec::MapSpec spec = interp::testing::array(16, 7);
+    spec.type = type;
+    spec.key_size = 8;
+    spec.flags = type == spec::MapType::LpmTrie ? std::uint32_t{spec::kNoPrealloc} : 0U;
+    maps::Map& map = world.add_map(++id, spec);
+    const std::byte value[16] = {};
+    for (const std::uint64_t key : {5, 6}) map.update(reinterpret_cast<const std::byte*>(&key), value, 0, 0);
+    for (const std::uint64_t key : {5, 6, 7}) {
+      const std::string text = fmt::format(
+          "r7 = 1\nr3 = {}\n*(u64 *)(r10 -8) = r3\nr2 = r10\nr2 += -8\nr1 = map[id:{}]\ncall "
+          "bpf_map_lookup_elem#1\nif r0 == 0 goto pc+1\nr0 += 3\nr0 += r7\nexit",
+          key, id);
+      const auto expected = reinterpret_cast<std::uint64_t>(map.lookup(reinterpret_cast<const std::byte*>(&key), 0));
+      EXPECT_EQ(run(text).r0, expected + (expected == 0 ? 1 : 4)) << text;
+    }
+  }
+}
+
+TEST_P(Runs, MapsInMaps) {
+  world.add_helper(HelperId::map_lookup_elem, [](exec::Call& call, std::uint64_t map, std::uint64_t key, std::uint64_t,
+                                                 std::uint64_t, std::uint64_t) noexcept {
+    auto& self = *reinterpret_cast<maps::Map*>(map);
+    const auto* bytes = reinterpret_cast<const std::byte*>(key);
+    if (self.spec().type != spec::MapType::ArrayOfMaps)
+      return reinterpret_cast<std::uint64_t>(self.lookup(bytes, call.cpu));
+    const maps::Reference reference = self.reference(bytes);
+    return reinterpret_cast<std::uint64_t>(reference.id == 0 ? nullptr : call.host.map(reference));
+  });
+  spec::MapSpec spec = interp::testing::array(4, 4);
+  spec.type = spec::MapType::ArrayOfMaps;
+  const spec::MapSpec form = interp::testing::array(24, 3);
+  maps::Map& outer = world.add_map(50, spec, &form);
+  std::uint32_t slot = 0;
+  std::vector<maps::Map*> inner;
+  for (const auto type : {spec::MapType::Array, spec::MapType::Array, spec::MapType::PercpuArray}) {  // ids 51 to 53
+    spec::MapSpec of_inner = interp::testing::array(24, 3 + slot);
+    of_inner.type = type;
+    inner.push_back(&world.add_map(51 + slot, of_inner));
+    know(known_maps, 51 + slot, inner.back());
+    ASSERT_EQ(outer.set_reference(reinterpret_cast<const std::byte*>(&slot), {51 + slot, 1}, 0, nullptr), 0);
+    ++slot;
+  }
+  for (std::uint32_t first = 0; first < 6; ++first)
+    for (std::uint32_t second = 0; second < 8; ++second) {
+      const auto outcome =
+          run(fmt::format("r6 = 5\nw3 = {}\n*(u32 *)(r10 -4) = r3\nw3 = {}\n*(u32 *)(r10 -8) = r3\nr2 = r10\nr2 += "
+                          "-4\nr1 = map[id:50]\ncall "
+                          "bpf_map_lookup_elem#1\nif r0 == 0 goto pc+5\nr1 = r0\nr2 = r10\nr2 += -8\ncall "
+                          "bpf_map_lookup_elem#1\nexit\nr0 = "
+                          "r6\nexit",
+                          first, second));
+      const auto* expected =
+          first < inner.size() ? inner[first]->lookup(reinterpret_cast<const std::byte*>(&second), 0) : nullptr;
+      EXPECT_EQ(outcome.r0, first < inner.size() ? reinterpret_cast<std::uint64_t>(expected) : 5U) << first << second;
     }
 }
 

@@ -41,7 +41,9 @@ std::uint64_t SystemHost::now(exec::Clock clock) noexcept {
 
 // A generator per thread (splitmix64), seeded by the system: programs ask for randomness per packet.
 std::uint32_t SystemHost::random() noexcept {
-  thread_local std::uint64_t state = seed();
+  thread_local constinit std::uint64_t state = 0;  // no guard to ask at each call
+  if (state == 0) [[unlikely]]
+    state = seed();
   std::uint64_t mixed = state += 0x9e3779b97f4a7c15U;
   mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
   mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;

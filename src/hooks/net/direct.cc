@@ -42,7 +42,7 @@ int DirectRun::place(Slot& slot, Bytes packet) {
 }
 
 void DirectRun::enter(Slot& slot) {
-  exec::Call call{.host = hive_.host()};
+  exec::Call call(hive_.host());
   call.context = is_xdp() ? static_cast<void*>(&slot.xdp) : &slot.skb;
   call.context_bytes = is_xdp() ? sizeof slot.xdp : sizeof slot.skb;
   call.budget = kBudget;

@@ -72,6 +72,13 @@ class Assembler : public CodeBuffer {
   void cmov(Condition when, Width width, Reg to, Reg from) noexcept {
     reg_reg2(width, 0x40U + static_cast<unsigned>(when), to, from);
   }
+  // The low byte becomes 1 or 0.
+  void set(Condition when, Reg to) noexcept {
+    rex_if(false, 0, 0, high(to), needs_rex(to));
+    byte(0x0f);
+    byte(0x90U + static_cast<unsigned>(when));
+    modrm(3, 0, low(to));
+  }
   // Of the low 8 or 16 bits.
   void movzx(Width from_width, Reg to, Reg from) noexcept {
     rex_if(false, high(to), 0, high(from), from_width == Width::W8 && needs_rex(from));
@@ -174,6 +181,7 @@ class Assembler : public CodeBuffer {
     immediate(width, number);
   }
   void imul(Width width, Reg to, Reg from) noexcept { reg_reg2(width, 0xaf, to, from); }
+  void imul(Width width, Reg to, Mem from) noexcept { memory2(width, 0xaf, to, from); }
   void imul(Width width, Reg to, Reg from, std::int32_t number) noexcept {
     rex_if(width == Width::W64, high(to), 0, high(from));
     byte(fits_s8(number) ? 0x6b : 0x69);

@@ -33,6 +33,9 @@ TEST(Assembler, Moves) {
   EXPECT_EQ(BYTES(movsx(Width::W8, Width::W64, Reg::Rdx, Reg::Rdi)), "480fbed7");
   EXPECT_EQ(BYTES(movsx(Width::W32, Width::W64, Reg::Rdx, Reg::R8)), "4963d0");
   EXPECT_EQ(BYTES(cmov(Condition::NE, Width::W64, Reg::Rax, Reg::Rcx)), "480f45c1");
+  EXPECT_EQ(BYTES(set(Condition::A, Reg::Rbx)), "0f97c3");
+  EXPECT_EQ(BYTES(set(Condition::E, Reg::Rsi)), "400f94c6");
+  EXPECT_EQ(BYTES(set(Condition::L, Reg::R9)), "410f9cc1");
 }
 
 TEST(Assembler, AddressesWithEachBase) {
@@ -59,6 +62,7 @@ TEST(Assembler, Arithmetic) {
   EXPECT_EQ(BYTES(test(Width::W64, Reg::Rcx, 1)), "f6c101");
   EXPECT_EQ(BYTES(test(Width::W32, Reg::Rsi, 0x100)), "f7c600010000");
   EXPECT_EQ(BYTES(imul(Width::W64, Reg::Rsi, Reg::R9)), "490faff1");
+  EXPECT_EQ(BYTES(imul(Width::W64, Reg::Rsi, Mem{Reg::R9, 8})), "490faf7108");
   EXPECT_EQ(BYTES(imul(Width::W32, Reg::Rsi, Reg::Rsi, 100)), "6bf664");
   EXPECT_EQ(BYTES(unary(Unary::Neg, Width::W64, Reg::R15)), "49f7df");
   EXPECT_EQ(BYTES(unary(Unary::Div, Width::W32, Reg::Rcx)), "f7f1");

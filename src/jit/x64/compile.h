@@ -67,6 +67,10 @@ struct Order {
   Counting counting = Counting::No;
   Hardening hardening = {};
   Wanted wanted = Wanted::Code;
+
+  bool has_barriers() const noexcept { return hardening.barriers && !image.barriers.empty(); }
+  // One instruction after the other: nothing is fused, and no helper written in place of its call.
+  bool is_plain() const noexcept { return hardening.blinding != 0 || has_barriers(); }
 };
 
 struct Code {

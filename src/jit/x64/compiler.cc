@@ -3,17 +3,38 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "exec/executable.h"
+
 namespace skep::jit::x64 {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored \
     "-Winvalid-offsetof"  // a Call has a reference; where its members are is known all the same
 const CallOffsets kCallOffsets = {
+    .host = 0,  // a reference, and the first of its members
     .context = offsetof(exec::Call, context),
     .program = offsetof(exec::Call, program),
     .cpu = offsetof(exec::Call, cpu),
+    .tail_calls = offsetof(exec::Call, tail_calls),
     .budget = offsetof(exec::Call, budget),
     .stopped = offsetof(exec::Call, stopped),
+};
+static_assert(offsetof(exec::Call, context) == sizeof(exec::Host*));
+
+namespace {
+std::int32_t in_elements(std::size_t offset) noexcept {
+  return static_cast<std::int32_t>(maps::Map::elements_offset() + offset);
+}
+}  // namespace
+const OtherOffsets kOtherOffsets = {
+    .known_programs = offsetof(exec::Host, known_programs),
+    .known_maps = offsetof(exec::Host, known_maps),
+    .reference = offsetof(exec::Known, reference),
+    .object = offsetof(exec::Known, object),
+    .jump_target = offsetof(exec::Executable, jump_target),
+    .base = in_elements(offsetof(maps::Map::Elements, base)),
+    .stride = in_elements(offsetof(maps::Map::Elements, stride)),
+    .entries = in_elements(offsetof(maps::Map::Elements, entries)),
 };
 #pragma GCC diagnostic pop
 
@@ -28,7 +49,6 @@ constexpr std::size_t kBytesPerSlot = 6;  // a little more than what programs ne
 
 Compiler::Compiler(const Order& order, const Survey& survey)
     : order_(order), survey_(survey), a_(order.image.insns.size() * kBytesPerSlot) {
-  guarded_ = order.hardening.barriers && !order.image.barriers.empty();
   key_state_ = order.hardening.blinding;
   uses_call_ = survey.uses_call || survey.stops || order.counting == Counting::Yes;
   a_.labels(order.image.insns.size() + survey.functions.size());
@@ -45,8 +65,7 @@ Code Compiler::compile() {
   Code code;
   code.bytes.assign(a_.bytes().begin(), a_.bytes().end());
   code.fixups.assign(a_.fixups().begin(), a_.fixups().end());
-  for (std::size_t i = 0; i < survey_.functions.size(); ++i)
-    code.entries.push_back(a_.offset(label_of(static_cast<std::int64_t>(order_.image.insns.size() + i))));
+  for (std::size_t i = 0; i < survey_.functions.size(); ++i) code.entries.push_back(a_.offset(label_of_function(i)));
   const bool tail_calls = std::ranges::any_of(survey_.functions, &Function::tail_calls);
   code.guarded = survey_.callbacks || tail_calls || !stops_.empty();
   if (order_.wanted == Wanted::Layout) code.layout = final_layout(shared);
@@ -72,7 +91,8 @@ Layout Compiler::final_layout(std::uint32_t shared) {
 }
 
 Result<Code> compile(const Order& order) {
-  TRY(const Survey survey, Survey::of(order.image));
+  const Helpers helpers = order.is_plain() ? Helpers::Called : Helpers::InPlace;
+  TRY(const Survey survey, Survey::of(order.image, order.values, order.recipes, helpers));
   return Compiler(order, survey).compile();
 }
 

@@ -33,9 +33,17 @@ constexpr Condition condition_of(isa::JumpOp op) noexcept { return kConditions[s
 
 // Where the fields of a Call are that code reads or writes.
 struct CallOffsets {
-  std::int32_t context, program, cpu, budget, stopped;
+  std::int32_t host, context, program, cpu, tail_calls, budget, stopped;
 };
 extern const CallOffsets kCallOffsets;
+// And those of what it finds from there.
+struct OtherOffsets {
+  std::int32_t known_programs, known_maps;  // of exec::Host
+  std::int32_t reference, object;           // of exec::Known
+  std::int32_t jump_target;                 // of exec::Executable
+  std::int32_t base, stride, entries;       // of maps::Map: its Elements
+};
+extern const OtherOffsets kOtherOffsets;
 
 class Compiler {
  public:
@@ -82,12 +90,16 @@ class Compiler {
   Label thunk(Reg to);
   void call_body(std::uint64_t body);
   void check_stopped();
-  void tail_call();
+  void tail_call(const maps::Recipe* programs);
+  void go_on_in_other();
   void load_packet(const At& at);
   void jump(const At& at, Source b);
   static bool falls_to(const At& at, std::int64_t target);
   // Of an instruction; the functions' own labels are behind those.
   static Label label_of(std::int64_t slot) { return Label{static_cast<std::uint32_t>(slot)}; }
+  Label label_of_function(std::size_t which) const {
+    return Label{static_cast<std::uint32_t>(order_.image.insns.size() + which)};
+  }
   void compare(Width width, isa::JumpOp op, Reg a, Source b);
 
   // ---- layout: noted where it is wanted
@@ -103,10 +115,18 @@ class Compiler {
   void load_number(Reg to, std::uint64_t value);
   Source constant(const At& at, Reg room = kScratch);
 
-  // ---- inline.cc: helpers whose work is written in place of the call; false: this one's is not
-  bool write_inline(const At& at);
-  bool look_up_inline(const At& at);
-  const maps::Recipe* recipe_of_r1(std::uint32_t slot) const;
+  // ---- inline.cc: helpers whose work is written in place of the call
+  std::uint32_t write_inline(const At& at);
+  std::uint32_t index_element(const At& at, const InlinedCall& call);
+  std::uint32_t find_element(const maps::Recipe& recipe);
+  std::uint32_t loop(const InlinedCall& call);
+  std::uint32_t find_inner_map(const At& at, const maps::Recipe& recipe);
+  std::uint32_t find_in_unknown(const At& at);
+  void load_known(std::int32_t table, Label unknown);
+  void jump_to_program(const maps::Recipe& recipe, Label nowhere, Label unknown);
+  void address_of_element(const maps::Recipe& recipe);
+  void scale(Reg what, std::uint64_t by);
+  void add_cpu(const maps::Recipe& recipe);
 
   // ---- alu.cc
   void binary(Width width, std::uint8_t operation, Reg to, Source source);
@@ -133,12 +153,19 @@ class Compiler {
   std::uint32_t fuse_rotation(const At& move, const At& shift);
   std::uint32_t fuse_load(const At& at);
   std::uint32_t fuse_update(const At& at);
+  std::uint32_t fuse_operand(const At& load);
+  std::uint32_t fuse_element(const At& address, Reg index, std::uint8_t log);
+  std::uint32_t fuse_scaled(const At& shift);
+  std::uint32_t fuse_truth(const At& at);
+  std::uint32_t fuse_choice(const At& jump, const At& other);
+  std::uint32_t fuse_halves(const At& store);
+  bool access(const At& at, unsigned through, Indexed where);
   void load_joined(const At& at);
   std::uint32_t fuse_shifts(const At& at);
   std::uint32_t fuse_jump(const At& at);
   void rotate(Width width, Reg to, Reg from, std::uint8_t right);
   // Whether instructions may be written together: not where each has to be found again, to be guarded or blinded.
-  bool fuses() const noexcept { return !blinds() && !guarded_; }
+  bool fuses() const noexcept { return !order_.is_plain(); }
 
   // ---- memory.cc
   void fetch_by_loop(Width width, Alu what, Mem where, Reg value);
@@ -190,7 +217,6 @@ class Compiler {
   std::vector<StopSite> stops_;
   Label abandon_{};
   bool abandons_ = false;
-  bool guarded_ = false;         // barriers are asked for, and honoured
   std::uint64_t key_state_ = 0;  // of blinding
   std::array<Label, 16> thunks_{};
   unsigned used_thunks_ = 0;  // by register

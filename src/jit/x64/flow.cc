@@ -27,7 +27,7 @@ bool calls_back(std::int32_t helper) {
 void Compiler::function(std::size_t which) {
   function_ = &survey_.functions[which];
   a_.reserve();
-  a_.bind(label_of(static_cast<std::int64_t>(order_.image.insns.size() + which)));
+  a_.bind(label_of_function(which));
   note_piece(function_->start);
   prologue(*function_);
   for (std::uint32_t slot = function_->start; slot < function_->end;) {
@@ -47,13 +47,14 @@ void Compiler::function(std::size_t which) {
 std::uint32_t Compiler::write(const At& at) {
   if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
+  if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
   if (const std::uint32_t done = fuses() ? fuse(at) : 0; done != 0) return done;
   (this->*kForms[static_cast<std::size_t>(isa::form(at.op))])(at);
   return isa::slots(at.op);
 }
 
 void Compiler::barrier(std::uint32_t slot, spec::Barrier::Where where) {
-  if (!guarded_) return;
+  if (!order_.has_barriers()) return;
   const auto asked = std::ranges::lower_bound(order_.image.barriers, slot, {}, &spec::Barrier::insn);
   if (asked != order_.image.barriers.end() && asked->insn == slot && asked->where == where) a_.lfence();
 }
@@ -262,10 +263,9 @@ void Compiler::check_stopped() {
 }
 
 void Compiler::CallHelper(const At& at) {
-  if (at.insn.imm == kTailCall) return tail_call();
+  if (at.insn.imm == kTailCall) return tail_call(nullptr);
   const std::uint64_t body = order_.values[at.slot];
   if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoHelper));
-  if (write_inline(at)) return;
   call_body(body);
   if (calls_back(at.insn.imm)) check_stopped();
 }
@@ -294,24 +294,33 @@ void Compiler::CallReg(const At& at) {
 void Compiler::CallLocal(const At& at) {
   const auto target = static_cast<std::uint32_t>(*isa::subprog_target(at.op, at.insn, at.slot));
   const std::size_t callee = survey_.function_at(target);
-  a_.call(label_of(static_cast<std::int64_t>(order_.image.insns.size() + callee)));
+  a_.call(label_of_function(callee));
   if (!survey_.functions[callee].tail_calls) return;
   a_.mov(kScratch, order_.program);  // which a tail call below may have replaced
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);
 }
 
-// Leaves the frame and goes on in the other program; falls through where there is none.
-void Compiler::tail_call() {
+// Leaves the frame and goes on in the other program; falls through where there is none. `programs` may be null. Code
+// that counts goes on in code that does, which the service finds.
+void Compiler::tail_call(const maps::Recipe* programs) {
+  const Label nowhere = a_.label(), unknown = a_.label();
+  if (programs != nullptr && order_.counting == Counting::No) jump_to_program(*programs, nowhere, unknown);
+  a_.reserve();
+  a_.bind(unknown);
   call_body(order_.services.tail_call);
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
-  const Label nowhere = a_.label();
   a_.jump(Condition::E, nowhere);
+  go_on_in_other();
+  a_.bind(nowhere);
+}
+
+// The code is in rax.
+void Compiler::go_on_in_other() {
   a_.load(Width::W64, Reg::Rsi, field(kCallOffsets.context));
   a_.mov(Width::W64, Reg::Rdi, kCall);
   epilogue(*function_);
   jump_register(Reg::Rax);
   note_frame(FrameStep::Kind::Resume);
-  a_.bind(nowhere);
 }
 
 // The offset of the packet is in rsi. A load that fails leaves the function with 0.

@@ -20,7 +20,26 @@ std::uint32_t Compiler::fuse(const At& at) {
   if (form == Form::MovReg) return fuse_move(at);
   if (form == Form::Load) return fuse_load(at);
   if (form == Form::JumpImm || form == Form::JumpReg) return fuse_jump(at);
+  if (form == Form::MovImm) return fuse_truth(at);
+  if (form == Form::StoreReg) return fuse_halves(at);
+  if (form == Form::LoadImm64) return at.op == Op::LdFunc ? 0 : fuse_element(at, Reg::Rsp, 0);
   return at.op == Op::Lsh64Imm ? fuse_shifts(at) : 0;
+}
+
+// Writes a load or store through register `through`, which nobody asks for afterwards, at another place; false: it is
+// none, or needs the register for something else.
+bool Compiler::access(const At& at, unsigned through, Indexed where) {
+  const Form form = isa::form(at.op);
+  if (form == Form::Load && at.insn.src == through) {
+    if (at.insn.dst != through && !dead_after(at.slot, through)) return false;
+    a_.load(at.width, reg(at.insn.dst), where);
+    return true;
+  }
+  if (at.insn.dst != through || !dead_after(at.slot, through)) return false;
+  if (form == Form::StoreImm) return a_.store(at.width, where, at.insn.imm), true;
+  if (form != Form::StoreReg || at.insn.src == through) return false;
+  a_.store(at.width, where, reg(at.insn.src));
+  return true;
 }
 
 // ---- A copy, and an operation on the copy
@@ -49,16 +68,13 @@ std::uint32_t Compiler::fuse_sum(const At& move, const At& add) {
   // the copy added to itself is the original doubled
   const Reg other = !of_registers || add.insn.src == move.insn.dst ? from : reg(add.insn.src);
   const std::uint32_t third = add.slot + 1;
-  if (move.width == Width::W64 && follows(third) && isa::form(survey_.ops[third]) == Form::Load) {
-    const At load = at(third);
-    const std::int64_t offset = std::int64_t{load.insn.off} + (of_registers ? 0 : add.insn.imm);
-    if (load.insn.src == move.insn.dst && fits_s32(offset) &&
-        (load.insn.dst == move.insn.dst || dead_after(third, move.insn.dst))) {
-      const auto distance = static_cast<std::int32_t>(offset);
-      if (of_registers)
-        a_.load(load.width, reg(load.insn.dst), Indexed{from, other, 0, distance});
-      else
-        a_.load(load.width, reg(load.insn.dst), Mem{from, distance});
+  if (move.width == Width::W64 && follows(third)) {
+    const At user = at(third);
+    const std::int64_t offset = std::int64_t{user.insn.off} + (of_registers ? 0 : add.insn.imm);
+    if (of_registers && access(user, move.insn.dst, Indexed{from, other, 0, user.insn.off})) return 3;
+    if (!of_registers && isa::form(user.op) == Form::Load && user.insn.src == move.insn.dst && fits_s32(offset) &&
+        (user.insn.dst == move.insn.dst || dead_after(third, move.insn.dst))) {
+      a_.load(user.width, reg(user.insn.dst), Mem{from, static_cast<std::int32_t>(offset)});
       return 3;
     }
   }
@@ -108,6 +124,7 @@ std::uint32_t Compiler::fuse_rotation(const At& move, const At& shift) {
 
 std::uint32_t Compiler::fuse_load(const At& at) {
   if (const std::uint32_t done = fuse_update(at); done != 0) return done;
+  if (const std::uint32_t done = fuse_operand(at); done != 0) return done;
   if (at.width == Width::W8 || !follows(at.slot + 1)) return 0;
   const At next = this->at(at.slot + 1);
   if (isa::form(next.op) != Form::AluUnary || next.insn.dst != at.insn.dst) return 0;
@@ -124,6 +141,58 @@ std::uint32_t Compiler::fuse_load(const At& at) {
   if (!swaps || !order_.features.movbe) return 0;
   a_.movbe_load(at.width, to, from);
   return 2;
+}
+
+//   a = [p], b op= a      where nobody asks for a afterwards
+std::uint32_t Compiler::fuse_operand(const At& load) {
+  if (!follows(load.slot + 1)) return 0;
+  const At next = at(load.slot + 1);
+  if (isa::form(next.op) != Form::AluReg || next.width != load.width || next.insn.src != load.insn.dst ||
+      next.insn.dst == load.insn.dst || !dead_after(next.slot, load.insn.dst))
+    return 0;
+  const AluRow& row = kAluRows[static_cast<std::size_t>(isa::alu_op(next.op))];
+  const Mem from{reg(load.insn.src), load.insn.off};
+  if (row.write == &Compiler::binary)
+    a_.alu(static_cast<Alu>(row.operation), next.width, reg(next.insn.dst), from);
+  else if (row.write == &Compiler::multiply)
+    a_.imul(next.width, reg(next.insn.dst), from);
+  else
+    return 0;
+  return 2;
+}
+
+// ---- Elements of tables at known addresses
+
+//   a = address, a += b, and an access through a, which nobody asks for afterwards; with `index` not rsp, b has been
+//   found to be that register, still to be shifted by `log`
+std::uint32_t Compiler::fuse_element(const At& address, Reg index, std::uint8_t log) {
+  const std::uint32_t slot = address.slot + 2;
+  if (!follows(slot) || !follows(slot + 1)) return 0;
+  const At add = at(slot), user = at(slot + 1);
+  const unsigned a = address.insn.dst, b = add.insn.src;
+  if (add.op != Op::Add64Reg || add.insn.dst != a || b == a) return 0;
+  if (index != Reg::Rsp && index != reg(b)) return 0;
+  // The address comes first, so the access must not need what was in its register; it may read b, but not shifted.
+  const bool stores = isa::form(user.op) == Form::StoreReg;
+  if (stores && (user.insn.src == a || (log != 0 && user.insn.src == b))) return 0;
+  if (log != 0 && !dead_after(user.slot, b) && user.insn.dst != b) return 0;
+  if (isa::form(user.op) == Form::Load ? user.insn.src != a : user.insn.dst != a) return 0;
+  if (isa::form(user.op) != Form::Load && !stores && isa::form(user.op) != Form::StoreImm) return 0;
+  if (!dead_after(user.slot, a) && !(isa::form(user.op) == Form::Load && user.insn.dst == a)) return 0;
+  a_.mov(reg(a), order_.values[address.slot]);
+  access(user, a, Indexed{reg(a), reg(b), log, user.insn.off});
+  return 4;
+}
+
+//   b <<= 1, 2 or 3, and the above
+std::uint32_t Compiler::fuse_scaled(const At& shift) {
+  const std::uint32_t slot = shift.slot + 1;
+  if (shift.insn.imm < 1 || shift.insn.imm > 3 || !follows(slot)) return 0;
+  const At address = at(slot);
+  if (isa::form(address.op) != Form::LoadImm64 || address.op == Op::LdFunc || address.insn.dst == shift.insn.dst)
+    return 0;
+  const std::uint32_t done = fuse_element(address, reg(shift.insn.dst), static_cast<std::uint8_t>(shift.insn.imm));
+  return done == 0 ? 0 : done + 1;
 }
 
 // What joined_bytes.cc found.
@@ -169,6 +238,7 @@ std::uint32_t Compiler::fuse_update(const At& at) {
 // ---- Shifts up and down again: the low bits, extended
 
 std::uint32_t Compiler::fuse_shifts(const At& at) {
+  if (const std::uint32_t done = fuse_scaled(at); done != 0) return done;
   if (!follows(at.slot + 1)) return 0;
   const At next = this->at(at.slot + 1);
   if ((next.op != Op::Rsh64Imm && next.op != Op::Arsh64Imm) || next.insn.dst != at.insn.dst ||
@@ -200,13 +270,60 @@ std::uint32_t Compiler::fuse_jump(const At& at) {
     a_.jump(!condition_of(op), label_of(*isa::jump_target(skipped.op, skipped.insn, skipped.slot)));
     return 2;
   }
-  // One of two constants: the condition is often a toss-up, as it was a value in the source. Chosen registers are left
-  // to the branch predictor: a load that waits for the choice costs more than a wrong guess now and then.
-  if (skipped.op != Op::Mov64Imm && skipped.op != Op::Mov32Imm) return 0;
-  move(skipped.width, 0, kScratch, source(skipped, false));
-  compare(at.width, op, reg(at.insn.dst), b);
-  a_.cmov(!condition_of(op), Width::W64, reg(skipped.insn.dst), kScratch);
+  return fuse_choice(at, skipped);
+}
+
+// One of two values, which the source had as one: `other` is what is put in place of the first where the jump is not
+// taken. Of registers only those that were compared, as in the least and the greatest: other choices are often the way
+// on in a search, and a load that waits for the choice costs more than a wrong guess now and then.
+std::uint32_t Compiler::fuse_choice(const At& jump, const At& other) {
+  const bool of_register = other.op == Op::Mov64Reg || other.op == Op::Mov32Reg;
+  if (other.op != Op::Mov64Imm && other.op != Op::Mov32Imm && !of_register) return 0;
+  const auto compared = static_cast<unsigned>(survey_.uses[jump.slot].reads);
+  if (of_register && ((compared >> other.insn.src | compared >> other.insn.dst) & 1U) == 0) return 0;
+  Reg value = kScratch;
+  if (other.op == Op::Mov64Reg)
+    value = reg(other.insn.src);
+  else
+    move(other.width, 0, kScratch, source(other, of_register));
+  const isa::JumpOp op = isa::jump_op(jump.op);
+  compare(jump.width, op, reg(jump.insn.dst), source(jump, isa::form(jump.op) == Form::JumpReg));
+  a_.cmov(!condition_of(op), Width::W64, reg(other.insn.dst), value);
   return 2;
+}
+
+//   a = 1, if ... goto over, a = 0, over:     or with 0 and 1 the other way round
+std::uint32_t Compiler::fuse_truth(const At& at) {
+  if (at.insn.imm < 0 || at.insn.imm > 1 || order_.counting == Counting::Yes) return 0;
+  if (!follows(at.slot + 1) || !follows(at.slot + 2)) return 0;
+  const At jump = this->at(at.slot + 1), other = this->at(at.slot + 2);
+  const Form form = isa::form(jump.op);
+  if ((form != Form::JumpImm && form != Form::JumpReg) || jump.insn.off != 1) return 0;
+  if (isa::form(other.op) != Form::MovImm || other.insn.dst != at.insn.dst || other.insn.imm != 1 - at.insn.imm)
+    return 0;
+  if ((survey_.uses[jump.slot].reads >> at.insn.dst & 1) != 0) return 0;
+  const isa::JumpOp op = isa::jump_op(jump.op);
+  const Reg to = reg(at.insn.dst);
+  a_.mov(to, 0);
+  compare(jump.width, op, reg(jump.insn.dst), source(jump, form == Form::JumpReg));
+  a_.set(at.insn.imm == 1 ? condition_of(op) : !condition_of(op), to);
+  return 3;
+}
+
+// ---- Stores of neighbouring bytes
+
+//   [p] = a, a >>= 8, [p + 1] = a      bytes: one store of two
+std::uint32_t Compiler::fuse_halves(const At& store) {
+  if (store.width != Width::W8 || !follows(store.slot + 1) || !follows(store.slot + 2)) return 0;
+  const At shift = at(store.slot + 1), second = at(store.slot + 2);
+  if ((shift.op != Op::Rsh32Imm && shift.op != Op::Rsh64Imm) || shift.insn.imm != 8) return 0;
+  if (shift.insn.dst != store.insn.src || store.insn.src == store.insn.dst) return 0;
+  if (second.op != store.op || second.insn.dst != store.insn.dst || second.insn.src != store.insn.src ||
+      second.insn.off != store.insn.off + 1)
+    return 0;
+  a_.store(Width::W16, Mem{reg(store.insn.dst), store.insn.off}, reg(store.insn.src));
+  if (!dead_after(second.slot, store.insn.src)) a_.shift(x64::Shift::Shr, shift.width, reg(store.insn.src), 8);
+  return 3;
 }
 
 }  // namespace skep::jit::x64

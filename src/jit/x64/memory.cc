@@ -13,8 +13,7 @@ void Compiler::LoadImm64(const At& at) {
   const Reg to = reg(at.insn.dst);
   if (at.op == Op::LdFunc) {
     const auto target = *isa::subprog_target(at.op, at.insn, at.slot);
-    return a_.lea(to, label_of(static_cast<std::int64_t>(order_.image.insns.size()) +
-                               static_cast<std::int64_t>(survey_.function_at(static_cast<std::uint32_t>(target)))));
+    return a_.lea(to, label_of_function(survey_.function_at(static_cast<std::uint32_t>(target))));
   }
   load_number(to, order_.values[at.slot]);
 }

@@ -25,7 +25,7 @@ class Surveyor {
  public:
   Surveyor(const exec::Image& image, Survey& survey) : image_(image), survey_(survey) {}
 
-  Result<> look() {
+  Result<> look(std::span<const std::uint64_t> values, std::span<const maps::Recipe> recipes, Helpers helpers) {
     const std::size_t count = image_.insns.size();
     survey_.ops.resize(count);
     survey_.flags.resize(count);
@@ -40,6 +40,7 @@ class Surveyor {
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
     if (loads_bytes_) find_joined_bytes(image_, survey_);
+    if (calls_helpers_ && helpers == Helpers::InPlace) find_inlined_calls(image_, values, recipes, survey_);
     find_live();
     depth_.assign(calls_.size(), 0);
     for (std::size_t i = 0; i < calls_.size(); ++i)
@@ -83,6 +84,7 @@ class Surveyor {
     function.may_goto |= form == Form::MayGoto;
     loads_bytes_ |= op == Op::Load8;
     if (form == Form::CallLocal || op == Op::LdFunc) {
+      function.is_leaf = false;
       const std::size_t callee = survey_.function_at(static_cast<std::uint32_t>(*isa::subprog_target(op, insn, at)));
       if (form == Form::CallLocal) {
         calls_[which].push_back(static_cast<std::uint32_t>(callee));
@@ -98,6 +100,7 @@ class Surveyor {
     function.calls = true;
     if (op == Op::CallLocal) return;
     survey_.uses_call = true;
+    calls_helpers_ |= op == Op::CallHelper;
     function.tail_calls |= op == Op::CallHelper && insn.imm == kTailCall;
   }
 
@@ -120,6 +123,7 @@ class Surveyor {
         else
           before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads);
       }
+    for (Function& function : survey_.functions) function.arguments = before[function.start];
   }
 
   void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }
@@ -139,20 +143,26 @@ class Surveyor {
   const exec::Image& image_;
   Survey& survey_;
   bool loads_bytes_ = false;
+  bool calls_helpers_ = false;
   std::vector<std::vector<std::uint32_t>> calls_;
   std::vector<unsigned> depth_;
 };
 
 }  // namespace
 
-Result<Survey> Survey::of(const exec::Image& image) {
+Result<Survey> Survey::of(const exec::Image& image, std::span<const std::uint64_t> values,
+                          std::span<const maps::Recipe> recipes, Helpers helpers) {
   Survey survey;
-  TRY_VOID(Surveyor(image, survey).look());
+  TRY_VOID(Surveyor(image, survey).look(values, recipes, helpers));
   return survey;
 }
 
 const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
   return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
+}
+
+const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {
+  return *std::ranges::lower_bound(inlined, slot, {}, &InlinedCall::slot);
 }
 
 std::size_t Survey::function_at(std::uint32_t slot) const noexcept {

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
 #include "exec/image.h"
+#include "exec/relocate.h"
 #include "isa/op.h"
 
 namespace skep::jit::x64 {
@@ -17,10 +19,12 @@ struct Function {
   std::uint32_t start = 0, end = 0;  // of its instructions
   std::uint32_t stack = 0;           // bytes below the frame pointer that it may touch
   isa::RegisterSet writes = 0;
-  bool frame_pointer = false;  // r10 is used
-  bool calls = false;          // anything: the machine stack must be aligned then
+  isa::RegisterSet arguments = 0;  // registers that may be read as they were when it was entered
+  bool frame_pointer = false;      // r10 is used
+  bool calls = false;              // anything: the machine stack must be aligned then
   bool may_goto = false;
   bool tail_calls = false;     // itself, or in what it calls
+  bool is_leaf = true;         // calls no function of the program, and hands none to a helper
   bool address_taken = false;  // it may be a callback
 };
 
@@ -33,13 +37,26 @@ struct JoinedBytes {
   bool swapped = false;    // the first byte is the highest
 };
 
+// A call of a helper that is written in its place (inline.cc), and what its arguments are known to be.
+struct InlinedCall {
+  static constexpr std::int32_t kNotInFrame = 0;
+  std::uint32_t slot = 0;
+  std::int32_t key_in_frame = kNotInFrame;  // the key that r2 points to: where it is from r10
+  const maps::Recipe* recipe = nullptr;     // of the map in r1
+  std::size_t callback = 0;                 // the function in r2 that a loop calls
+};
+
+// Whether helpers are written in place of their calls, where that can be.
+enum class Helpers : std::uint8_t { InPlace, Called };
+
 struct Survey {
-  static constexpr std::uint8_t kFirst = 1;    // slot of an instruction
-  static constexpr std::uint8_t kTarget = 2;   // of a jump
-  static constexpr std::uint8_t kLoop = 8;     // of a jump backwards
-  static constexpr std::uint8_t kEntry = 16;   // of a function
-  static constexpr std::uint8_t kJoined = 32;  // completes a number of several bytes: a row of `joined`
-  static constexpr std::uint8_t kBlock = 4;    // control may come here without running the instruction before
+  static constexpr std::uint8_t kFirst = 1;     // slot of an instruction
+  static constexpr std::uint8_t kTarget = 2;    // of a jump
+  static constexpr std::uint8_t kLoop = 8;      // of a jump backwards
+  static constexpr std::uint8_t kEntry = 16;    // of a function
+  static constexpr std::uint8_t kJoined = 32;   // completes a number of several bytes: a row of `joined`
+  static constexpr std::uint8_t kInlined = 64;  // a call written in its place: a row of `inlined`
+  static constexpr std::uint8_t kBlock = 4;     // control may come here without running the instruction before
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
@@ -52,14 +69,18 @@ struct Survey {
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
   // is never read. What a loop reads in its next round is found by looking twice; more rounds would find a little less.
   std::vector<isa::RegisterSet> live;
-  std::vector<JoinedBytes> joined;  // sorted by slot
-  bool uses_call = false;           // something needs the exec::Call
-  bool callbacks = false;           // functions whose address is taken: helpers may run code
-  bool stops = false;               // an engine may have to stop the program
+  std::vector<JoinedBytes> joined;   // sorted by slot
+  std::vector<InlinedCall> inlined;  // sorted by slot
+  bool uses_call = false;            // something needs the exec::Call
+  bool callbacks = false;            // functions whose address is taken: helpers may run code
+  bool stops = false;                // an engine may have to stop the program
   bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
-  static Result<Survey> of(const exec::Image& image);
+  static Result<Survey> of(const exec::Image& image, std::span<const std::uint64_t> values = {},
+                           std::span<const maps::Recipe> recipes = {}, Helpers helpers = Helpers::InPlace);
+  // Of a slot with kInlined.
+  const InlinedCall& inlined_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
   const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
   // The function that starts at a slot, which one does.
@@ -68,6 +89,9 @@ struct Survey {
 
 // Fills survey.joined (joined_bytes.cc).
 void find_joined_bytes(const exec::Image& image, Survey& survey);
+// Fills survey.inlined (inlined_calls.cc); what such a call reads is no more than its code does.
+void find_inlined_calls(const exec::Image& image, std::span<const std::uint64_t> values,
+                        std::span<const maps::Recipe> recipes, Survey& survey);
 
 // Whether all that an operation does is to set its destination.
 inline bool is_pure(isa::Op op) noexcept {
