@@ -96,7 +96,7 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   soundness::Draw draw(seed ^ 0x5eed);
   world_.set_draw(draw);
   Failure failure;
-  exec::Call call{.host = world_};
+  exec::Call call(world_);
   input_.point(type_, context_, call);
   call.program = &code;
   call.budget = budget;
@@ -124,7 +124,7 @@ void Differential::prepare(std::uint64_t seed) {
   if (prepared_ == seed) return;
   soundness::Draw draw(seed);
   for (const soundness::WorldMap* map : maps_) world_.refill(*map, draw);
-  exec::Call call{.host = world_};
+  exec::Call call(world_);
   input_.draw(type_, context_, draw, call);
   save(start_);
   expected_ = run(*interpreted_, seed, kBudget);

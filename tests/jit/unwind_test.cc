@@ -91,7 +91,7 @@ class Unwind : public ::testing::Test {
     watch.first = reinterpret_cast<std::uintptr_t>(all.front().code);
     const auto shared = std::ranges::find(all, Piece::kShared, &Piece::insn);
     watch.last = reinterpret_cast<std::uintptr_t>(shared->code);
-    exec::Call call{.host = world_};
+    exec::Call call(world_);
     alignas(8) std::byte memory[64] = {};
     call.context = memory;
     call.context_bytes = sizeof memory;
