@@ -10,26 +10,28 @@ extern "C" {
 
 enum : std::uint32_t { kNoAction, kRegister, kUnregister };
 
-struct jit_code_entry {
-  jit_code_entry* next;
-  jit_code_entry* before;
+struct CodeEntry {
+  CodeEntry* next;
+  CodeEntry* before;
   const std::byte* file;
   std::uint64_t bytes;
 };
 
-struct jit_descriptor {
+struct Descriptor {
   std::uint32_t version;
   std::uint32_t action;
-  jit_code_entry* relevant;
-  jit_code_entry* first;
+  CodeEntry* relevant;
+  CodeEntry* first;
 };
 
+// NOLINTBEGIN(readability-identifier-naming): gdb looks for these names.
 // Weak: another compiler in the process may have brought them along.
-[[gnu::weak, gnu::used, gnu::visibility("default")]] jit_descriptor __jit_debug_descriptor = {1, kNoAction, nullptr,
-                                                                                              nullptr};
+[[gnu::weak, gnu::used, gnu::visibility("default")]] Descriptor __jit_debug_descriptor = {1, kNoAction, nullptr,
+                                                                                          nullptr};
 [[gnu::weak, gnu::used, gnu::noinline, gnu::visibility("default")]] void __jit_debug_register_code() {
   asm volatile("" ::: "memory");  // gdb stops here
 }
+// NOLINTEND(readability-identifier-naming)
 }
 
 namespace skep::jit {
@@ -41,7 +43,7 @@ class Entry final : public Told {
  public:
   explicit Entry(std::vector<std::byte> file) : file_(std::move(file)) {
     const std::scoped_lock lock(list_mutex);
-    jit_descriptor& list = __jit_debug_descriptor;
+    Descriptor& list = __jit_debug_descriptor;
     entry_ = {.next = list.first, .before = nullptr, .file = file_.data(), .bytes = file_.size()};
     if (list.first != nullptr) list.first->before = &entry_;
     list.first = &entry_;
@@ -64,7 +66,7 @@ class Entry final : public Told {
   }
 
   std::vector<std::byte> file_;
-  jit_code_entry entry_{};
+  CodeEntry entry_{};
 };
 
 }  // namespace

@@ -69,8 +69,9 @@ class Dump {
     const std::vector<std::byte> bytes = header.take();
     if (::write(fd_.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) fd_.reset();
     // The mark for perf record. It stays: the mapping is all that says where the file is.
-    if (fd_) ::mmap(nullptr, kHeaderBytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd_.get(), 0);
-    return bool(fd_);
+    if (!fd_) return false;
+    [[maybe_unused]] void* const mark = ::mmap(nullptr, kHeaderBytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd_.get(), 0);
+    return true;
   }
 
   std::size_t begin(Record record) {
