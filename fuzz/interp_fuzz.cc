@@ -47,7 +47,7 @@ void run(const exec::Source& source, exec::ContextKind kind, void* context, std:
       interp::bind(std::make_shared<const exec::Image>(*std::move(image)), nothing, interp::Policy::Checked);
   if (!program) return;
   exec::Failure failure;
-  exec::Call call(nothing);
+  exec::Call call{nothing};
   call.program = program->get();
   call.context = context;
   call.context_bytes = bytes;

@@ -36,7 +36,7 @@ struct Outcome {
 
 Outcome run(const exec::Executable& program, Helpers& helpers, std::uint64_t budget) {
   for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37);
-  exec::Call call(helpers);
+  exec::Call call{helpers};
   call.program = &program;
   call.budget = budget;
   Outcome outcome;

@@ -157,7 +157,7 @@ std::optional<Failure> Trial::run(Claims claims, std::uint64_t seed) {
   for (const WorldMap* map : maps_) world_.refill(*map, draw);
   const exec::Executable& code = *accepted(claims).code;
   Failure failure;
-  exec::Call call(world_);
+  exec::Call call{world_};
   input_.draw(type_, code.image().context, draw, call);
   call.program = &code;
   call.budget = kBudget;

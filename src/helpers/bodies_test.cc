@@ -129,7 +129,7 @@ TEST(Bodies, RegistersBecomeTypedArguments) {
   packet::SkBuff skb;
   ASSERT_EQ(packet::prepare(skb, frame, packet::testing::ipv4_tcp(), spec::ProgType::SchedCls), 0);
   const NoProgram program(exec::ContextKind::SkBuff);
-  exec::Call call(host);
+  exec::Call call{host};
   call.context = &skb;
   call.program = &program;
   // 16-bit arguments take the register's low bits; int results are sign-extended.
@@ -144,7 +144,7 @@ TEST(Bodies, OtherContextsAreRefused) {
   packet::XdpBuff xdp;
   ASSERT_TRUE(frame.place(xdp, packet::testing::ipv4_tcp()));
   const NoProgram program(exec::ContextKind::XdpBuff);
-  exec::Call call(host);
+  exec::Call call{host};
   call.context = &xdp;
   call.program = &program;
   EXPECT_EQ(invoke(call, HelperId::skb_pull_data, &xdp, 0), -EINVAL);

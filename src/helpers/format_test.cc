@@ -121,7 +121,7 @@ TEST(FormatText, StringsMayEndAtUnmappedMemory) {
 
 struct Print : ::testing::Test {
   TestHost host;
-  exec::Call call(host);
+  exec::Call call{host};
 };
 
 TEST_F(Print, TracePrintk) {

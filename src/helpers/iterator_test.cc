@@ -36,7 +36,7 @@ class Iterators : public ::testing::Test {
   std::uint64_t it() const { return std::bit_cast<std::uint64_t>(&state[0]); }
 
   testing::TestHost host;
-  exec::Call call(host);
+  exec::Call call{host};
   std::uint64_t state[2] = {};
 };
 

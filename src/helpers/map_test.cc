@@ -26,7 +26,7 @@ struct MapHelpers : ::testing::Test {
   }
   std::unique_ptr<maps::Domain> domain;
   TestHost host;
-  exec::Call call(host);
+  exec::Call call{host};
 };
 
 TEST_F(MapHelpers, Elements) {

@@ -21,7 +21,7 @@ struct Probe : ::testing::Test {
   std::byte* start = nullptr;
   std::byte* end = nullptr;
   TestHost host;
-  exec::Call call(host);
+  exec::Call call{host};
 };
 
 TEST_F(Probe, ReadsAllOrNothing) {

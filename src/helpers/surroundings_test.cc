@@ -36,8 +36,15 @@ struct Surroundings : ::testing::Test {
     ASSERT_EQ(packet::prepare(skb, frame, packet::testing::ipv4_tcp(), spec::ProgType::SchedCls), 0);
     ASSERT_TRUE(xdp_frame.place(xdp, packet::testing::ipv4_tcp()));
   }
-  exec::Call skb_call() { return {.host = host, .context = &skb, .program = &on_skb, .cpu = 3}; }
-  exec::Call xdp_call() { return {.host = host, .context = &xdp, .program = &on_xdp, .cpu = 3}; }
+  exec::Call call_on(void* context, const NoProgram& program) {
+    exec::Call made(host);
+    made.context = context;
+    made.program = &program;
+    made.cpu = 3;
+    return made;
+  }
+  exec::Call skb_call() { return call_on(&skb, on_skb); }
+  exec::Call xdp_call() { return call_on(&xdp, on_xdp); }
 
   std::unique_ptr<maps::Domain> domain;
   TestHost host;
@@ -45,8 +52,7 @@ struct Surroundings : ::testing::Test {
   packet::SkBuff skb;
   packet::XdpBuff xdp;
   NoProgram on_skb{exec::ContextKind::SkBuff}, on_xdp{exec::ContextKind::XdpBuff}, on_memory{exec::ContextKind::Memory};
-  exec::Call call(host);
-  call.cpu = 3;
+  exec::Call call = call_on(nullptr, on_memory);
 };
 
 TEST_F(Surroundings, TimeIsTheHosts) {
@@ -177,7 +183,7 @@ TEST_F(Surroundings, PerfRecordsCarryPacketBytes) {
   EXPECT_EQ(invoke(on, HelperId::perf_event_output, &skb, &events, 0, own.data(), 4), -ENOENT);
   OneEntry array(*domain, spec::MapType::Array, 0, 0);
   EXPECT_EQ(invoke(on, HelperId::perf_event_output, &skb, &array, 0, own.data(), 4), -EINVAL);
-  exec::Call tracing(host);
+  exec::Call tracing{host};
   tracing.program = &on_memory;
   EXPECT_EQ(invoke(tracing, HelperId::perf_event_output, &skb, &events, std::uint64_t{1} << 32, own.data(), 4),
             -EINVAL);

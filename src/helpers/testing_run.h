@@ -152,7 +152,7 @@ inline Outcome run_xdp_here(const Steps& steps, const Input& input) {
   outcome.error = packet::begin(xdp, frame, input.packet, context ? &*context : nullptr);
   if (outcome.error != 0) return outcome;
   const NoProgram program(exec::ContextKind::XdpBuff);
-  exec::Call call(host);
+  exec::Call call{host};
   call.context = &xdp;
   call.program = &program;
   run_steps(steps, call, outcome);
@@ -174,7 +174,7 @@ inline Outcome run_skb_here(const Steps& steps, const Input& input) {
   outcome.error = packet::begin(skb, frame, input.packet, given, input.type, input.flags);
   if (outcome.error != 0) return outcome;
   const NoProgram program(exec::ContextKind::SkBuff);
-  exec::Call call(host);
+  exec::Call call{host};
   call.context = &skb;
   call.program = &program;
   run_steps(steps, call, outcome);
