@@ -6,10 +6,12 @@
 #include "jit/tools.h"
 #include "jit/unwind.h"
 
+// NOLINTBEGIN(readability-identifier-naming): libgcc's names
 extern "C" {
 void __register_frame(void* table);
 void __deregister_frame(void* table);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace skep::jit {
 namespace {
