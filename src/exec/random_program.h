@@ -16,6 +16,7 @@
 
 #include "exec/call.h"
 #include "isa/op.h"
+#include "spec/uapi.h"
 
 namespace skep::exec::testing {
 
@@ -27,9 +28,8 @@ inline std::uint64_t mix_body(Call&, std::uint64_t a, std::uint64_t b, std::uint
 }
 inline std::uint64_t loop_body(Call& call, std::uint64_t count, std::uint64_t function, std::uint64_t context,
                                std::uint64_t flags, std::uint64_t) noexcept {
-  constexpr std::uint32_t kMost = 1U << 23;
   if (flags != 0) return static_cast<std::uint64_t>(-EINVAL);
-  if (static_cast<std::uint32_t>(count) > kMost) return static_cast<std::uint64_t>(-E2BIG);
+  if (static_cast<std::uint32_t>(count) > spec::kMaxLoops) return static_cast<std::uint64_t>(-E2BIG);
   std::uint64_t i = 0;
   while (i < static_cast<std::uint32_t>(count))
     if (call.callback(call, function, i++, context, 0, 0, 0) != 0) break;

@@ -5,6 +5,7 @@
 
 #include "helpers/safe_read.h"
 #include "helpers/subjects.h"
+#include "spec/uapi.h"
 
 namespace skep::helpers {
 namespace {
@@ -16,13 +17,11 @@ struct Numbers {
 };
 static_assert(sizeof(Numbers) == 8);
 
-constexpr std::int64_t kMaxLoops = 8 << 20;
-
 int bpf_iter_num_new(Call&, Numbers& it, std::int32_t start, std::int32_t end) noexcept {
   const std::int64_t count = std::int64_t{end} - start;
   it = {0, 0};
   if (count < 0) return -EINVAL;
-  if (count > kMaxLoops) return -E2BIG;
+  if (count > std::int64_t{spec::kMaxLoops}) return -E2BIG;
   it = {static_cast<std::int32_t>(static_cast<std::uint32_t>(start) - 1), end};  // the first is asked for next
   return 0;
 }

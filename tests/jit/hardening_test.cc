@@ -62,7 +62,7 @@ class Hardened : public ::testing::Test {
   void SetUp() override {
     if (const auto there = available(); !there) GTEST_SKIP() << there.error().message;
     world_.add_helper(spec::HelperId::ktime_get_ns, exec::testing::mix_body);
-    world_.add_helper(spec::HelperId::loop, exec::testing::short_loop_body);
+    world_.add_helper(spec::HelperId::loop, exec::testing::loop_body);
   }
 
   std::shared_ptr<const exec::Image> image_of(std::vector<isa::Insn> insns,
@@ -291,7 +291,7 @@ TEST(Barriers, AreAskedForBeforeArithmeticOnPointers) {
                                            .map_uses = {&use, 1},
                                            .rights = {.bpf = true, .perfmon = perfmon}});
     ASSERT_TRUE(verdict.result) << verdict.result.error().message;
-    const std::vector<spec::Barrier>& barriers = verdict.result->barriers;
+    const std::vector<spec::Barrier>& barriers = verdict.result->rewrites.barriers;
     ASSERT_EQ(barriers.size(), perfmon ? 0U : 1U);
     if (perfmon) continue;
     EXPECT_EQ(barriers[0].insn, 4U);

@@ -68,7 +68,7 @@ class Unwind : public ::testing::Test {
     action.sa_flags = SA_SIGINFO;
     ::sigaction(SIGTRAP, &action, &before_);
     world_.add_helper(spec::HelperId::ktime_get_ns, exec::testing::mix_body);
-    world_.add_helper(spec::HelperId::loop, exec::testing::short_loop_body);
+    world_.add_helper(spec::HelperId::loop, exec::testing::loop_body);
   }
   void TearDown() override { ::sigaction(SIGTRAP, &before_, nullptr); }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "isa/op.h"
 #include "spec/helpers.h"
+#include "spec/uapi.h"
 #include "verifier/finish/patch.h"
 
 namespace skep::verifier {
@@ -20,7 +21,6 @@ using spec::PointerMask;
 
 constexpr unsigned kScratch = 11;  // a register that programs do not have
 constexpr unsigned kFrame = 10;
-constexpr std::int32_t kMaxLoops = 8 << 20;
 constexpr std::uint32_t kLoopRegisters = 3;
 
 struct Operands {
@@ -135,7 +135,8 @@ Code packet_load(isa::Form form, const Insn& insn) {
 Code loop(std::int32_t offset, std::int32_t to_callback) {
   constexpr unsigned kMost = 6, kCount = 7, kContext = 8;
   const auto slot = [&](unsigned reg) { return offset + static_cast<std::int32_t>(reg - kMost) * 8; };
-  Code code{make(Op::JLe64Imm, {.dst = 1, .off = 2, .imm = kMaxLoops}), make(Op::Mov32Imm, {.imm = -E2BIG}), skip(16)};
+  Code code{make(Op::JLe64Imm, {.dst = 1, .off = 2, .imm = spec::kMaxLoops}), make(Op::Mov32Imm, {.imm = -E2BIG}),
+            skip(16)};
   for (const unsigned reg : {kMost, kCount, kContext})
     code.push_back(make(Op::StoreReg64, {.dst = kFrame, .src = reg, .off = slot(reg)}));
   code.insert(
@@ -261,7 +262,7 @@ class Translator {
           isa::decode(insns_[at]) == Op::LdFunc)
         jump_ = 0;
     }
-    code.insert(code.begin(), make(Op::StoreImm64, {.dst = kFrame, .off = counter(), .imm = kMaxLoops}));
+    code.insert(code.begin(), make(Op::StoreImm64, {.dst = kFrame, .off = counter(), .imm = spec::kMaxLoops}));
     if (jump_ != Patch::kNoJump) ++jump_;
   }
 
