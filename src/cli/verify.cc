@@ -53,9 +53,10 @@ std::expected<void, Failure> ask(const ObjectBytes& file, const std::string& pro
 std::expected<void, Failure> verify_file(const std::string& path, const Options& options, std::vector<Row>& rows) {
   const auto file = object_bytes(path, options.object.cpu);
   if (!file) return std::unexpected(file.error());
-  const VerifyOptions how{
-      .btf = options.object.btf, .unprivileged = options.unprivileged, .log_level = options.log_level,
-      .again = options.rounds > 1};
+  const VerifyOptions how{.btf = options.object.btf,
+                          .unprivileged = options.unprivileged,
+                          .log_level = options.log_level,
+                          .again = options.rounds > 1};
   const auto programs = programs_of(*file, options.program, how);
   if (!programs) return std::unexpected(programs.error());
   for (const std::string& program : *programs) {
@@ -160,7 +161,9 @@ void declare_verify(Program& program) {
       ->check(CLI::Range(1U, kMostLogLevel))
       ->type_name("LEVEL");
   command->add_flag("--stats", options->stats, "more numbers: sizes, stack, states per instruction");
-  command->add_option("--repeat", options->rounds, "N rounds, with --kernel in turns, each of as many loads as fit in 2 ms; show the fastest")
+  command
+      ->add_option("--repeat", options->rounds,
+                   "N rounds, with --kernel in turns, each of as many loads as fit in 2 ms; show the fastest")
       ->check(CLI::Range(1U, kMostRounds))
       ->type_name("N");
   command->add_flag("--kernel", options->kernel, "ask the running kernel, too, and compare");

@@ -3,9 +3,9 @@
 // Divisions get guards against zero and overflow, may_goto a counter on the stack, helpers that are a few instructions
 // become these, and so does bpf_loop with one callback; calls name their function by number. Our engines run the
 // program without all that: division is total, may_goto an instruction. What would be an address of the kernel is 0
-// here. Arithmetic of pointers gets masks and stores barriers where the loader may not have it read ahead of itself. Not
-// shown: maps' look-ups. Pure. Cost: linear. Source: the observable behaviour
-// of Linux 6.12 with a just-in-time compiler on x86-64. Tested by: verifier/finish/translate_test.cc.
+// here. Arithmetic of pointers gets masks and stores barriers where the loader may not have it read ahead of itself.
+// Not shown: maps' look-ups. Pure. Cost: linear. Source: the observable behaviour of Linux 6.12 with a just-in-time
+// compiler on x86-64. Tested by: verifier/finish/translate_test.cc.
 #pragma once
 
 #include <cstdint>
