@@ -6,13 +6,13 @@
 // them, and ratios are taken within a round. --check runs each program three times in each form and compares results
 // and packets.
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
 
+#include "base/cpus.h"
 #include "engines.h"
 #include "report.h"
 
@@ -159,15 +159,6 @@ struct Arguments {
            std::ranges::any_of(names, [&](std::string_view part) { return name.find(part) != std::string::npos; });
   }
 };
-
-void stay_on_this_cpu() {
-  const int cpu = ::sched_getcpu();
-  if (cpu < 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(cpu), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
-}
 
 int run(const Arguments& arguments) {
   stay_on_this_cpu();

@@ -1,7 +1,6 @@
 #include "soak/kernel_sample.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <map>
 #include <vector>
 
+#include "base/cpus.h"
 #include "base/fd.h"
 #include "btf/ext.h"
 #include "hive/hive.h"
@@ -242,14 +242,6 @@ std::string difference(const Side::Said& ours, const Side::Said& theirs) {
   return "maps differ";
 }
 
-// What is kept for each CPU must be the same everywhere.
-void stay_on_one_cpu() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(std::max(::sched_getcpu(), 0)), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
-}
-
 }  // namespace
 
 struct KernelSample::Sides {
@@ -259,7 +251,7 @@ struct KernelSample::Sides {
 
 KernelSample::KernelSample() {
   if (obstacle_ = kernel::why_unavailable(); !obstacle_.empty()) return;
-  stay_on_one_cpu();
+  stay_on_this_cpu();  // what is kept for each CPU must be the same everywhere
   sides_ = std::make_unique<Sides>();
   for (const hive::Engine engine : {hive::Engine::Jit, hive::Engine::Interp}) {
     auto hive = hive::Hive::create({.engine = engine, .budget = 1 << 20});

@@ -6,12 +6,12 @@
 
 #include "judge/generate.h"
 #include "judge/judge.h"
+#include "soundness/pace.h"
 #include "verifier/testing_maps.h"
 
 namespace skep::soak {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using soundness::Claims;
 using soundness::Trial;
 
@@ -22,25 +22,18 @@ constexpr unsigned kKernelInputs = 10;
 class Soak {
  public:
   Soak(const Options& options, const std::function<void(const Report&)>& progress)
-      : options_(options), progress_(progress) {
+      : options_(options), pace_(options.seconds, progress) {
     if (options_.sample != 0) report_.kernel_obstacle = kernel().obstacle();
   }
 
   Report run() {
-    for (std::uint64_t seed = options_.seed; report_.all_runs() < options_.runs && !is_over(); ++seed) try_one(seed);
-    report_.spent = Clock::now() - start_;
-    progress_(report_);
+    for (std::uint64_t seed = options_.seed; report_.all_runs() < options_.runs && !pace_.is_over(report_); ++seed)
+      try_one(seed);
+    pace_.end(report_);
     return std::move(report_);
   }
 
  private:
-  bool is_over() {
-    const auto now = Clock::now();
-    report_.spent = now - start_;
-    if (now - told_ >= std::chrono::seconds(1)) told_ = now, progress_(report_);
-    return options_.seconds > 0 && report_.spent.count() >= options_.seconds;
-  }
-
   void try_one(std::uint64_t seed) {
     const auto about = static_cast<judge::Class>(seed % judge::kClasses);
     const auto program = judge::generate(about, seed, symbols_);
@@ -96,9 +89,7 @@ class Soak {
   }
 
   const Options& options_;
-  const std::function<void(const Report&)>& progress_;
-  const Clock::time_point start_ = Clock::now();
-  Clock::time_point told_ = start_;
+  soundness::Pace<Report> pace_;
   verifier::testing::HelperNames symbols_;
   soundness::World world_;
   Report report_;

@@ -1,38 +1,28 @@
 #include "soundness/soundness.h"
 
-#include <chrono>
-
 #include "judge/generate.h"
 #include "judge/judge.h"
 #include "soundness/minimise.h"
+#include "soundness/pace.h"
 #include "verifier/testing_maps.h"
 
 namespace skep::soundness {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostTold = 20;
 
 class Runner {
  public:
   Runner(const Options& options, const std::function<void(const Report&)>& progress)
-      : options_(options), progress_(progress) {}
+      : options_(options), pace_(options.seconds, progress) {}
 
   Report run() {
-    for (std::uint64_t i = 0; i < options_.programs && !is_over(); ++i) try_one(options_.seed + i);
-    report_.spent = Clock::now() - start_;
-    progress_(report_);
+    for (std::uint64_t i = 0; i < options_.programs && !pace_.is_over(report_); ++i) try_one(options_.seed + i);
+    pace_.end(report_);
     return std::move(report_);
   }
 
  private:
-  bool is_over() {
-    const auto now = Clock::now();
-    report_.spent = now - start_;
-    if (now - told_ >= std::chrono::seconds(1)) told_ = now, progress_(report_);
-    return options_.seconds > 0 && report_.spent.count() >= options_.seconds;
-  }
   void try_one(std::uint64_t seed) {
     const auto about = options_.about.value_or(static_cast<judge::Class>(seed % judge::kClasses));
     const auto program = judge::generate(about, seed, symbols_);
@@ -62,9 +52,7 @@ class Runner {
   }
 
   const Options& options_;
-  const std::function<void(const Report&)>& progress_;
-  const Clock::time_point start_ = Clock::now();
-  Clock::time_point told_ = start_;
+  Pace<Report> pace_;
   verifier::testing::HelperNames symbols_;
   World world_;
   Report report_;

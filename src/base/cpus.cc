@@ -1,5 +1,7 @@
 #include "base/cpus.h"
 
+#include <sched.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -69,6 +71,15 @@ unsigned most_cpus() { return std::max(possible_cpus(), list_end(first_bytes("/s
 bool memory_node_online(unsigned node) {
   const std::string online = first_bytes("/sys/devices/system/node/online");
   return online.empty() ? node == 0 : list_contains(online, node).value_or(false);
+}
+
+void stay_on_this_cpu() noexcept {
+  const int cpu = ::sched_getcpu();
+  if (cpu < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  ::sched_setaffinity(0, sizeof set, &set);
 }
 
 }  // namespace skep

@@ -1,4 +1,4 @@
-// What /sys/devices/system says about processors and memory nodes, read when asked.
+// What /sys/devices/system says about processors and memory nodes, read when asked, and where a thread runs.
 #pragma once
 
 #include <optional>
@@ -11,6 +11,9 @@ unsigned possible_cpus();
 // CPU numbers the kernel was built for (/sys/devices/system/cpu/kernel_max, plus 1).
 unsigned most_cpus();
 bool memory_node_online(unsigned node);
+
+// From now on the calling thread runs on the CPU it is on, where the kernel grants that.
+void stay_on_this_cpu() noexcept;
 
 // Whether a list such as "0-3,8" contains `number`; nullopt for text that is no list.
 std::optional<bool> list_contains(std::string_view list, unsigned number);

@@ -1,6 +1,5 @@
 // skep run: a program on the packets of a capture.
 #include <fmt/format.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/cpus.h"
 #include "cli/command.h"
 #include "cli/instance.h"
 #include "cli/jit_options.h"
@@ -203,7 +203,7 @@ class Run final : public Consumer {
       engines_.push_back(*std::move(engine));
     }
     outcomes_.assign(engines_.size(), std::vector<Outcome>(Engine::kBatch));
-    if (all_) stay_on_this_cpu();
+    if (all_) stay_on_this_cpu();  // what is kept for each CPU can only be compared on one
     return {};
   }
 
@@ -215,16 +215,6 @@ class Run final : public Consumer {
       record_types_[found->map] = found->type;
     }
     return {};
-  }
-
-  // Per-CPU maps can only be compared when every engine runs on the same CPU.
-  static void stay_on_this_cpu() {
-    const int cpu = ::sched_getcpu();
-    if (cpu < 0) return;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<unsigned>(cpu), &set);
-    ::sched_setaffinity(0, sizeof set, &set);
   }
 
   void describe(const ObjectBytes& object) {
