@@ -14,12 +14,9 @@
 #include "hive/compiled.h"
 #include "isa/disasm.h"
 #include "isa/op.h"
+#include "kernel/bpf.h"
 #include "loader/object.h"
-#include "spec/attr.h"
-#include "spec/commands.h"
 #include "spec/helpers.h"
-#include "spec/info.h"
-#include "spec/kfuncs.h"
 
 namespace skep::cli {
 namespace {
@@ -34,17 +31,9 @@ using MapNames = std::map<std::uint32_t, std::string>;  // by id
 
 MapNames map_names(hive::Hive& hive, const loader::Object& object) {
   MapNames names;
-  for (std::size_t i = 0; i < object.maps().size(); ++i) {
-    spec::MapInfo info{};
-    spec::Attr attr{};
-    attr.info.bpf_fd = static_cast<std::uint32_t>(object.map_fd(i));
-    attr.info.info = reinterpret_cast<std::uintptr_t>(&info);
-    attr.info.info_len = sizeof info;
-    hive::LocalCaller caller;
-    const auto command = static_cast<int>(spec::Command::ObjGetInfoByFd);
-    if (hive.call(caller, command, reinterpret_cast<std::uintptr_t>(&attr), sizeof attr) == 0)
-      names[info.id] = object.maps()[i].name;
-  }
+  const abi::Target target = abi::use(hive);
+  for (std::size_t i = 0; i < object.maps().size(); ++i)
+    if (const auto info = kernel::map_info(object.map_fd(i), abi::bpf)) names[info->id] = object.maps()[i].name;
   return names;
 }
 

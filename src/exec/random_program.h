@@ -148,8 +148,6 @@ class RandomProgram {
         return forget_arguments();
       case Form::CallLocal:
         if (which + 1 == functions) return;
-        add(Op::And64Imm, 1, 0, 0, 3);  // mostly few times and no flags
-        if (pick(8) != 0) add(Op::Mov64Imm, 4, 0, 0, 0);
         calls_.emplace_back(insns_.size(), which + 1 + pick(static_cast<std::uint32_t>(functions - which - 1)));
         add(op, 0);
         return forget_arguments();

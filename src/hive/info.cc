@@ -133,9 +133,8 @@ int fill_functions(Caller& caller, std::span<const jit::Function> functions, spe
 }
 
 // Where the code of each line begins: records as line_info has them.
-int fill_lines(Caller& caller, const ProgObject& program, spec::ProgInfo& info) {
+int fill_lines(Caller& caller, const ProgObject& program, bool compiled, spec::ProgInfo& info) {
   std::vector<std::uint64_t> lines;
-  const bool compiled = program.code != nullptr && !jit::functions(*program.code).empty();
   if (compiled && info.nr_jited_line_info == 0) {  // only how many there are, for which nothing need be looked up
     info.nr_jited_line_info = static_cast<std::uint32_t>(program.code->image().lines.size());
     return 0;
@@ -151,7 +150,7 @@ int fill_compiled(Caller& caller, const ProgObject& program, spec::ProgInfo& inf
   const auto functions = program.code != nullptr ? jit::functions(*program.code) : std::vector<jit::Function>{};
   if (const int error = fill_machine_code(caller, functions, info); error != 0) return error;
   if (const int error = fill_functions(caller, functions, info); error != 0) return error;
-  return fill_lines(caller, program, info);
+  return fill_lines(caller, program, !functions.empty(), info);
 }
 
 // What the program is made of.

@@ -117,6 +117,12 @@ class EveryInstruction : public ::testing::TestWithParam<As> {
     if (const auto there = jit::available(); !there) skip_ = there.error().message;
   }
 
+  // Every byte differs from those around it. The address of the middle.
+  std::uint64_t fill_memory() {
+    for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
+    return reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
+  }
+
   // Registers from memory, the instructions, registers to memory.
   std::vector<Insn> program(std::span<const Insn> middle) {
     std::vector<Insn> insns;
@@ -370,8 +376,7 @@ TEST_P(RandomPrograms, AgreeOnBothEngines) {
 // registers that may be the same, and some of them overwritten behind it.
 TEST_P(EveryInstruction, WrittenTogether) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
-  for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
-  const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
+  const std::uint64_t middle = fill_memory();
   std::mt19937 random(1);
   const auto pick = [&](auto... choices) {
     const std::array all{choices...};
@@ -457,8 +462,7 @@ TEST_P(EveryInstruction, WrittenTogether) {
 // Loads, shifts and ors in any order, which may or may not make one number.
 TEST_P(EveryInstruction, NumbersMadeOfBytes) {
   if (!skip_.empty()) GTEST_SKIP() << skip_;
-  for (std::size_t i = 0; i < bench_->memory.size(); ++i) bench_->memory[i] = static_cast<std::byte>(i * 167 + 1);
-  const std::uint64_t middle = reinterpret_cast<std::uint64_t>(bench_->memory.data()) + Bench::kMiddle;
+  const std::uint64_t middle = fill_memory();
   std::mt19937 random(1);
   const auto pick = [&](auto... choices) {
     const std::array all{choices...};

@@ -122,6 +122,7 @@ class Compiler {
   std::uint32_t loop(const InlinedCall& call);
   std::uint32_t find_inner_map(const At& at, const maps::Recipe& recipe);
   std::uint32_t find_in_unknown(const At& at);
+  void load_reference(const maps::Recipe& recipe, Label none);
   void load_known(std::int32_t table, Label unknown);
   void jump_to_program(const maps::Recipe& recipe, Label nowhere, Label unknown);
   void address_of_element(const maps::Recipe& recipe);

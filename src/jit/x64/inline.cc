@@ -105,12 +105,7 @@ std::uint32_t Compiler::find_inner_map(const At& at, const maps::Recipe& recipe)
   const Label unknown = a_.label(), done = a_.label();
   a_.load(Width::W32, kScratch, Mem{reg(2), 0});
   a_.mov(Reg::Rax, 0);
-  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
-  a_.jump(Condition::AE, done);
-  a_.mov(Reg::Rax, recipe.base);
-  a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
-  a_.test(Width::W64, Reg::Rax, Reg::Rax);
-  a_.jump(Condition::E, done);
+  load_reference(recipe, done);
   load_known(kOtherOffsets.known_maps, unknown);
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.object});
   a_.jump(done);
@@ -118,6 +113,17 @@ std::uint32_t Compiler::find_inner_map(const At& at, const maps::Recipe& recipe)
   call_body(order_.values[at.slot]);
   a_.bind(done);
   return 1;
+}
+
+// rax becomes the reference in the slot whose index is in kScratch. Where there is no such slot rax stays as it is, and
+// an empty one is 0.
+void Compiler::load_reference(const maps::Recipe& recipe, Label none) {
+  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
+  a_.jump(Condition::AE, none);
+  a_.mov(Reg::Rax, recipe.base);
+  a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::E, none);
 }
 
 // kScratch becomes the address of the exec::Known of the reference in rax; uses kScratch2.
@@ -140,12 +146,7 @@ void Compiler::jump_to_program(const maps::Recipe& recipe, Label nowhere, Label 
   a_.alu(Alu::Cmp, Width::W32, field(kCallOffsets.tail_calls), static_cast<std::int32_t>(isa::kMaxTailCalls));
   a_.jump(Condition::AE, nowhere);
   a_.mov(Width::W32, kScratch, reg(3));
-  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
-  a_.jump(Condition::AE, nowhere);
-  a_.mov(Reg::Rax, recipe.base);
-  a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
-  a_.test(Width::W64, Reg::Rax, Reg::Rax);
-  a_.jump(Condition::E, nowhere);
+  load_reference(recipe, nowhere);
   load_known(kOtherOffsets.known_programs, unknown);
   a_.load(Width::W64, kScratch, Mem{kScratch, kOtherOffsets.object});
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.jump_target});
