@@ -12,7 +12,7 @@ namespace {
 class Minimiser {
  public:
   Minimiser(const Court& court, Program program)
-      : court_(court), program_(std::move(program)), signature_(court.judge(program_).signature()) {}
+      : court_(court), program_(std::move(program)), judgement_(court.judge(program_)) {}
 
   Program run() {
     try_other([](Program& program) { program.flags &= ~std::uint32_t{3}; });
@@ -31,9 +31,14 @@ class Minimiser {
     if (std::chrono::steady_clock::now() > deadline_) return false;
     Program other = program_;
     change(other);
-    if (other.insns.empty() || court_.judge(other).signature() != signature_) return false;
+    if (other.insns.empty() || !is_same_disagreement(court_.judge(other))) return false;
     program_ = std::move(other);
     return true;
+  }
+
+  // Sentences that differ in their numbers alone have the signature of two that agree.
+  bool is_same_disagreement(const Judgement& other) const {
+    return other.agreement() == judgement_.agreement() && other.signature() == judgement_.signature();
   }
 
   // Whether something could be taken out, from the end on.
@@ -62,7 +67,7 @@ class Minimiser {
 
   const Court& court_;
   Program program_;
-  std::string signature_;
+  Judgement judgement_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kPatience;
 };
 

@@ -250,7 +250,7 @@ constexpr void negate(Part part, Scalar<Bits>& dst, Rules rules) noexcept {
   alu(isa::AluOp::Sub, part, dst, operand, rules);
 }
 
-// The low `bytes` bytes of dst, the rest zero: what a narrow load leaves of a value. bytes: 1, 2, 4 (half) or 8.
+// The low `bits` bits of dst, the rest zero: what a narrow load leaves of a value.
 template <unsigned Bits>
 constexpr void resize(unsigned bits, Scalar<Bits>& dst, Rules rules) noexcept {
   using Full = Bounds<Bits>;

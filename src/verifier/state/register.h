@@ -103,8 +103,7 @@ struct Register {
   bool is_zero() const noexcept { return is_constant(0); }
   // Its variable part is none.
   bool is_fixed() const noexcept { return number.is_constant() && number.value() == 0; }
-  // No longer the number of its id. Linux keeps the distance, unseen.
-  void forget_id() noexcept { id = 0, is_offset = false; }
+  // No longer the number of its id.
   void unlink() noexcept { id = 0, offset = 0, is_offset = false; }
   std::string type_name() const { return verifier::type_name(kind, traits); }
 };

@@ -38,9 +38,16 @@ Part part_of(Op op) { return isa::bits(op) == 64 ? Part::Full : Part::Half; }
 
 Register immediate(const Insn& insn) { return Register::constant(static_cast<std::uint64_t>(std::int64_t{insn.imm})); }
 
-// 6.18 follows the bits through a change of byte order, which moves or drops them whatever they are.
+// 6.18 follows a number through a change of byte order: bytes that stay where they are keep their bounds, of bytes that
+// move only the bits are known.
 Scalar64 reordered(AluOp op, const Scalar64& value, Rules rules) {
-  Scalar64 result;
+  Scalar64 result = value;
+  if (op == AluOp::Le64) return result;
+  if (op == AluOp::Le32 || op == AluOp::Le16) {
+    resize(op == AluOp::Le32 ? 32 : 16, result, rules);
+    return result;
+  }
+  result = {};
   result.bits = {isa::eval<64>(op, value.bits.value, 0), isa::eval<64>(op, value.bits.mask, 0)};
   result.sync(rules);
   return result;
@@ -108,7 +115,7 @@ Checked step_move(Walk& walk, Op op, const Insn& insn) {
   const bool same = keeps_value(source, from, part);
   if (same) walk.link(source);
   Register copy = source;
-  if (!same) copy.forget_id();
+  if (!same) copy.unlink();
   if (from != 0)
     extend(from, part, copy.number, walk.rules);
   else if (copy.is_scalar())

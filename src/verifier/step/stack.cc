@@ -47,7 +47,7 @@ Checked check_byte_read(Walk& walk, const Place& at, unsigned i, ByteKind kind) 
 CheckedOf<bool> read_part(Walk& walk, const Slot& slot, const Place& at, Register& loaded) {
   if (at.size <= slot.spilled_bytes() && at.starts_slot()) {
     loaded = slot.spilled;
-    if (width(slot.spilled) > at.size * 8) loaded.forget_id();
+    if (width(slot.spilled) > at.size * 8) loaded.unlink();
     return true;
   }
   unsigned zero = 0, spilled = 0;
@@ -145,7 +145,7 @@ void spill_number(Walk& walk, const Place& at, unsigned number) {
   const bool fits = width(walk.peek(number)) <= at.size * 8;
   if (fits) walk.link(walk.reg(number));
   spill(walk, at, walk.peek(number));
-  if (!fits) slot_at(walk, at).spilled.forget_id();
+  if (!fits) slot_at(walk, at).spilled.unlink();
 }
 
 Checked spill_pointer(Walk& walk, const Place& at, unsigned number) {
