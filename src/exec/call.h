@@ -24,11 +24,25 @@ enum class Clock : std::uint8_t { Monotonic, Boot, Coarse, Tai, Jiffies };
 // program's (const Executable*) or a map's (maps::Map*) reference is found or not. Not there: Host::program() or map()
 // says. An entry is valid within the run that finds it.
 struct Known {
-  maps::Reference reference;
+  maps::Reference reference = {};
   const void* object = nullptr;
+  const std::byte* code = nullptr;  // Executable::jump_target
 };
+inline constexpr Known kNothingKnown = {};  // what a slot without an entry points to: no slot of a map has its reference
 using KnownSlot = std::atomic<const Known*>;
 inline constexpr std::uint32_t kKnownSlots = 4096;  // of a table; a power of two
+
+// Random numbers for programs: good ones, quickly; no secrets (wyrand, by Wang Yi). Compiled code draws them itself.
+struct Generator {
+  static constexpr std::uint64_t kStep = 0xa0761d6478bd642f, kTwist = 0xe7037ed1a0b428db;
+  std::uint64_t state = 0;
+  std::uint32_t draw() noexcept {
+    __extension__ using Product = unsigned __int128;
+    state += kStep;
+    const auto product = static_cast<Product>(state) * (state ^ kTwist);
+    return static_cast<std::uint32_t>(product >> 64) ^ static_cast<std::uint32_t>(product);
+  }
+};
 
 // What the surroundings of a run provide. The system's own answers are runtime/'s SystemHost.
 class Host {
@@ -36,6 +50,8 @@ class Host {
   virtual ~Host() = default;
   virtual std::uint64_t now(Clock clock) noexcept = 0;  // nanoseconds; jiffies for Jiffies
   virtual std::uint32_t random() noexcept = 0;
+  // Where the calling thread's random() draws from; null: from elsewhere.
+  virtual Generator* generator() noexcept { return nullptr; }
   virtual std::uint64_t pid_tgid() noexcept = 0;
   virtual std::uint64_t uid_gid() noexcept = 0;
   virtual void comm(char (&name)[16]) noexcept = 0;
@@ -48,10 +64,6 @@ class Host {
   virtual const Executable* program(maps::Reference reference) noexcept = 0;
   // The map behind a slot of a map of maps; null when it is gone.
   virtual maps::Map* map(maps::Reference reference) noexcept = 0;
-
-  // Tables of kKnownSlots, where there are such.
-  const KnownSlot* known_programs = nullptr;
-  const KnownSlot* known_maps = nullptr;
 };
 
 // Where XDP_REDIRECT or TC_ACT_REDIRECT sends the packet, as the last redirect helper said.
@@ -110,6 +122,7 @@ struct Call {
   const Executable* program = nullptr;  // the one running; a tail call replaces it
   unsigned cpu = 0;                     // virtual CPU, valid when the program uses_cpu
   std::uint32_t tail_calls = 0;
+  Generator* generator = nullptr;  // the Host's, once the program asked for a random number
   std::uint64_t budget = 0;  // instructions left; 0 when entered means no limit
   Redirect redirect = {};
   Failure* failure = nullptr;  // filled by an engine that stops a program; null: the caller does not want to know

@@ -10,6 +10,12 @@
 
 namespace skep::exec {
 
+// Tables of kKnownSlots, for compiled code; null: it asks the Host.
+struct KnownTables {
+  const KnownSlot* programs = nullptr;
+  const KnownSlot* maps = nullptr;
+};
+
 // How relocations are answered in this process.
 class Bindings {
  public:
@@ -18,6 +24,8 @@ class Bindings {
   virtual HelperBody helper(std::uint32_t id) const noexcept = 0;  // null: no body
   // Of the kernel function in a row of spec::kfuncs(). Null: no body.
   virtual HelperBody kfunc(std::uint32_t) const noexcept { return nullptr; }
+  // What references mean to the Hosts of its runs; the tables outlive what is bound.
+  virtual KnownTables known() const noexcept { return {}; }
 };
 
 class Executable {

@@ -18,6 +18,7 @@ struct Values {
   std::vector<std::uint64_t> by_insn;
   std::vector<maps::Map*> maps;       // that the program's instructions name, without repetitions
   std::vector<maps::Recipe> recipes;  // of those of them that have one
+  KnownTables known = {};
 };
 
 // ENOENT when a map is not there, EINVAL when it has no memory at an offset the program loads.

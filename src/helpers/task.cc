@@ -12,7 +12,10 @@ namespace {
 std::uint64_t get_current_pid_tgid(Call& call) noexcept { return call.host.pid_tgid(); }
 std::uint64_t get_current_uid_gid(Call& call) noexcept { return call.host.uid_gid(); }
 std::uint64_t get_current_cgroup_id(Call&) noexcept { return 1; }
-std::uint32_t get_prandom_u32(Call& call) noexcept { return call.host.random(); }
+std::uint32_t get_prandom_u32(Call& call) noexcept {
+  call.generator = call.host.generator();
+  return call.host.random();
+}
 std::uint32_t get_smp_processor_id(Call& call) noexcept { return call.cpu; }
 
 std::int64_t get_numa_node_id(Call&) noexcept {

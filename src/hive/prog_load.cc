@@ -221,7 +221,9 @@ Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, Engine
   std::vector<maps::Map*> used;
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
   const jit::Options compiling = compiler_options(loading.request);
-  TRY(program.code, bind(engine, compiling, image, runtime::MapBindings(used), program));
+  const State& hive = loading.request.hive;
+  const runtime::MapBindings bindings(used, {hive.prog_cache.table(), hive.map_cache.table()});
+  TRY(program.code, bind(engine, compiling, image, bindings, program));
   program.translated = translated(*image);
   for (const exec::Subprogram& function : image->subprograms) program.starts.push_back(function.start);
   return place_debug_info(loading, program, *image);

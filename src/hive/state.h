@@ -100,12 +100,10 @@ struct State {
   // What programs reach through slots: the surroundings the hive was given, with its own objects.
   class Host final : public exec::Host {
    public:
-    Host(State& hive, exec::Host& outer) : hive_(hive), outer_(outer) {
-      known_programs = hive.prog_cache.table();
-      known_maps = hive.map_cache.table();
-    }
+    Host(State& hive, exec::Host& outer) : hive_(hive), outer_(outer) {}
     std::uint64_t now(exec::Clock clock) noexcept override { return outer_.now(clock); }
     std::uint32_t random() noexcept override { return outer_.random(); }
+    exec::Generator* generator() noexcept override { return outer_.generator(); }
     std::uint64_t pid_tgid() noexcept override { return outer_.pid_tgid(); }
     std::uint64_t uid_gid() noexcept override { return outer_.uid_gid(); }
     void comm(char (&name)[16]) noexcept override { outer_.comm(name); }

@@ -53,8 +53,10 @@ class World final : public exec::QuietHost, public exec::Bindings {
     const auto found = helpers_.find(id);
     return found == helpers_.end() ? nullptr : found->second;
   }
+  exec::KnownTables known() const noexcept override { return tables; }
 
   // ---- What tests put in
+  exec::KnownTables tables = {};
   maps::Map& add_map(std::uint32_t id, spec::MapSpec spec, const spec::MapSpec* inner = nullptr) {
     return maps_.add(id, std::move(spec), inner);
   }

@@ -32,23 +32,24 @@ class ObjectCache {
     virtual std::shared_ptr<T> find(maps::Reference reference) noexcept = 0;
   };
 
-  ObjectCache(Epochs& epochs, Source& source) : epochs_(epochs), source_(source) {}
+  ObjectCache(Epochs& epochs, Source& source) : epochs_(epochs), source_(source) {
+    for (auto& slot : slots_) slot.store(&exec::kNothingKnown, std::memory_order_relaxed);
+  }
   ~ObjectCache() {
-    for (auto& slot : slots_) delete static_cast<const Entry*>(slot.load());
+    for (auto& slot : slots_) delete entry(slot.load());
   }
   ObjectCache(const ObjectCache&) = delete;
   ObjectCache& operator=(const ObjectCache&) = delete;
 
   T* find(maps::Reference reference) noexcept {
-    const exec::Known* entry = slot(reference).load(std::memory_order_acquire);
-    if (entry != nullptr && entry->reference == reference) return static_cast<const Entry*>(entry)->keeper.get();
-    return reference == maps::Reference{} ? nullptr : fill(reference);
+    if (reference == maps::Reference{}) return nullptr;
+    const exec::Known* known = slot(reference).load(std::memory_order_acquire);
+    return known->reference == reference ? entry(known)->keeper.get() : fill(reference);
   }
 
   void forget(maps::Reference reference) noexcept {
     const std::scoped_lock lock(mutex_);
-    const exec::Known* entry = slot(reference).load();
-    if (entry != nullptr && entry->reference == reference) replace(reference, nullptr);
+    if (slot(reference).load()->reference == reference) replace(reference, nullptr);
   }
 
   // For compiled code.
@@ -57,9 +58,17 @@ class ObjectCache {
  private:
   struct Entry : exec::Known {
     Entry(maps::Reference its_reference, std::shared_ptr<T> kept)
-        : Known{its_reference, kept.get()}, keeper(std::move(kept)) {}
+        : Known{its_reference, kept.get(), code_of(*kept)}, keeper(std::move(kept)) {}
     std::shared_ptr<T> keeper;
   };
+  static const std::byte* code_of(const T& object) noexcept {
+    if constexpr (requires { object.jump_target; }) return object.jump_target;
+    return nullptr;
+  }
+  // Null for kNothingKnown.
+  static const Entry* entry(const exec::Known* known) noexcept {
+    return known == &exec::kNothingKnown ? nullptr : static_cast<const Entry*>(known);
+  }
 
   exec::KnownSlot& slot(maps::Reference reference) noexcept { return slots_[reference.id % exec::kKnownSlots]; }
 
@@ -71,9 +80,11 @@ class ObjectCache {
     return found;
   }
 
-  void replace(maps::Reference reference, std::unique_ptr<Entry> entry) noexcept {
-    if (const exec::Known* old = slot(reference).exchange(entry.release()); old != nullptr)
-      epochs_.retire(std::shared_ptr<const Entry>(static_cast<const Entry*>(old)));
+  void replace(maps::Reference reference, std::unique_ptr<Entry> fresh) noexcept {
+    const exec::Known* known = &exec::kNothingKnown;
+    if (fresh != nullptr) known = fresh.release();
+    if (const Entry* old = entry(slot(reference).exchange(known)); old != nullptr)
+      epochs_.retire(std::shared_ptr<const Entry>(old));
   }
 
   Epochs& epochs_;

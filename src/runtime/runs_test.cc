@@ -42,22 +42,23 @@ class Runs : public ::testing::TestWithParam<With> {
     spec::MapSpec spec = interp::testing::array(4, 4);
     spec.type = spec::MapType::ProgArray;
     slots = &world.add_map(1, spec);
-    world.known_programs = known_programs.data();
-    world.known_maps = known_maps.data();
+    for (auto* table : {&known_programs, &known_maps})
+      for (exec::KnownSlot& slot : *table) slot = &exec::kNothingKnown;
+    world.tables = {known_programs.data(), known_maps.data()};
   }
   Outcome run(std::string_view text, MutableBytes memory = {}, std::uint64_t budget = 0) {
     const auto program = load(world, text, GetParam());
     return program ? world.run(*program, memory.data(), memory.size(), budget) : interp::testing::failed();
   }
   // What a reference means, for compiled code to find. Those with even ids it has to ask for.
-  void know(std::vector<exec::KnownSlot>& table, std::uint32_t id, const void* object) {
+  void know(std::vector<exec::KnownSlot>& table, std::uint32_t id, const void* object, const std::byte* code = nullptr) {
     if (id % 2 == 0) return;
-    entries.push_back(std::make_unique<exec::Known>(exec::Known{{id, 1}, object}));
+    entries.push_back(std::make_unique<exec::Known>(exec::Known{{id, 1}, object, code}));
     table[id % exec::kKnownSlots] = entries.back().get();
   }
   void put(std::uint32_t slot, std::uint32_t id, const exec::Executable& program) {
     world.add_program(id, program);
-    know(known_programs, id, &program);
+    know(known_programs, id, &program, program.jump_target);
     EXPECT_EQ(slots->set_reference(reinterpret_cast<const std::byte*>(&slot), {id, 1}, 0, nullptr), 0);
   }
   static void expect_stop(const Outcome& outcome, Failure::Kind kind, std::string_view object) {

@@ -39,15 +39,12 @@ std::uint64_t SystemHost::now(exec::Clock clock) noexcept {
   __builtin_unreachable();
 }
 
-// A generator per thread (splitmix64), seeded by the system: programs ask for randomness per packet.
-std::uint32_t SystemHost::random() noexcept {
-  thread_local constinit std::uint64_t state = 0;  // no guard to ask at each call
-  if (state == 0) [[unlikely]]
-    state = seed();
-  std::uint64_t mixed = state += 0x9e3779b97f4a7c15U;
-  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;
-  return static_cast<std::uint32_t>((mixed ^ (mixed >> 31)) >> 32);
+// One per thread, seeded by the system: programs ask for randomness per packet.
+exec::Generator* SystemHost::generator() noexcept {
+  thread_local constinit exec::Generator generator = {};  // no guard to ask at each call
+  if (generator.state == 0) [[unlikely]]
+    generator.state = seed();
+  return &generator;
 }
 
 std::uint64_t SystemHost::pid_tgid() noexcept { return static_cast<std::uint64_t>(::getpid()) << 32 | thread_id(); }

@@ -36,7 +36,8 @@ class SystemHost : public exec::Host {
   Trace read_trace();
 
   std::uint64_t now(exec::Clock clock) noexcept override;
-  std::uint32_t random() noexcept override;
+  std::uint32_t random() noexcept override { return generator()->draw(); }
+  exec::Generator* generator() noexcept override;
   std::uint64_t pid_tgid() noexcept override;
   std::uint64_t uid_gid() noexcept override;
   void comm(char (&name)[16]) noexcept override;

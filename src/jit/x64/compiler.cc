@@ -11,15 +11,14 @@ namespace skep::jit::x64 {
 #pragma GCC diagnostic ignored \
     "-Winvalid-offsetof"  // a Call has a reference; where its members are is known all the same
 const CallOffsets kCallOffsets = {
-    .host = 0,  // a reference, and the first of its members
     .context = offsetof(exec::Call, context),
     .program = offsetof(exec::Call, program),
     .cpu = offsetof(exec::Call, cpu),
     .tail_calls = offsetof(exec::Call, tail_calls),
+    .generator = offsetof(exec::Call, generator),
     .budget = offsetof(exec::Call, budget),
     .stopped = offsetof(exec::Call, stopped),
 };
-static_assert(offsetof(exec::Call, context) == sizeof(exec::Host*));
 
 namespace {
 std::int32_t in_elements(std::size_t offset) noexcept {
@@ -27,11 +26,9 @@ std::int32_t in_elements(std::size_t offset) noexcept {
 }
 }  // namespace
 const OtherOffsets kOtherOffsets = {
-    .known_programs = offsetof(exec::Host, known_programs),
-    .known_maps = offsetof(exec::Host, known_maps),
     .reference = offsetof(exec::Known, reference),
     .object = offsetof(exec::Known, object),
-    .jump_target = offsetof(exec::Executable, jump_target),
+    .code = offsetof(exec::Known, code),
     .base = in_elements(offsetof(maps::Map::Elements, base)),
     .stride = in_elements(offsetof(maps::Map::Elements, stride)),
     .entries = in_elements(offsetof(maps::Map::Elements, entries)),

@@ -33,15 +33,13 @@ constexpr Condition condition_of(isa::JumpOp op) noexcept { return kConditions[s
 
 // Where the fields of a Call are that code reads or writes.
 struct CallOffsets {
-  std::int32_t host, context, program, cpu, tail_calls, budget, stopped;
+  std::int32_t context, program, cpu, tail_calls, generator, budget, stopped;
 };
 extern const CallOffsets kCallOffsets;
 // And those of what it finds from there.
 struct OtherOffsets {
-  std::int32_t known_programs, known_maps;  // of exec::Host
-  std::int32_t reference, object;           // of exec::Known
-  std::int32_t jump_target;                 // of exec::Executable
-  std::int32_t base, stride, entries;       // of maps::Map: its Elements
+  std::int32_t reference, object, code;  // of exec::Known
+  std::int32_t base, stride, entries;    // of maps::Map: its Elements
 };
 extern const OtherOffsets kOtherOffsets;
 
@@ -90,7 +88,7 @@ class Compiler {
   Label thunk(Reg to);
   void call_body(std::uint64_t body);
   void check_stopped();
-  void tail_call(const maps::Recipe* programs);
+  void tail_call_by_service(Label nowhere);
   void go_on_in_other();
   void load_packet(const At& at);
   void jump(const At& at, Source b);
@@ -116,16 +114,37 @@ class Compiler {
   Source constant(const At& at, Reg room = kScratch);
 
   // ---- inline.cc: helpers whose work is written in place of the call
+  // Where to go on behind a call: with what it found, and with null.
+  struct Ways {
+    Label found, null;
+    bool found_is_behind = true;  // and needs no jump
+    std::uint32_t slots = 1;      // the call, and perhaps a comparison with null
+  };
+  // The call itself, for what its place does not do; written behind the function.
+  struct ColdCall {
+    Label label;
+    const InlinedCall& call;
+    Ways ways;
+  };
   std::uint32_t write_inline(const At& at);
-  std::uint32_t index_element(const At& at, const InlinedCall& call);
-  std::uint32_t find_element(const maps::Recipe& recipe);
-  std::uint32_t loop(const InlinedCall& call);
-  std::uint32_t find_inner_map(const At& at, const maps::Recipe& recipe);
-  std::uint32_t find_in_unknown(const At& at);
-  void load_reference(const maps::Recipe& recipe, Label none);
-  void load_known(std::int32_t table, Label unknown);
-  void jump_to_program(const maps::Recipe& recipe, Label nowhere, Label unknown);
-  void address_of_element(const maps::Recipe& recipe);
+  Ways behind(std::uint32_t slot) const;
+  Ways ways_behind(std::uint32_t slot) const;
+  void go_on(const Ways& ways);
+  Label call_later(const InlinedCall& call, const Ways& ways);
+  void write_cold_calls();
+  void call_for_value(const ColdCall& cold);
+  void call_for_tail(const ColdCall& cold);
+  void index_element(const InlinedCall& call, const Ways& ways);
+  void find_element(const maps::Recipe& recipe);
+  void loop(const InlinedCall& call);
+  void draw_random(const InlinedCall& call);
+  void find_inner_map(const InlinedCall& call, const Ways& ways);
+  void find_in_unknown(const InlinedCall& call, const Ways& ways);
+  void load_index(const InlinedCall& call);
+  void load_index_inside(const InlinedCall& call, Label none);
+  void load_reference(const InlinedCall& call, Label none);
+  void load_known(const exec::KnownSlot* table, Label unknown);
+  void tail_call(const InlinedCall& call);
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);
 
@@ -188,7 +207,7 @@ class Compiler {
   // Whether there is an instruction at `slot` that runs only behind the one before it, and may be written with it.
   bool follows(std::uint32_t slot) const noexcept {
     return slot < function_->end && survey_.at(slot, Survey::kFirst) &&
-           !survey_.at(slot, Survey::kTarget | Survey::kJoined);
+           !survey_.at(slot, Survey::kTarget | Survey::kJoined | Survey::kLeftOut);
   }
   // Whether nobody asks for a register after the instruction at `slot`.
   bool dead_after(std::uint32_t slot, unsigned number) const noexcept {
@@ -216,6 +235,7 @@ class Compiler {
   bool padded_ = false;            // by eight bytes, for alignment
   std::uint32_t local_bytes_ = 0;  // below the frame pointer
   std::vector<StopSite> stops_;
+  std::vector<ColdCall> cold_calls_;  // of the function
   Label abandon_{};
   bool abandons_ = false;
   std::uint64_t key_state_ = 0;  // of blinding

@@ -41,10 +41,12 @@ void Compiler::function(std::size_t which) {
     slot += write(at(slot));
     barrier(slot_, spec::Barrier::Where::Behind);
   }
+  write_cold_calls();
 }
 
 // Writes the instruction, or several that go together: how many slots they are. What nobody asks for is left out.
 std::uint32_t Compiler::write(const At& at) {
+  if (survey_.at(at.slot, Survey::kLeftOut)) return isa::slots(at.op);
   if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
   if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
@@ -263,7 +265,7 @@ void Compiler::check_stopped() {
 }
 
 void Compiler::CallHelper(const At& at) {
-  if (at.insn.imm == kTailCall) return tail_call(nullptr);
+  if (at.insn.imm == kTailCall) return tail_call_by_service(label_of(at.slot + 1));
   const std::uint64_t body = order_.values[at.slot];
   if (body == 0) return a_.jump(stop_label(at.slot, Stop::NoHelper));
   call_body(body);
@@ -300,18 +302,12 @@ void Compiler::CallLocal(const At& at) {
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);
 }
 
-// Leaves the frame and goes on in the other program; falls through where there is none. `programs` may be null. Code
-// that counts goes on in code that does, which the service finds.
-void Compiler::tail_call(const maps::Recipe* programs) {
-  const Label nowhere = a_.label(), unknown = a_.label();
-  if (programs != nullptr && order_.counting == Counting::No) jump_to_program(*programs, nowhere, unknown);
-  a_.reserve();
-  a_.bind(unknown);
+// Leaves the frame and goes on in the other program, if there is one.
+void Compiler::tail_call_by_service(Label nowhere) {
   call_body(order_.services.tail_call);
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   a_.jump(Condition::E, nowhere);
   go_on_in_other();
-  a_.bind(nowhere);
 }
 
 // The code is in rax.

@@ -14,46 +14,123 @@ using spec::HelperId;
 // How many slots were done: the call, and perhaps what comes behind it.
 std::uint32_t Compiler::write_inline(const At& at) {
   const InlinedCall& call = survey_.inlined_at(at.slot);
-  if (static_cast<HelperId>(at.insn.imm) == HelperId::get_smp_processor_id) {
-    a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu));
-    return 1;
+  const Ways ways = ways_behind(at.slot);
+  switch (static_cast<HelperId>(at.insn.imm)) {
+    case HelperId::get_smp_processor_id: return a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu)), 1;
+    case HelperId::get_prandom_u32: return draw_random(call), 1;
+    case HelperId::loop: return loop(call), 1;
+    case HelperId::tail_call: return tail_call(call), 1;
+    default: break;
   }
-  if (static_cast<HelperId>(at.insn.imm) == HelperId::loop) return loop(call);
-  if (at.insn.imm == kTailCall) return tail_call(call.recipe), 1;
-  if (call.recipe == nullptr) return find_in_unknown(at);
-  if (call.recipe->references) return find_inner_map(at, *call.recipe);
-  return call.recipe->find != nullptr ? find_element(*call.recipe) : index_element(at, call);
+  if (call.recipe == nullptr)
+    find_in_unknown(call, ways);
+  else if (call.recipe->references)
+    find_inner_map(call, ways);
+  else if (call.recipe->find == nullptr)
+    index_element(call, ways);
+  else
+    return find_element(*call.recipe), 1;
+  return ways.slots;
 }
 
-// An element of an array: its address from the index, null where it is behind the end. A program compares with null
-// next, and goes on from here either way.
-std::uint32_t Compiler::index_element(const At& at, const InlinedCall& call) {
-  const maps::Recipe& recipe = *call.recipe;
-  const Mem key = call.key_in_frame != InlinedCall::kNotInFrame ? Mem{Reg::Rbp, call.key_in_frame} : Mem{Reg::Rdx, 0};
-  const std::uint32_t next = at.slot + 1;
+// ---- Where to go on
+
+Compiler::Ways Compiler::behind(std::uint32_t slot) const {
+  return {.found = label_of(slot + 1), .null = label_of(slot + 1)};
+}
+
+// Programs compare with null behind a look-up, which knows.
+Compiler::Ways Compiler::ways_behind(std::uint32_t slot) const {
+  const std::uint32_t next = slot + 1;
   const bool compares = follows(next) && (survey_.ops[next] == Op::JEq64Imm || survey_.ops[next] == Op::JNe64Imm) &&
                         insn(next).dst == 0 && insn(next).imm == 0 && order_.counting == Counting::No;
-  const Label behind = compares ? label_of(next + 1) : a_.label();
-  const Label elsewhere = compares ? label_of(*isa::jump_target(survey_.ops[next], insn(next), next)) : behind;
-  const bool null_is_elsewhere = compares && survey_.ops[next] == Op::JEq64Imm;
-  a_.load(Width::W32, kScratch, key);
-  a_.mov(Reg::Rax, 0);
-  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
-  a_.jump(Condition::AE, null_is_elsewhere ? elsewhere : behind);
-  address_of_element(recipe);
-  if (compares && !null_is_elsewhere) a_.jump(elsewhere);
-  if (!compares) a_.bind(behind);
-  return compares ? 2 : 1;
+  if (!compares) return behind(slot);
+  const Label elsewhere = label_of(*isa::jump_target(survey_.ops[next], insn(next), next));
+  if (survey_.ops[next] == Op::JEq64Imm) return {.found = label_of(next + 1), .null = elsewhere, .slots = 2};
+  return {.found = elsewhere, .null = label_of(next + 1), .found_is_behind = false, .slots = 2};
 }
 
-// rax becomes the address of the element whose index is in kScratch.
-void Compiler::address_of_element(const maps::Recipe& recipe) {
-  a_.mov(Reg::Rax, recipe.base);
-  const bool scales = std::has_single_bit(recipe.stride) && recipe.stride <= 8;
-  if (!scales) scale(kScratch, recipe.stride);
-  const auto log = static_cast<std::uint8_t>(scales ? std::countr_zero(recipe.stride) : 0);
-  a_.lea(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, log, 0});
+void Compiler::go_on(const Ways& ways) {
+  if (!ways.found_is_behind) a_.jump(ways.found);
+}
+
+// ---- The call itself, where its place cannot do without
+
+Label Compiler::call_later(const InlinedCall& call, const Ways& ways) {
+  cold_calls_.push_back({a_.label(), call, ways});
+  return cold_calls_.back().label;
+}
+
+void Compiler::write_cold_calls() {
+  for (const ColdCall& cold : cold_calls_) {
+    a_.reserve();
+    a_.bind(cold.label);
+    slot_ = cold.call.slot;
+    note_piece(slot_);
+    if (insn(slot_).imm == kTailCall)
+      call_for_tail(cold);
+    else
+      call_for_value(cold);
+  }
+  cold_calls_.clear();
+}
+
+// Arguments that are known have been left out.
+void Compiler::call_for_value(const ColdCall& cold) {
+  const InlinedCall& call = cold.call;
+  if (call.recipe != nullptr) a_.mov(reg(1), reinterpret_cast<std::uint64_t>(call.recipe->map));
+  if (call.key_in_frame != InlinedCall::kNotInFrame)
+    a_.lea(Width::W64, reg(2), Mem{Reg::Rbp, call.key_in_frame});
+  call_body(order_.values[call.slot]);
+  if (cold.ways.null.id != cold.ways.found.id) {
+    a_.test(Width::W64, Reg::Rax, Reg::Rax);
+    a_.jump(Condition::E, cold.ways.null);
+  }
+  a_.jump(cold.ways.found);
+}
+
+void Compiler::call_for_tail(const ColdCall& cold) {
+  a_.mov(reg(2), reinterpret_cast<std::uint64_t>(cold.call.recipe->map));
+  if (cold.call.index.is_constant()) a_.mov(reg(3), cold.call.index.least);
+  tail_call_by_service(cold.ways.null);
+}
+
+// ---- Look-ups
+
+// The index goes to kScratch.
+void Compiler::load_index(const InlinedCall& call) {
+  if (call.index.is_constant()) return a_.mov(kScratch, call.index.least);
+  if (call.index.reg != Index::kNone) return a_.mov(Width::W32, kScratch, reg(call.index.reg));
+  const bool in_frame = call.key_in_frame != InlinedCall::kNotInFrame;
+  a_.load(Width::W32, kScratch, in_frame ? Mem{Reg::Rbp, call.key_in_frame} : Mem{reg(2), 0});
+}
+
+// As load_index(); goes to `none` with 0 in rax where an array has no such element.
+void Compiler::load_index_inside(const InlinedCall& call, Label none) {
+  load_index(call);
+  if (call.index.most < call.recipe->entries) return;
+  a_.mov(Reg::Rax, 0);
+  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(call.recipe->entries));
+  a_.jump(Condition::AE, none);
+}
+
+// An element of an array: its address from the index, null where it is behind the end.
+void Compiler::index_element(const InlinedCall& call, const Ways& ways) {
+  const maps::Recipe& recipe = *call.recipe;
+  const bool inside = call.index.most < recipe.entries;
+  if (inside && call.index.is_constant()) {
+    a_.mov(Reg::Rax, recipe.base + recipe.stride * call.index.least);
+  } else {
+    const bool scales = std::has_single_bit(recipe.stride) && recipe.stride <= 8;
+    const bool stays = inside && scales && call.index.is_whole && call.index.reg != 0;
+    if (!stays) load_index_inside(call, ways.null);
+    a_.mov(Reg::Rax, recipe.base);
+    if (!scales) scale(kScratch, recipe.stride);
+    const auto log = static_cast<std::uint8_t>(scales ? std::countr_zero(recipe.stride) : 0);
+    a_.lea(Width::W64, Reg::Rax, Indexed{Reg::Rax, stays ? reg(call.index.reg) : kScratch, log, 0});
+  }
   add_cpu(recipe);
+  go_on(ways);
 }
 
 // Multiplies, and may use kScratch2.
@@ -73,93 +150,103 @@ void Compiler::add_cpu(const maps::Recipe& recipe) {
 }
 
 // An element of a hash map: its function is called past the helper's body; the key is in rdx for both.
-std::uint32_t Compiler::find_element(const maps::Recipe& recipe) {
+void Compiler::find_element(const maps::Recipe& recipe) {
   a_.mov(Reg::Rdi, reinterpret_cast<std::uint64_t>(recipe.table));
   call_address(reinterpret_cast<std::uint64_t>(recipe.find));
-  if (recipe.per_cpu == 0) return 1;
+  if (recipe.per_cpu == 0) return;
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   const std::uint32_t none = a_.skip(Condition::E);
   add_cpu(recipe);
   a_.land(none);
-  return 1;
 }
 
 // An element of a map of which nothing is known but its address, in r1: perhaps it is an array.
-std::uint32_t Compiler::find_in_unknown(const At& at) {
-  const Label call = a_.label(), done = a_.label();
-  a_.load(Width::W32, kScratch, Mem{reg(2), 0});
+void Compiler::find_in_unknown(const InlinedCall& call, const Ways& ways) {
+  load_index(call);
   a_.alu(Alu::Cmp, Width::W32, kScratch, Mem{reg(1), kOtherOffsets.entries});
-  a_.jump(Condition::AE, call);
+  a_.jump(Condition::AE, call_later(call, ways));
   a_.imul(Width::W64, kScratch, Mem{reg(1), kOtherOffsets.stride});
   a_.load(Width::W64, Reg::Rax, Mem{reg(1), kOtherOffsets.base});
   a_.alu(Alu::Add, Width::W64, Reg::Rax, kScratch);
-  a_.jump(done);
-  a_.bind(call);
-  call_body(order_.values[at.slot]);
-  a_.bind(done);
-  return 1;
+  go_on(ways);
 }
 
 // The map in a slot of an array of maps.
-std::uint32_t Compiler::find_inner_map(const At& at, const maps::Recipe& recipe) {
-  const Label unknown = a_.label(), done = a_.label();
-  a_.load(Width::W32, kScratch, Mem{reg(2), 0});
-  a_.mov(Reg::Rax, 0);
-  load_reference(recipe, done);
-  load_known(kOtherOffsets.known_maps, unknown);
+void Compiler::find_inner_map(const InlinedCall& call, const Ways& ways) {
+  const Label unknown = call_later(call, ways);
+  if (order_.known.maps == nullptr) return a_.jump(unknown);
+  load_reference(call, ways.null);
+  load_known(order_.known.maps, unknown);
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.object});
-  a_.jump(done);
-  a_.bind(unknown);
-  call_body(order_.values[at.slot]);
-  a_.bind(done);
-  return 1;
+  go_on(ways);
 }
 
-// rax becomes the reference in the slot whose index is in kScratch. Where there is no such slot rax stays as it is, and
-// an empty one is 0.
-void Compiler::load_reference(const maps::Recipe& recipe, Label none) {
-  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(recipe.entries));
-  a_.jump(Condition::AE, none);
-  a_.mov(Reg::Rax, recipe.base);
-  a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
+// rax becomes the reference in the slot of an array; 0 where there is none.
+void Compiler::load_reference(const InlinedCall& call, Label none) {
+  const maps::Recipe& recipe = *call.recipe;
+  if (call.index.is_constant() && call.index.most < recipe.entries) {
+    a_.mov(Reg::Rax, recipe.base + recipe.stride * call.index.least);
+    a_.load(Width::W64, Reg::Rax, Mem{Reg::Rax, 0});
+  } else {
+    load_index_inside(call, none);
+    a_.mov(Reg::Rax, recipe.base);
+    a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
+  }
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   a_.jump(Condition::E, none);
 }
 
 // kScratch becomes the address of the exec::Known of the reference in rax; uses kScratch2.
-void Compiler::load_known(std::int32_t table, Label unknown) {
-  a_.load(Width::W64, kScratch, field(kCallOffsets.host));
-  a_.load(Width::W64, kScratch, Mem{kScratch, table});
-  a_.test(Width::W64, kScratch, kScratch);
-  a_.jump(Condition::E, unknown);
+void Compiler::load_known(const exec::KnownSlot* table, Label unknown) {
   a_.mov(Width::W32, kScratch2, Reg::Rax);  // the id
   a_.alu(Alu::And, Width::W32, kScratch2, static_cast<std::int32_t>(exec::kKnownSlots - 1));
+  a_.mov(kScratch, reinterpret_cast<std::uint64_t>(table));
   a_.load(Width::W64, kScratch, Indexed{kScratch, kScratch2, 3, 0});
-  a_.test(Width::W64, kScratch, kScratch);
-  a_.jump(Condition::E, unknown);
   a_.alu(Alu::Cmp, Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.reference});
   a_.jump(Condition::NE, unknown);
 }
 
-// Tail-calls the program in slot r3 of a known array, if it is compiled and known here.
-void Compiler::jump_to_program(const maps::Recipe& recipe, Label nowhere, Label unknown) {
-  a_.alu(Alu::Cmp, Width::W32, field(kCallOffsets.tail_calls), static_cast<std::int32_t>(isa::kMaxTailCalls));
-  a_.jump(Condition::AE, nowhere);
-  a_.mov(Width::W32, kScratch, reg(3));
-  load_reference(recipe, nowhere);
-  load_known(kOtherOffsets.known_programs, unknown);
+// Goes on in the program in slot r3 of a known array, if it is compiled and known here. Code that counts goes on in
+// code that does, which the service finds.
+void Compiler::tail_call(const InlinedCall& call) {
+  const Ways ways = behind(call.slot);
+  const Label unknown = call_later(call, ways);
+  if (order_.known.programs == nullptr || order_.counting == Counting::Yes) return a_.jump(unknown);
+  a_.load(Width::W32, kScratch3, field(kCallOffsets.tail_calls));
+  a_.alu(Alu::Cmp, Width::W32, kScratch3, static_cast<std::int32_t>(isa::kMaxTailCalls));
+  a_.jump(Condition::AE, ways.null);
+  load_reference(call, ways.null);
+  load_known(order_.known.programs, unknown);
+  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.code});
   a_.load(Width::W64, kScratch, Mem{kScratch, kOtherOffsets.object});
-  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.jump_target});
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   a_.jump(Condition::E, unknown);
-  a_.alu(Alu::Add, Width::W32, field(kCallOffsets.tail_calls), 1);
+  a_.alu(Alu::Add, Width::W32, kScratch3, 1);
+  a_.store(Width::W32, field(kCallOffsets.tail_calls), kScratch3);
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);
   go_on_in_other();
 }
 
+// ---- Others
+
+// What exec::Generator::draw() says.
+void Compiler::draw_random(const InlinedCall& call) {
+  static_assert(offsetof(exec::Generator, state) == 0);
+  a_.load(Width::W64, kScratch, field(kCallOffsets.generator));
+  a_.test(Width::W64, kScratch, kScratch);
+  a_.jump(Condition::E, call_later(call, behind(call.slot)));
+  a_.mov(kScratch2, exec::Generator::kStep);
+  a_.alu(Alu::Add, Width::W64, kScratch2, Mem{kScratch, 0});
+  a_.store(Width::W64, Mem{kScratch, 0}, kScratch2);
+  a_.mov(Reg::Rax, exec::Generator::kTwist);
+  a_.alu(Alu::Xor, Width::W64, Reg::Rax, kScratch2);
+  a_.unary(Unary::Mul, Width::W64, kScratch2);  // rdx is r2, which a call takes
+  a_.alu(Alu::Xor, Width::W32, Reg::Rax, Reg::Rdx);
+}
+
 // bpf_loop(r1 times, r2 function, r3 context, r4 flags): the number of calls, up to one that returns something else
 // than 0. The registers that the loop keeps its own in are the callers' as much as any function's.
-std::uint32_t Compiler::loop(const InlinedCall& call) {
+void Compiler::loop(const InlinedCall& call) {
   constexpr Reg kIndex = Reg::Rbx, kTimes = Reg::R13, kContext = Reg::R14;
   const Label done = a_.label(), end = a_.label(), again = a_.label();
   a_.mov(Reg::Rax, static_cast<std::uint64_t>(-EINVAL));
@@ -192,7 +279,6 @@ std::uint32_t Compiler::loop(const InlinedCall& call) {
   pop(kContext);
   for (const Reg kept : {kContext, kTimes, kIndex}) pop(kept);
   a_.bind(done);
-  return 1;
 }
 
 }  // namespace skep::jit::x64

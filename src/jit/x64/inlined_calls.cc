@@ -1,7 +1,8 @@
 // Calls of helpers that are written in their place, and what is known of their arguments.
 //
-// What sets the arguments is looked for in the instructions before the call; the key's place also in the facts. A call
-// that is written in its place reads less than a call does, and what only set the rest is dead then.
+// What sets the arguments is looked for in the instructions before the call; the key's place, and between what an index
+// lies, also in the facts. A call that is written in its place reads less than a call does, and what only set the rest
+// is dead then.
 #include <algorithm>
 
 #include "jit/x64/survey.h"
@@ -17,7 +18,11 @@ using spec::HelperId;
 constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what sets their arguments
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr unsigned kFramePointer = 10;
-constexpr isa::RegisterSet kMapAndKey = 1U << 1 | 1U << 2;
+constexpr unsigned kIndexBytes = 4;
+
+constexpr isa::RegisterSet set_of(unsigned number) { return static_cast<isa::RegisterSet>(1U << number); }
+
+bool is_plain_store(Op op) { return isa::form(op) == isa::Form::StoreImm || isa::form(op) == isa::Form::StoreReg; }
 
 class Finder {
  public:
@@ -37,7 +42,7 @@ class Finder {
  private:
   void look_at(std::uint32_t slot, std::uint32_t start) {
     const auto helper = static_cast<HelperId>(image_.insns[slot].imm);
-    if (helper == HelperId::get_smp_processor_id) return note({.slot = slot}, 0);
+    if (helper == HelperId::get_smp_processor_id || helper == HelperId::get_prandom_u32) return note({.slot = slot}, 0);
     if (helper == HelperId::tail_call) return look_at_tail_call(slot, start);
     if (helper == HelperId::loop) return look_at_loop(slot, start);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
@@ -51,26 +56,101 @@ class Finder {
     const std::size_t callback = survey_.function_at(static_cast<std::uint32_t>(target));
     const Function& function = survey_.functions[callback];
     if (!function.is_leaf || function.tail_calls) return;
-    note({.slot = slot, .callback = callback}, 1U << 1 | 1U << 3 | 1U << 4);
+    note({.slot = slot, .callback = callback}, set_of(1) | set_of(3) | set_of(4));
   }
 
   void look_at_lookup(std::uint32_t slot, std::uint32_t start) {
     const std::uint32_t setter = setter_of(1, slot, start);
-    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return note({.slot = slot}, kMapAndKey);
-    const maps::Recipe* const recipe = recipe_of(values_[setter]);
-    if (recipe == nullptr) return;
-    if (recipe->references) return note({.slot = slot, .recipe = recipe}, kMapAndKey);
-    const std::int32_t key = recipe->find == nullptr ? key_in_frame(slot) : InlinedCall::kNotInFrame;
-    note({.slot = slot, .key_in_frame = key, .recipe = recipe},
-         static_cast<isa::RegisterSet>(1U << (key == InlinedCall::kNotInFrame ? 2U : kFramePointer)));
+    const bool known = setter != kUnknown && survey_.ops[setter] == Op::LdMapFd;
+    InlinedCall call{.slot = slot};
+    if (known) call.recipe = recipe_of(values_[setter]);
+    if (known && call.recipe == nullptr) return;
+    if (known && call.recipe->find != nullptr) return note(call, set_of(2));
+    call.key_in_frame = key_in_frame(slot);
+    // What the call does not ask for in r1 and r2 may be left out, and they keep what they held before.
+    const isa::RegisterSet unasked = known ? set_of(1) | set_of(2) : set_of(2);
+    if (call.key_in_frame != InlinedCall::kNotInFrame)
+      call.index = index_in_frame(call.key_in_frame, slot, start, unasked);
+    isa::RegisterSet reads = known ? isa::RegisterSet{0} : set_of(1);
+    if (call.index.reg != Index::kNone && !call.index.is_constant()) reads |= set_of(call.index.reg);
+    reads |= set_of(call.key_in_frame != InlinedCall::kNotInFrame ? kFramePointer : 2U);
+    note(call, reads);
   }
 
-  // The array of programs is known: a tail call reads what any does.
   void look_at_tail_call(std::uint32_t slot, std::uint32_t start) {
     const std::uint32_t setter = setter_of(2, slot, start);
     if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
     const maps::Recipe* const recipe = recipe_of(values_[setter]);
-    if (recipe != nullptr && recipe->references) note({.slot = slot, .recipe = recipe}, survey_.uses[slot].reads);
+    if (recipe == nullptr || !recipe->references) return;
+    const Index index = index_in(3, slot);
+    note({.slot = slot, .index = index, .recipe = recipe}, index.is_constant() ? isa::RegisterSet{0} : set_of(3));
+  }
+
+  // What the lower half of a register holds at `slot`.
+  Index index_in(unsigned number, std::uint32_t slot) const {
+    Index index{.reg = number};
+    const spec::Fact fact = fact_at(number, slot);
+    if (fact.kind != spec::Fact::Kind::Number) return index;
+    index.is_whole = fact.numbers.umax <= UINT32_MAX;
+    index.least = fact.numbers.low_umin;
+    index.most = fact.numbers.low_umax;
+    return index;
+  }
+
+  // The index that was stored in the frame before `slot`, if nobody can have changed it since.
+  Index index_in_frame(std::int32_t offset, std::uint32_t slot, std::uint32_t start, isa::RegisterSet unasked) {
+    isa::RegisterSet changed = 0;
+    for (std::uint32_t i = slot; i > start && slot - i < kLookBack; --i) {
+      if (survey_.at(i, Survey::kFirst) && survey_.at(i, Survey::kTarget)) return {};
+      const std::uint32_t before = i - 1;
+      if (!survey_.at(before, Survey::kFirst)) continue;
+      const Op op = survey_.ops[before];
+      if (isa::is_call(op)) return {};
+      const Insn& insn = image_.insns[before];
+      if (isa::has(op, isa::kWritesMemory) && may_write(before, op, insn, offset)) {
+        const bool is_key = is_plain_store(op) && insn.dst == kFramePointer && insn.off == offset &&
+                            isa::access_bytes(op) >= kIndexBytes;
+        if (!is_key) return {};
+        if (isa::form(op) == isa::Form::StoreReg && (changed & unasked & set_of(insn.src)) != 0 &&
+            leave_out(insn.src, before + 1, slot))
+          changed &= static_cast<isa::RegisterSet>(~set_of(insn.src));
+        return stored_index(before, op, insn, changed);
+      }
+      changed |= survey_.uses[before].writes;
+    }
+    return {};
+  }
+
+  // Whether an instruction may write to the index at r10 + offset.
+  bool may_write(std::uint32_t slot, Op op, const Insn& insn, std::int32_t offset) const {
+    if (insn.dst == kFramePointer)
+      return insn.off < offset + static_cast<std::int32_t>(kIndexBytes) &&
+             offset < insn.off + static_cast<std::int32_t>(isa::access_bytes(op));
+    using enum spec::Fact::Kind;
+    const spec::Fact::Kind kind = fact_at(insn.dst, slot).kind;
+    return kind != Context && kind != Packet && kind != PacketMeta && kind != MapValue;
+  }
+
+  // Leaves out what is done to a register from `first` on until the call at `slot`, if that is all of no use to others.
+  bool leave_out(unsigned number, std::uint32_t first, std::uint32_t slot) {
+    const auto touches = [&](std::uint32_t i) {
+      return survey_.at(i, Survey::kFirst) && ((survey_.uses[i].reads | survey_.uses[i].writes) >> number & 1U) != 0;
+    };
+    for (std::uint32_t i = first; i < slot; ++i)
+      if (touches(i) && !(is_pure(survey_.ops[i]) && survey_.uses[i].writes == set_of(number))) return false;
+    for (std::uint32_t i = first; i < slot; ++i)
+      if (touches(i)) survey_.leave_out(i);
+    return true;
+  }
+
+  Index stored_index(std::uint32_t slot, Op op, const Insn& insn, isa::RegisterSet changed) const {
+    if (isa::form(op) == isa::Form::StoreImm) {
+      const auto number = static_cast<std::uint32_t>(insn.imm);
+      return {.least = number, .most = number};
+    }
+    Index index = index_in(insn.src, slot);
+    if ((changed >> insn.src & 1U) != 0) index.reg = Index::kNone, index.is_whole = false;
+    return index;
   }
 
   void note(const InlinedCall& call, isa::RegisterSet reads) {
@@ -103,10 +183,15 @@ class Finder {
     return found == recipes_.end() ? nullptr : &*found;
   }
 
-  std::int32_t key_in_frame(std::uint32_t slot) const {
+  // On entry to the instruction at `slot`.
+  spec::Fact fact_at(unsigned number, std::uint32_t slot) const {
     const spec::Facts* const facts = image_.facts.get();
-    if (facts == nullptr || slot >= facts->entries.size() || !facts->reached(slot)) return InlinedCall::kNotInFrame;
-    const spec::Fact& key = facts->at(slot, 2);
+    if (facts == nullptr || slot >= facts->entries.size() || !facts->reached(slot)) return {};
+    return facts->at(slot, number);
+  }
+
+  std::int32_t key_in_frame(std::uint32_t slot) const {
+    const spec::Fact key = fact_at(2, slot);
     if (key.kind != spec::Fact::Kind::Frame || !key.numbers.is_constant()) return InlinedCall::kNotInFrame;
     const auto offset = static_cast<std::int64_t>(key.numbers.unknown == 0 ? key.numbers.bits : key.numbers.umin);
     return offset < 0 && offset >= -std::int64_t{isa::kStackBytes} ? static_cast<std::int32_t>(offset)

@@ -118,7 +118,7 @@ class Surveyor {
         if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
         survey_.live[i] = after;
         const auto [reads, writes] = survey_.uses[i];
-        if (is_pure(op) && (after & writes) == 0)
+        if (survey_.at(i, Survey::kLeftOut) || (is_pure(op) && (after & writes) == 0))
           before[i] = after;
         else
           before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads);

@@ -37,12 +37,22 @@ struct JoinedBytes {
   bool swapped = false;    // the first byte is the highest
 };
 
+// The index that a look-up in an array or a tail call is made with.
+struct Index {
+  static constexpr unsigned kNone = 16;
+  unsigned reg = kNone;    // that holds it, when the call is made, in its lower half
+  bool is_whole = false;   // and nothing else
+  std::uint32_t least = 0, most = UINT32_MAX;
+  bool is_constant() const noexcept { return least == most; }
+};
+
 // A call of a helper that is written in its place (inline.cc), and what its arguments are known to be.
 struct InlinedCall {
   static constexpr std::int32_t kNotInFrame = 0;
   std::uint32_t slot = 0;
   std::int32_t key_in_frame = kNotInFrame;  // the key that r2 points to: where it is from r10
-  const maps::Recipe* recipe = nullptr;     // of the map in r1
+  Index index = {};                         // the key, or the slot of a tail call
+  const maps::Recipe* recipe = nullptr;     // of the map in r1; in r2 of a tail call
   std::size_t callback = 0;                 // the function in r2 that a loop calls
 };
 
@@ -57,6 +67,7 @@ struct Survey {
   static constexpr std::uint8_t kJoined = 32;   // completes a number of several bytes: a row of `joined`
   static constexpr std::uint8_t kInlined = 64;  // a call written in its place: a row of `inlined`
   static constexpr std::uint8_t kBlock = 4;     // control may come here without running the instruction before
+  static constexpr std::uint8_t kLeftOut = 128;  // only set an argument of a call that knows it by itself
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
@@ -79,6 +90,8 @@ struct Survey {
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
   static Result<Survey> of(const exec::Image& image, std::span<const std::uint64_t> values = {},
                            std::span<const maps::Recipe> recipes = {}, Helpers helpers = Helpers::InPlace);
+  // Nobody looks at what the instruction does.
+  void leave_out(std::uint32_t slot) noexcept { flags[slot] |= kLeftOut, uses[slot] = {}; }
   // Of a slot with kInlined.
   const InlinedCall& inlined_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
