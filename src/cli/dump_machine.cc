@@ -101,6 +101,7 @@ class Split {
               .rows = {}};
     const std::byte* const behind = function.code.data() + function.code.size();
     bool begins = true;
+    std::size_t shown = 0;  // instructions below this one
     for (; at_ < pieces_.size() && pieces_[at_].code < behind; ++at_) {
       const std::byte* const next = at_ + 1 < pieces_.size() ? std::min(pieces_[at_ + 1].code, behind) : behind;
       Row row{.title = "", .insns = {}, .code = {pieces_[at_].code, next}};
@@ -108,8 +109,11 @@ class Split {
         row.title = "prologue";
       } else if (pieces_[at_].insn == hive::CompiledPiece::kShared) {
         row.title = "shared by all functions";
+      } else if (pieces_[at_].insn < shown) {
+        row.title = fmt::format("{} where it cannot do without the call", pieces_[at_].insn);
       } else {
         row.insns = insns_until(pieces_[at_].insn, next_insn(end));
+        shown = pieces_[at_].insn + 1;
       }
       begins = false;
       if (!row.title.empty() && row.code.empty()) continue;
@@ -119,7 +123,8 @@ class Split {
   }
   std::size_t next_insn(std::size_t end) const {
     const bool has_next = at_ + 1 < pieces_.size() && pieces_[at_ + 1].insn != hive::CompiledPiece::kShared;
-    return has_next ? std::min<std::size_t>(pieces_[at_ + 1].insn, end) : end;
+    if (!has_next || pieces_[at_ + 1].insn < pieces_[at_].insn) return end;
+    return std::min<std::size_t>(pieces_[at_ + 1].insn, end);
   }
   std::vector<std::size_t> insns_until(std::size_t from, std::size_t end) const {
     std::vector<std::size_t> list;

@@ -174,6 +174,38 @@ TEST_P(Runs, CallbacksRunInTheirOwnFrameAndReachTheCallers) {
   EXPECT_EQ(run(text, {}, 1000).r0, 8U * 1000 + 28 + 5);
 }
 
+// Functions that compiled code writes where they are called.
+TEST_P(Runs, SmallFunctionsReturnToTheirCalls) {
+  constexpr std::string_view kText =
+      "r6 = 0\nr7 = 0\n"
+      "next: r1 = r7\nr2 = 5\ncall pick\nr6 *= 3\nr6 += r0\nr1 = r6\nr2 = r7\ncall pick\nr6 += r0\n"
+      "r7 += 1\nif r7 != 10 goto next\nr0 = r6\nexit\n"
+      "pick: if r1 > r2 goto pc+5\nr0 = r1\nif r1 == r2 goto pc+1\nexit\nr0 += 100\nexit\nr0 = r2\nr0 += 1\nexit\n";
+  std::uint64_t sum = 0;
+  const auto pick = [](std::uint64_t a, std::uint64_t b) { return a > b ? b + 1 : a == b ? a + 100 : a; };
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    sum = sum * 3 + pick(i, 5);
+    sum += pick(sum, i);
+  }
+  EXPECT_EQ(run(kText).r0, sum);
+}
+
+TEST_P(Runs, SmallFunctionsMayChangeWhatTheyAreGiven) {
+  EXPECT_EQ(run("r6 = 1\nr1 = 2\nr2 = 3\nr3 = 4\nr4 = 5\nr5 = 6\ncall sum\nr0 += r6\nexit\n"
+                "sum: r1 += r2\nr3 *= r4\nr5 -= r1\nr0 = r3\nr0 <<= 8\nr0 |= r5\nexit\n")
+                .r0,
+            (20U << 8 | 1U) + 1);
+}
+
+TEST_P(Runs, SmallFunctionsInLoopsOfOthers) {
+  EXPECT_EQ(run("r1 = 6\nr2 = subprog[each]\nr3 = r10\nr3 += -8\nr4 = 0\n*(u64 *)(r10 -8) = 0\ncall bpf_loop#181\n"
+                "r1 = *(u64 *)(r10 -8)\nr0 *= 1000\nr0 += r1\nexit\n"
+                "each: r3 = *(u64 *)(r2 +0)\nr3 += r1\n*(u64 *)(r2 +0) = r3\nif r1 == 4 goto pc+2\nr0 = 0\nexit\n"
+                "r0 = 1\nexit\n")
+                .r0,
+            5U * 1000 + 10);
+}
+
 TEST_P(Runs, LoopsRefuseFlagsAndTooManyTimes) {
   const auto loop = [&](std::string_view times, std::string_view flags) {
     return static_cast<std::int64_t>(

@@ -73,6 +73,8 @@ class Compiler {
 
   // ---- flow.cc: functions, jumps and calls
   void function(std::size_t which);
+  void instructions(const Function& function);
+  void in_place(const Function& callee);
   std::uint32_t write(const At& at);
   void prologue(const Function& function);
   void epilogue(const Function& function);
@@ -87,14 +89,16 @@ class Compiler {
   void jump_register(Reg to);
   Label thunk(Reg to);
   void call_body(std::uint64_t body);
+  void call_function(std::size_t which);
   void check_stopped();
   void tail_call_by_service(Label nowhere);
   void go_on_in_other();
   void load_packet(const At& at);
   void jump(const At& at, Source b);
   static bool falls_to(const At& at, std::int64_t target);
-  // Of an instruction; the functions' own labels are behind those.
-  static Label label_of(std::int64_t slot) { return Label{static_cast<std::uint32_t>(slot)}; }
+  // Of an instruction; the functions' own labels are behind those. A function that is written in place of its call has
+  // others there.
+  Label label_of(std::int64_t slot) const { return Label{static_cast<std::uint32_t>(slot + labels_moved_)}; }
   Label label_of_function(std::size_t which) const {
     return Label{static_cast<std::uint32_t>(order_.image.insns.size() + which)};
   }
@@ -229,6 +233,8 @@ class Compiler {
   Assembler a_;
   const Function* function_ = nullptr;
   std::uint32_t slot_ = 0;         // that is being written
+  bool in_place_ = false;          // in a function that is written in place of its call
+  std::int64_t labels_moved_ = 0;
   bool uses_call_ = false;         // r12 holds the Call
   unsigned saved_ = 0;             // registers of BPF that the function pushed
   bool saved_call_ = false;        // and whether it pushed r12

@@ -13,8 +13,6 @@ namespace {
 constexpr std::int32_t kMayGotoLoops = spec::kMaxLoops;  // iterations that all may_goto of a frame share, as in Linux
 constexpr std::int32_t kWord = 8;                        // bytes that a push takes
 
-constexpr unsigned kSavedRegisters = 0x3c0;  // r6 to r9
-
 bool calls_back(std::int32_t helper) {
   const spec::Helper* row = spec::find_helper(static_cast<std::uint32_t>(helper));
   return row == nullptr || row->is(spec::HelperTrait::Calls);
@@ -30,18 +28,37 @@ void Compiler::function(std::size_t which) {
   a_.bind(label_of_function(which));
   note_piece(function_->start);
   prologue(*function_);
-  for (std::uint32_t slot = function_->start; slot < function_->end;) {
+  instructions(*function_);
+  write_cold_calls();
+}
+
+void Compiler::instructions(const Function& function) {
+  for (std::uint32_t slot = function.start; slot < function.end;) {
     a_.reserve();
     if (survey_.at(slot, Survey::kLoop)) a_.align();
     a_.bind(label_of(slot));
     if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
     slot_ = slot;
-    note_piece(slot);
+    if (!in_place_) note_piece(slot);
     barrier(slot, spec::Barrier::Where::Before);
     slot += write(at(slot));
     barrier(slot_, spec::Barrier::Where::Behind);
   }
-  write_cold_calls();
+}
+
+// The instructions of a small function that has no frame, where it is called.
+void Compiler::in_place(const Function& callee) {
+  const Function* const caller = std::exchange(function_, &callee);
+  const std::uint32_t slot = slot_;
+  in_place_ = true;
+  labels_moved_ = std::int64_t{a_.label().id} - callee.start;
+  for (std::uint32_t i = callee.start; i < callee.end; ++i) a_.label();  // that of its end is the last
+  instructions(callee);
+  a_.bind(label_of(callee.end));
+  labels_moved_ = 0;
+  in_place_ = false;
+  function_ = caller;
+  slot_ = slot;
 }
 
 // Writes the instruction, or several that go together: how many slots they are. What nobody asks for is left out.
@@ -118,7 +135,10 @@ void Compiler::leave_function() {
   note_frame(FrameStep::Kind::Resume);
 }
 
-void Compiler::Exit(const At&) { leave_function(); }
+void Compiler::Exit(const At& at) {
+  if (!in_place_) return leave_function();
+  if (at.slot + 1 != function_->end) a_.jump(label_of(function_->end));
+}
 
 // ---- Stopping
 
@@ -293,10 +313,15 @@ void Compiler::CallReg(const At& at) {
   check_stopped();
 }
 
+void Compiler::call_function(std::size_t which) {
+  const bool here = survey_.functions[which].is_small && order_.counting == Counting::No && fuses();
+  here ? in_place(survey_.functions[which]) : a_.call(label_of_function(which));
+}
+
 void Compiler::CallLocal(const At& at) {
   const auto target = static_cast<std::uint32_t>(*isa::subprog_target(at.op, at.insn, at.slot));
   const std::size_t callee = survey_.function_at(target);
-  a_.call(label_of_function(callee));
+  call_function(callee);
   if (!survey_.functions[callee].tail_calls) return;
   a_.mov(kScratch, order_.program);  // which a tail call below may have replaced
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);

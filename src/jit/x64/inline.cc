@@ -268,7 +268,7 @@ void Compiler::loop(const InlinedCall& call) {
   a_.mov(Width::W64, reg(2), kContext);
   for (const unsigned number : {3U, 4U, 5U})
     if ((survey_.functions[call.callback].arguments >> number & 1U) != 0) a_.mov(reg(number), 0);
-  a_.call(label_of_function(call.callback));
+  call_function(call.callback);
   a_.alu(Alu::Add, Width::W32, kIndex, 1);
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   a_.jump(Condition::NE, end);

@@ -10,6 +10,7 @@ using isa::Insn;
 using isa::Op;
 
 constexpr unsigned kFramePointer = 10;
+constexpr std::uint32_t kMostInPlace = 24;             // slots of a function
 
 // Bytes below the frame pointer that an instruction which uses it may touch. Whoever copies the pointer may touch all.
 std::uint32_t reach(Op op, const Insn& insn) {
@@ -64,6 +65,8 @@ class Surveyor {
     }
     if (function.may_goto) function.frame_pointer = true;
     function.stack = (function.stack + 7) & ~7U;
+    function.is_small = !function.calls && function.is_leaf && !function.frame_pointer && !function.loops &&
+                        (function.writes & kSavedRegisters) == 0 && function.end - function.start <= kMostInPlace;
   }
 
   void look_at(std::size_t which, std::uint32_t at, Op op, const Insn& insn) {
@@ -76,6 +79,7 @@ class Surveyor {
     }
     if (isa::is_jump(op)) {
       const std::int64_t target = *isa::jump_target(op, insn, at);
+      function.loops |= target <= at;
       mark(static_cast<std::size_t>(target),
            Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : std::uint8_t{0}));
     }
@@ -117,7 +121,8 @@ class Surveyor {
         isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
         if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
         survey_.live[i] = after;
-        const auto [reads, writes] = survey_.uses[i];
+        auto [reads, writes] = survey_.uses[i];
+        if (op == Op::CallLocal) reads = before[static_cast<std::size_t>(*isa::subprog_target(op, image_.insns[i], i))];
         if (survey_.at(i, Survey::kLeftOut) || (is_pure(op) && (after & writes) == 0))
           before[i] = after;
         else

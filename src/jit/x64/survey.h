@@ -26,6 +26,8 @@ struct Function {
   bool tail_calls = false;     // itself, or in what it calls
   bool is_leaf = true;         // calls no function of the program, and hands none to a helper
   bool address_taken = false;  // it may be a callback
+  bool loops = false;
+  bool is_small = false;  // so that it may be written in place of its calls: it has no frame and calls nothing
 };
 
 // A number put together from bytes of memory: what one load from `base` gives.
@@ -114,6 +116,7 @@ inline bool is_pure(isa::Op op) noexcept {
          form == LoadImm64 || form == Load || form == LoadSx;
 }
 
-inline constexpr std::int32_t kTailCall = 12;  // id of bpf_tail_call
+inline constexpr std::int32_t kTailCall = 12;                     // id of bpf_tail_call
+inline constexpr isa::RegisterSet kSavedRegisters = 0x3c0;  // r6 to r9: of the caller, in every function
 
 }  // namespace skep::jit::x64
