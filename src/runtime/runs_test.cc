@@ -206,6 +206,36 @@ TEST_P(Runs, SmallFunctionsInLoopsOfOthers) {
             5U * 1000 + 10);
 }
 
+// Compiled code has short loops several times in a row: they end in each of the copies.
+TEST_P(Runs, ShortLoopsEndWhereTheySay) {
+  for (const int times : {1, 2, 3, 4, 5, 6, 7, 8, 9, 30}) {
+    const auto expect = [&](std::string_view body, std::uint64_t result) {
+      EXPECT_EQ(run(fmt::format(fmt::runtime(body), times)).r0, result) << body << times;
+    };
+    const auto n = static_cast<std::uint64_t>(times);
+    const std::uint64_t sum = n * (n + 1) / 2;
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nr0 += r1\nif r1 != {} goto next\nexit\n", sum);
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nr0 += r1\nif w1 s< {} goto next\nr0 += r1\nexit\n", sum + n);
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nr0 += r1\nif r1 == {} goto pc+1\ngoto next\nexit\n", sum);
+    // a break, a way over one instruction, and a jump to the condition
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 == 5 goto pc+3\nr0 += 2\nif r1 != {} goto next\nexit\nr0 += 100\nexit\n",
+           n < 5 ? 2 * n : 108);
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 & 1 goto pc+1\nr0 += 10\nr0 += 1\nif r1 != {} goto next\nexit\n",
+           n + n / 2 * 10);
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 & 2 goto last\nr0 += 10\nlast: if r1 != {} goto next\nexit\n",
+           [&] {
+             std::uint64_t result = 0;
+             for (std::uint64_t i = 1; i <= n; ++i) result += (i & 2) != 0 ? 0 : 10;
+             return result;
+           }());
+    // entered in the middle, and one within another
+    expect("r0 = 0\nr1 = 0\ngoto pc+1\nnext: r0 += 7\nr1 += 1\nif r1 != {} goto next\nexit\n", 7 * (n - 1));
+    expect("r0 = 0\nr1 = 0\nouter: r2 = 0\ninner: r2 += 1\nr0 += r2\nif r2 != 3 goto inner\nr1 += 1\n"
+           "if r1 != {} goto outer\nexit\n",
+           6 * n);
+  }
+}
+
 TEST_P(Runs, LoopsRefuseFlagsAndTooManyTimes) {
   const auto loop = [&](std::string_view times, std::string_view flags) {
     return static_cast<std::int64_t>(

@@ -74,6 +74,9 @@ class Compiler {
   // ---- flow.cc: functions, jumps and calls
   void function(std::size_t which);
   void instructions(const Function& function);
+  std::uint32_t instruction(std::uint32_t slot);
+  void short_loop(const ShortLoop& loop);
+  void leave_loop(const ShortLoop& loop);
   void in_place(const Function& callee);
   std::uint32_t write(const At& at);
   void prologue(const Function& function);
@@ -96,9 +99,12 @@ class Compiler {
   void load_packet(const At& at);
   void jump(const At& at, Source b);
   static bool falls_to(const At& at, std::int64_t target);
-  // Of an instruction; the functions' own labels are behind those. A function that is written in place of its call has
-  // others there.
-  Label label_of(std::int64_t slot) const { return Label{static_cast<std::uint32_t>(slot + labels_moved_)}; }
+  // Of an instruction; the functions' own labels are behind those. Copies have others: functions that are written in
+  // place of their calls, short loops.
+  Label label_of(std::int64_t slot) const {
+    const bool is_copied = slot >= copy_.first && slot < copy_.end;
+    return Label{static_cast<std::uint32_t>(is_copied ? slot - copy_.first + copy_.labels : slot)};
+  }
   Label label_of_function(std::size_t which) const {
     return Label{static_cast<std::uint32_t>(order_.image.insns.size() + which)};
   }
@@ -190,6 +196,8 @@ class Compiler {
   void rotate(Width width, Reg to, Reg from, std::uint8_t right);
   // Whether instructions may be written together: not where each has to be found again, to be guarded or blinded.
   bool fuses() const noexcept { return !order_.is_plain(); }
+  // Or more than once: not where they are counted, either.
+  bool copies() const noexcept { return fuses() && order_.counting == Counting::No; }
 
   // ---- memory.cc
   void fetch_by_loop(Width width, Alu what, Mem where, Reg value);
@@ -210,7 +218,7 @@ class Compiler {
   }
   // Whether there is an instruction at `slot` that runs only behind the one before it, and may be written with it.
   bool follows(std::uint32_t slot) const noexcept {
-    return slot < function_->end && survey_.at(slot, Survey::kFirst) &&
+    return slot < end_ && survey_.at(slot, Survey::kFirst) &&
            !survey_.at(slot, Survey::kTarget | Survey::kJoined | Survey::kLeftOut);
   }
   // Whether nobody asks for a register after the instruction at `slot`.
@@ -233,8 +241,14 @@ class Compiler {
   Assembler a_;
   const Function* function_ = nullptr;
   std::uint32_t slot_ = 0;         // that is being written
-  bool in_place_ = false;          // in a function that is written in place of its call
-  std::int64_t labels_moved_ = 0;
+  std::uint32_t end_ = 0;          // of the instructions that it may be written together with
+  struct Copy {
+    std::int64_t first = 0, end = 0;  // slots
+    std::uint32_t labels = 0;         // of the first one
+  };
+  Copy copy_;              // of instructions that are written elsewhere, too
+  bool notes_ = true;      // pieces: the first copies'
+  bool in_place_ = false;  // in a function that is written in place of its call
   bool uses_call_ = false;         // r12 holds the Call
   unsigned saved_ = 0;             // registers of BPF that the function pushed
   bool saved_call_ = false;        // and whether it pushed r12

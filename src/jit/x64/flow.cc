@@ -33,32 +33,79 @@ void Compiler::function(std::size_t which) {
 }
 
 void Compiler::instructions(const Function& function) {
+  end_ = function.end;
   for (std::uint32_t slot = function.start; slot < function.end;) {
-    a_.reserve();
-    if (survey_.at(slot, Survey::kLoop)) a_.align();
-    a_.bind(label_of(slot));
-    if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
-    slot_ = slot;
-    if (!in_place_) note_piece(slot);
-    barrier(slot, spec::Barrier::Where::Before);
-    slot += write(at(slot));
-    barrier(slot_, spec::Barrier::Where::Behind);
+    const ShortLoop* const loop = copies() ? survey_.short_loop_at(slot) : nullptr;
+    if (loop == nullptr) {
+      slot += instruction(slot);
+    } else {
+      short_loop(*loop);
+      slot = loop->end;
+    }
   }
+}
+
+std::uint32_t Compiler::instruction(std::uint32_t slot) {
+  a_.reserve();
+  if (survey_.at(slot, Survey::kLoop)) a_.align();
+  a_.bind(label_of(slot));
+  if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
+  slot_ = slot;
+  if (notes_) note_piece(slot);
+  barrier(slot, spec::Barrier::Where::Before);
+  const std::uint32_t done = write(at(slot));
+  barrier(slot_, spec::Barrier::Where::Behind);
+  return done;
+}
+
+// All but the last copy leave where the jump back is not taken, and go on in the next.
+void Compiler::short_loop(const ShortLoop& loop) {
+  const std::uint32_t end = std::exchange(end_, loop.jump);
+  for (std::uint32_t slot = loop.first; slot < loop.jump;) slot += instruction(slot);
+  for (std::uint32_t i = 1; i < loop.times; ++i) {
+    leave_loop(loop);
+    copy_ = {.first = std::int64_t{loop.first} + 1, .end = loop.end, .labels = a_.label().id};
+    for (std::uint32_t slot = loop.first + 1; slot < loop.end; ++slot) a_.label();
+    notes_ = false;
+    a_.reserve();
+    std::uint32_t slot = loop.first + write(at(slot_ = loop.first));
+    while (slot < loop.jump) slot += instruction(slot);
+  }
+  end_ = loop.end;
+  for (std::uint32_t slot = loop.jump; slot < loop.end;) slot += instruction(slot);
+  copy_ = {};
+  notes_ = true;
+  end_ = end;
+}
+
+void Compiler::leave_loop(const ShortLoop& loop) {
+  a_.reserve();
+  a_.bind(label_of(loop.jump));
+  const At jump = at(slot_ = loop.jump);
+  if (notes_) note_piece(loop.jump);
+  const isa::JumpOp op = isa::jump_op(jump.op);
+  const bool leaves = loop.jump + 1 != loop.end;  // the jump back is behind it
+  compare(jump.width, op, reg(jump.insn.dst), source(jump, isa::form(jump.op) == isa::Form::JumpReg));
+  a_.jump(leaves ? condition_of(op) : !condition_of(op), label_of(loop.end));
 }
 
 // The instructions of a small function that has no frame, where it is called.
 void Compiler::in_place(const Function& callee) {
   const Function* const caller = std::exchange(function_, &callee);
-  const std::uint32_t slot = slot_;
+  const std::uint32_t slot = slot_, end = end_;
+  const Copy outer = copy_;
+  const bool notes = std::exchange(notes_, false);
+  copy_ = {.first = callee.start, .end = std::int64_t{callee.end} + 1, .labels = a_.label().id};
+  for (std::uint32_t i = callee.start; i < callee.end; ++i) a_.label();
   in_place_ = true;
-  labels_moved_ = std::int64_t{a_.label().id} - callee.start;
-  for (std::uint32_t i = callee.start; i < callee.end; ++i) a_.label();  // that of its end is the last
   instructions(callee);
   a_.bind(label_of(callee.end));
-  labels_moved_ = 0;
   in_place_ = false;
+  notes_ = notes;
+  copy_ = outer;
   function_ = caller;
   slot_ = slot;
+  end_ = end;
 }
 
 // Writes the instruction, or several that go together: how many slots they are. What nobody asks for is left out.
@@ -314,8 +361,7 @@ void Compiler::CallReg(const At& at) {
 }
 
 void Compiler::call_function(std::size_t which) {
-  const bool here = survey_.functions[which].is_small && order_.counting == Counting::No && fuses();
-  here ? in_place(survey_.functions[which]) : a_.call(label_of_function(which));
+  survey_.functions[which].is_small && copies() ? in_place(survey_.functions[which]) : a_.call(label_of_function(which));
 }
 
 void Compiler::CallLocal(const At& at) {

@@ -41,6 +41,7 @@ class Surveyor {
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
     if (loads_bytes_) find_joined_bytes(image_, survey_);
+    find_short_loops(image_, survey_);
     if (calls_helpers_ && helpers == Helpers::InPlace) find_inlined_calls(image_, values, recipes, survey_);
     find_live();
     depth_.assign(calls_.size(), 0);
@@ -164,6 +165,12 @@ Result<Survey> Survey::of(const exec::Image& image, std::span<const std::uint64_
 
 const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
   return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
+}
+
+const ShortLoop* Survey::short_loop_at(std::uint32_t slot) const noexcept {
+  if (!at(slot, kLoop)) return nullptr;
+  const auto found = std::ranges::lower_bound(short_loops, slot, {}, &ShortLoop::first);
+  return found != short_loops.end() && found->first == slot ? &*found : nullptr;
 }
 
 const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {

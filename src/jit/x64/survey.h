@@ -39,6 +39,13 @@ struct JoinedBytes {
   bool swapped = false;    // the first byte is the highest
 };
 
+// A short loop, whose instructions are written several times in a row: a processor takes a jump in each cycle at most.
+struct ShortLoop {
+  std::uint32_t first = 0, end = 0;  // of its instructions
+  std::uint32_t jump = 0;  // the jump back; the one before it where that leads out and past the jump back
+  std::uint32_t times = 1;
+};
+
 // The index that a look-up in an array or a tail call is made with.
 struct Index {
   static constexpr unsigned kNone = 16;
@@ -84,6 +91,7 @@ struct Survey {
   std::vector<isa::RegisterSet> live;
   std::vector<JoinedBytes> joined;   // sorted by slot
   std::vector<InlinedCall> inlined;  // sorted by slot
+  std::vector<ShortLoop> short_loops;  // sorted; none within another
   bool uses_call = false;            // something needs the exec::Call
   bool callbacks = false;            // functions whose address is taken: helpers may run code
   bool stops = false;                // an engine may have to stop the program
@@ -96,6 +104,8 @@ struct Survey {
   void leave_out(std::uint32_t slot) noexcept { flags[slot] |= kLeftOut, uses[slot] = {}; }
   // Of a slot with kInlined.
   const InlinedCall& inlined_at(std::uint32_t slot) const noexcept;
+  // That begins at a slot; null: none does.
+  const ShortLoop* short_loop_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
   const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
   // The function that starts at a slot, which one does.
@@ -104,6 +114,8 @@ struct Survey {
 
 // Fills survey.joined (joined_bytes.cc).
 void find_joined_bytes(const exec::Image& image, Survey& survey);
+// Fills survey.short_loops (short_loops.cc).
+void find_short_loops(const exec::Image& image, Survey& survey);
 // Fills survey.inlined (inlined_calls.cc); what such a call reads is no more than its code does.
 void find_inlined_calls(const exec::Image& image, std::span<const std::uint64_t> values,
                         std::span<const maps::Recipe> recipes, Survey& survey);
