@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "exec/call.h"
@@ -148,6 +149,9 @@ class Compiler {
   void find_element(const maps::Recipe& recipe);
   void loop(const InlinedCall& call);
   void draw_random(const InlinedCall& call);
+  void compare_checksums(const InlinedCall& call);
+  void add_words(Reg from, std::uint32_t bytes, std::optional<Reg> last);
+  void fold(Reg what, std::uint8_t bits);
   void find_inner_map(const InlinedCall& call, const Ways& ways);
   void find_in_unknown(const InlinedCall& call, const Ways& ways);
   void load_index(const InlinedCall& call);

@@ -2,6 +2,8 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <optional>
+#include <utility>
 
 #include "jit/x64/compiler.h"
 #include "spec/helpers.h"
@@ -18,6 +20,7 @@ std::uint32_t Compiler::write_inline(const At& at) {
   switch (static_cast<HelperId>(at.insn.imm)) {
     case HelperId::get_smp_processor_id: return a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu)), 1;
     case HelperId::get_prandom_u32: return draw_random(call), 1;
+    case HelperId::csum_diff: return compare_checksums(call), 1;
     case HelperId::loop: return loop(call), 1;
     case HelperId::tail_call: return tail_call(call), 1;
     default: break;
@@ -242,6 +245,57 @@ void Compiler::draw_random(const InlinedCall& call) {
   a_.alu(Alu::Xor, Width::W64, Reg::Rax, kScratch2);
   a_.unary(Unary::Mul, Width::W64, kScratch2);  // rdx is r2, which a call takes
   a_.alu(Alu::Xor, Width::W32, Reg::Rax, Reg::Rdx);
+}
+
+// bpf_csum_diff(r1 from, size, r3 to, size, r5 seed): what packet::csum_diff says. Sums wrap around by their carries, and
+// every way to add the same words gives the same: 0 only where all are 0.
+void Compiler::compare_checksums(const InlinedCall& call) {
+  const bool compares = call.from_bytes != 0 && call.to_bytes != 0;
+  if (compares) {
+    a_.mov(Reg::Rax, 0);
+    add_words(reg(1), call.from_bytes, {});
+    fold(Reg::Rax, 32);
+    a_.unary(Unary::Not, Width::W32, Reg::Rax);
+    a_.mov(Width::W32, kScratch, Reg::Rax);
+  }
+  a_.mov(Width::W32, Reg::Rax, reg(5));
+  if (compares) {
+    add_words(reg(3), call.to_bytes, kScratch);
+    fold(Reg::Rax, 32);
+  } else if (call.to_bytes != 0) {
+    add_words(reg(3), call.to_bytes, {});
+    fold(Reg::Rax, 32);
+  } else if (call.from_bytes != 0) {
+    a_.unary(Unary::Not, Width::W32, Reg::Rax);
+    add_words(reg(1), call.from_bytes, {});
+    fold(Reg::Rax, 32);
+    a_.unary(Unary::Not, Width::W32, Reg::Rax);
+  }
+  fold(Reg::Rax, 16);
+}
+
+// Adds words of memory to rax, and `last` to them; `bytes` is a multiple of 4 above 0. Uses kScratch2.
+void Compiler::add_words(Reg from, std::uint32_t bytes, std::optional<Reg> last) {
+  Alu add = Alu::Add;
+  std::int32_t at = 0;
+  if (bytes % 8 != 0) {
+    a_.load(Width::W32, kScratch2, Mem{from, 0});
+    a_.alu(std::exchange(add, Alu::Adc), Width::W64, Reg::Rax, kScratch2);
+    at = 4;
+  }
+  for (; at < static_cast<std::int32_t>(bytes); at += 8)
+    a_.alu(std::exchange(add, Alu::Adc), Width::W64, Reg::Rax, Mem{from, at});
+  if (last) a_.alu(Alu::Adc, Width::W64, Reg::Rax, *last);
+  a_.alu(Alu::Adc, Width::W64, Reg::Rax, 0);
+}
+
+// From twice as many bits to `bits`, the upper half added to the lower. Uses kScratch2.
+void Compiler::fold(Reg what, std::uint8_t bits) {
+  const Width width = width_of(2U * bits);
+  a_.mov(width, kScratch2, what);
+  a_.shift(x64::Shift::Rol, width, kScratch2, bits);
+  a_.alu(Alu::Add, width, what, kScratch2);
+  a_.shift(x64::Shift::Shr, width, what, bits);
 }
 
 // bpf_loop(r1 times, r2 function, r3 context, r4 flags): the number of calls, up to one that returns something else

@@ -19,6 +19,7 @@ constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what set
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr unsigned kFramePointer = 10;
 constexpr unsigned kIndexBytes = 4;
+constexpr std::uint32_t kMostSummed = 96;  // bytes: two IPv6 headers, and a little
 
 constexpr isa::RegisterSet set_of(unsigned number) { return static_cast<isa::RegisterSet>(1U << number); }
 
@@ -45,7 +46,19 @@ class Finder {
     if (helper == HelperId::get_smp_processor_id || helper == HelperId::get_prandom_u32) return note({.slot = slot}, 0);
     if (helper == HelperId::tail_call) return look_at_tail_call(slot, start);
     if (helper == HelperId::loop) return look_at_loop(slot, start);
+    if (helper == HelperId::csum_diff) return look_at_checksum(slot);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
+  }
+
+  // Of few bytes, in words.
+  void look_at_checksum(std::uint32_t slot) {
+    const Index from = index_in(2, slot), to = index_in(4, slot);
+    const auto fits = [](const Index& size) { return size.is_constant() && size.least % 4 == 0; };
+    if (!fits(from) || !fits(to) || std::uint64_t{from.least} + to.least > kMostSummed) return;
+    isa::RegisterSet reads = set_of(5);
+    if (from.least != 0) reads |= set_of(1);
+    if (to.least != 0) reads |= set_of(3);
+    note({.slot = slot, .from_bytes = from.least, .to_bytes = to.least}, reads);
   }
 
   // Callbacks that cannot nest further are called by the loop itself.

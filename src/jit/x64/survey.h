@@ -63,6 +63,7 @@ struct InlinedCall {
   Index index = {};                         // the key, or the slot of a tail call
   const maps::Recipe* recipe = nullptr;     // of the map in r1; in r2 of a tail call
   std::size_t callback = 0;                 // the function in r2 that a loop calls
+  std::uint32_t from_bytes = 0, to_bytes = 0;  // of memory whose checksums are compared
 };
 
 // Whether helpers are written in place of their calls, where that can be.
