@@ -1,11 +1,17 @@
 #include "exec/packet_view.h"
 
+#include <cstddef>
+
 #include <algorithm>
 
 #include "packet/sk_buff.h"
 #include "packet/xdp_buff.h"
 
 namespace skep::exec {
+
+const XdpEdges kXdpEdges = {.data = offsetof(packet::XdpBuff, data),
+                            .data_end = offsetof(packet::XdpBuff, data_end),
+                            .frags_end = offsetof(packet::XdpBuff, frags_end)};
 namespace {
 
 using packet::SkBuff;

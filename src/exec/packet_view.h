@@ -25,6 +25,13 @@ struct PacketEdges {
 };
 PacketEdges packet_edges(ContextKind kind, const void* context) noexcept;
 
+// Where an XdpBuff has the edges of its packet; frags_end is null where it lies in one piece.
+struct XdpEdges {
+  std::int32_t data, data_end, frags_end;
+};
+extern const XdpEdges kXdpEdges;
+inline constexpr std::uint32_t kMostXdpOffset = 0xffff;  // of bpf_xdp_load_bytes and bpf_xdp_store_bytes
+
 // LD_ABS and LD_IND: `bytes` (1, 2 or 4) bytes of a SkBuff's packet at `offset`, read in network byte order; nothing
 // where they are not there. Negative offsets count from the network header (SKF_NET_OFF) or the link-layer header
 // (SKF_LL_OFF).

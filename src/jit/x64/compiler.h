@@ -149,6 +149,8 @@ class Compiler {
   void find_element(const maps::Recipe& recipe);
   void loop(const InlinedCall& call);
   void draw_random(const InlinedCall& call);
+  enum class Copying : std::uint8_t { FromPacket, ToPacket };
+  void copy_packet(const InlinedCall& call, Copying direction);
   void compare_checksums(const InlinedCall& call);
   void add_words(Reg from, std::uint32_t bytes, std::optional<Reg> last);
   void fold(Reg what, std::uint8_t bits);

@@ -1,10 +1,12 @@
 // Helpers that are a few instructions: written where they are called, as inlined_calls.cc found.
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <optional>
 #include <utility>
 
+#include "exec/packet_view.h"
 #include "jit/x64/compiler.h"
 #include "spec/helpers.h"
 #include "spec/uapi.h"
@@ -20,6 +22,8 @@ std::uint32_t Compiler::write_inline(const At& at) {
   switch (static_cast<HelperId>(at.insn.imm)) {
     case HelperId::get_smp_processor_id: return a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu)), 1;
     case HelperId::get_prandom_u32: return draw_random(call), 1;
+    case HelperId::xdp_load_bytes: return copy_packet(call, Copying::FromPacket), 1;
+    case HelperId::xdp_store_bytes: return copy_packet(call, Copying::ToPacket), 1;
     case HelperId::csum_diff: return compare_checksums(call), 1;
     case HelperId::loop: return loop(call), 1;
     case HelperId::tail_call: return tail_call(call), 1;
@@ -84,6 +88,7 @@ void Compiler::call_for_value(const ColdCall& cold) {
   if (call.recipe != nullptr) a_.mov(reg(1), reinterpret_cast<std::uint64_t>(call.recipe->map));
   if (call.key_in_frame != InlinedCall::kNotInFrame)
     a_.lea(Width::W64, reg(2), Mem{Reg::Rbp, call.key_in_frame});
+  if (call.bytes != 0) a_.mov(reg(4), call.bytes);
   call_body(order_.values[call.slot]);
   if (cold.ways.null.id != cold.ways.found.id) {
     a_.test(Width::W64, Reg::Rax, Reg::Rax);
@@ -245,6 +250,32 @@ void Compiler::draw_random(const InlinedCall& call) {
   a_.alu(Alu::Xor, Width::W64, Reg::Rax, kScratch2);
   a_.unary(Unary::Mul, Width::W64, kScratch2);  // rdx is r2, which a call takes
   a_.alu(Alu::Xor, Width::W32, Reg::Rax, Reg::Rdx);
+}
+
+// bpf_xdp_load_bytes and bpf_xdp_store_bytes(r1 context, r2 offset, r3 memory, r4 bytes) of a packet that lies in one
+// piece and is long enough.
+void Compiler::copy_packet(const InlinedCall& call, Copying direction) {
+  const Label elsewhere = call_later(call, behind(call.slot));
+  const auto bytes = static_cast<std::int32_t>(call.bytes);
+  a_.mov(Width::W32, kScratch, reg(2));
+  a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(exec::kMostXdpOffset));
+  a_.jump(Condition::A, elsewhere);
+  a_.alu(Alu::Cmp, Width::W64, Mem{reg(1), exec::kXdpEdges.frags_end}, 0);
+  a_.jump(Condition::NE, elsewhere);
+  a_.alu(Alu::Add, Width::W64, kScratch, Mem{reg(1), exec::kXdpEdges.data});
+  a_.lea(Width::W64, kScratch2, Mem{kScratch, bytes});
+  a_.alu(Alu::Cmp, Width::W64, kScratch2, Mem{reg(1), exec::kXdpEdges.data_end});
+  a_.jump(Condition::A, elsewhere);
+  const bool loads = direction == Copying::FromPacket;
+  const Reg from = loads ? kScratch : reg(3), to = loads ? reg(3) : kScratch;
+  for (std::int32_t at = 0; at < bytes;) {
+    const std::int32_t piece = std::min(8, static_cast<std::int32_t>(std::bit_floor(static_cast<unsigned>(bytes - at))));
+    const Width width = width_of(8U * static_cast<unsigned>(piece));
+    a_.load(width, kScratch2, Mem{from, at});
+    a_.store(width, Mem{to, at}, kScratch2);
+    at += piece;
+  }
+  a_.mov(Reg::Rax, 0);
 }
 
 // bpf_csum_diff(r1 from, size, r3 to, size, r5 seed): what packet::csum_diff says. Sums wrap around by their carries, and

@@ -19,6 +19,7 @@ constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what set
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr unsigned kFramePointer = 10;
 constexpr unsigned kIndexBytes = 4;
+constexpr std::uint32_t kMostCopied = 64;  // bytes
 constexpr std::uint32_t kMostSummed = 96;  // bytes: two IPv6 headers, and a little
 
 constexpr isa::RegisterSet set_of(unsigned number) { return static_cast<isa::RegisterSet>(1U << number); }
@@ -46,8 +47,19 @@ class Finder {
     if (helper == HelperId::get_smp_processor_id || helper == HelperId::get_prandom_u32) return note({.slot = slot}, 0);
     if (helper == HelperId::tail_call) return look_at_tail_call(slot, start);
     if (helper == HelperId::loop) return look_at_loop(slot, start);
+    if (helper == HelperId::xdp_load_bytes || helper == HelperId::xdp_store_bytes) return look_at_copy(slot);
     if (helper == HelperId::csum_diff) return look_at_checksum(slot);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
+  }
+
+  // Of few bytes, from and to memory that is not the packet's.
+  void look_at_copy(std::uint32_t slot) {
+    const Index bytes = index_in(4, slot);
+    const spec::Fact::Kind memory = fact_at(3, slot).kind;
+    if (memory != spec::Fact::Kind::Frame && memory != spec::Fact::Kind::MapValue) return;
+    if (image_.context != exec::ContextKind::XdpBuff || !bytes.is_constant()) return;
+    if (bytes.least == 0 || bytes.least > kMostCopied) return;
+    note({.slot = slot, .bytes = bytes.least}, set_of(1) | set_of(2) | set_of(3));
   }
 
   // Of few bytes, in words.

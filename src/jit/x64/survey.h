@@ -64,6 +64,7 @@ struct InlinedCall {
   const maps::Recipe* recipe = nullptr;     // of the map in r1; in r2 of a tail call
   std::size_t callback = 0;                 // the function in r2 that a loop calls
   std::uint32_t from_bytes = 0, to_bytes = 0;  // of memory whose checksums are compared
+  std::uint32_t bytes = 0;                     // r4, that are copied from the packet or to it
 };
 
 // Whether helpers are written in place of their calls, where that can be.
