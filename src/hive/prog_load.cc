@@ -217,6 +217,7 @@ Result<std::unique_ptr<exec::Executable>> bind(Engine engine, const jit::Options
 
 Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, Engine engine) {
   lowered.uses_cpu = lowered.uses_cpu && needs_cpu(lowered, loading.maps);
+  lowered.masks_indices = !loading.request.caller.privilege().perfmon;
   const auto image = std::make_shared<const exec::Image>(std::move(lowered));
   std::vector<maps::Map*> used;
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());

@@ -79,6 +79,7 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
   return x64::compile({.image = image(),
                        .values = values_.by_insn,
                        .recipes = values_.recipes,
+                       .maps = values_.maps,
                        .known = values_.known,
                        .helpers = helpers_,
                        .program = reinterpret_cast<std::uint64_t>(this),

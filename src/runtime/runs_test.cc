@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "helpers/bodies.h"
 #include "interp/testing.h"
 #include "jit/jit.h"
 #include "packet/sk_buff.h"
@@ -233,6 +234,36 @@ TEST_P(Runs, ShortLoopsEndWhereTheySay) {
     expect("r0 = 0\nr1 = 0\nouter: r2 = 0\ninner: r2 += 1\nr0 += r2\nif r2 != 3 goto inner\nr1 += 1\n"
            "if r1 != {} goto outer\nexit\n",
            6 * n);
+  }
+}
+
+// Compiled code knows a text that nobody can change.
+TEST_P(Runs, TextsAreComparedUpToTheirEnd) {
+  world.add_helper(HelperId::strncmp, helpers::body(std::to_underlying(HelperId::strncmp)));
+  spec::MapSpec spec = interp::testing::array(40, 1, spec::kRdonlyProg);
+  maps::Map& map = world.add_map(2, spec);
+  const std::string known = "vethernet-12, and more behind it";
+  std::memcpy(map.direct_value(), known.c_str(), known.size() + 1);
+  ASSERT_EQ(map.freeze(), 0);
+  const auto expected = [](std::string_view text, std::string_view other, std::size_t most) {
+    const int order = std::strncmp(text.data(), other.data(), most);
+    return order == 0 ? 0 : order < 0 ? ~std::uint64_t{0} : std::uint64_t{1};
+  };
+  for (const unsigned start : {0U, 1U, 10U, 24U, 31U, 32U}) {
+    for (const unsigned most : {1U, 2U, 3U, 7U, 8U, 12U, 15U, 33U, 40U}) {
+      std::string text = known.substr(start);
+      for (std::size_t changed = 0; changed <= std::min<std::size_t>(text.size(), most); ++changed) {
+        for (const char c : {'\0', '\x01', 'a', '\xff'}) {
+          std::string memory(48, '\x7f');
+          std::memcpy(memory.data(), text.c_str(), text.size() + 1);
+          if (changed < text.size()) memory[changed] = c;
+          const std::string program =
+              fmt::format("r2 = {}\nr3 = map[id:2][0]+{}\ncall bpf_strncmp#182\nexit\n", most, start);
+          const Outcome outcome = run(program, std::as_writable_bytes(std::span(memory)));
+          EXPECT_EQ(outcome.r0, expected(memory, text, most)) << start << ' ' << most << ' ' << changed;
+        }
+      }
+    }
   }
 }
 

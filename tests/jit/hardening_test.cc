@@ -10,6 +10,7 @@
 #include <set>
 
 #include "exec/random_program.h"
+#include "exec/testing.h"
 #include "interp/testing.h"
 #include "isa/disasm.h"
 #include "jit/jit.h"
@@ -296,6 +297,24 @@ TEST(Barriers, AreAskedForBeforeArithmeticOnPointers) {
     if (perfmon) continue;
     EXPECT_EQ(barriers[0].insn, 4U);
     EXPECT_EQ(barriers[0].where, spec::Barrier::Where::Before);
+  }
+}
+
+// Behind a comparison that was only guessed an index is 0.
+TEST_F(Hardened, IndicesOfArraysAreMasked) {
+  world_.add_map(1, interp::testing::array(4, 5));
+  world_.add_helper(spec::HelperId::map_lookup_elem, interp::testing::lookup_body);
+  for (const bool masks : {false, true}) {
+    auto image = exec::assume_verified(exec::testing::source(
+                                           "*(u32 *)(r10 -4) = r1\nr2 = r10\nr2 += -4\nr1 = map[id:1]\ncall "
+                                           "bpf_map_lookup_elem#1\nr0 = 0\nexit"),
+                                       exec::ContextKind::Memory, "test of compiled bytes");
+    ASSERT_TRUE(image) << image.error().message;
+    image->masks_indices = masks;
+    const auto program = compiled(std::make_shared<const exec::Image>(*std::move(image)), {});
+    ASSERT_NE(program, nullptr);
+    const auto is_mask = [](const Decoded& one) { return one.insn.mnemonic == ZYDIS_MNEMONIC_SBB; };
+    EXPECT_EQ(std::ranges::count_if(decoded(code_of(*program)), is_mask), masks ? 1 : 0);
   }
 }
 

@@ -59,6 +59,7 @@ struct Order {
   // By slot: an ld_imm64's value (functions apart), the address of a helper's or kernel function's body.
   std::span<const std::uint64_t> values;
   std::span<const maps::Recipe> recipes;   // of maps that `values` name
+  std::span<maps::Map* const> maps = {};   // that they name
   exec::KnownTables known = {};
   std::span<const std::uint64_t> helpers;  // bodies by id, for calls through registers; stays where it is
   std::uint64_t program = 0;               // what Call::program is while this program runs

@@ -16,13 +16,16 @@ exec::Image image_of(std::string_view text) {
   return image ? *std::move(image) : exec::Image{};
 }
 
-Code compiled(std::string_view text, Features features = {.direct_calls = true}) {
-  const exec::Image image = image_of(text);
+Code compiled(const exec::Image& image, Features features = {.direct_calls = true}) {
   const std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
   auto code = compile(
       {.image = image, .values = values, .recipes = {}, .helpers = {}, .features = features, .place = {0, 0x100000}});
   EXPECT_TRUE(code) << (code ? "" : code.error().message);
   return code ? *std::move(code) : Code{};
+}
+
+Code compiled(std::string_view text, Features features = {.direct_calls = true}) {
+  return compiled(image_of(text), features);
 }
 
 std::string hex(const Code& code) {
@@ -52,6 +55,56 @@ TEST(Frames, OnlyWhatIsUsed) {
 TEST(Dead, InstructionsAreLeftOut) {
   EXPECT_EQ(hex(compiled("r3 = 5\nr3 += r2\nr4 = *(u64 *)(r1 +0)\nr0 = 7\nr0 = 8\nexit")),
             fmt::format("{}b808000000c3", kEntry));
+}
+
+// A program of which nothing is known but that it runs from one instruction to the next, and what claim() says.
+class Known {
+ public:
+  explicit Known(std::string_view text) : image_(image_of(text)) {
+    facts_.entries.assign(image_.insns.size(), {.first = 0, .count = 0, .reach = spec::Facts::Reach::Follows});
+    facts_.entries[0].reach = spec::Facts::Reach::Anew;
+  }
+  // On entry to `insn`, the first claims first.
+  Known& claim(std::size_t insn, unsigned reg, std::uint64_t value) {
+    spec::Fact fact{.kind = spec::Fact::Kind::Number, .map = spec::MapId::None, .numbers = {}};
+    fact.numbers.bits = value, fact.numbers.unknown = 0;
+    facts_.entries[insn].first = static_cast<std::uint32_t>(facts_.claims.size());
+    facts_.entries[insn].count = 1;
+    facts_.claims.push_back(spec::Facts::Claim::of(reg, static_cast<std::uint32_t>(facts_.values.size())));
+    facts_.values.push_back(fact);
+    return *this;
+  }
+  Known& reach(std::size_t insn, spec::Facts::Reach reach) {
+    facts_.entries[insn].reach = reach;
+    return *this;
+  }
+  std::string code() {
+    image_.facts = std::make_shared<const spec::Facts>(facts_);
+    return hex(compiled(image_));
+  }
+
+ private:
+  exec::Image image_;
+  spec::Facts facts_;
+};
+
+TEST(Facts, ResultsThatAreAlwaysTheSame) {
+  // of the load nothing is left, nor of its address
+  EXPECT_EQ(Known("r1 += 8\nr0 = *(u32 *)(r1 +4)\nexit").claim(2, 0, 7).code(), fmt::format("{}b807000000c3", kEntry));
+  // others may come to the exit with another number
+  EXPECT_EQ(Known("r0 = *(u32 *)(r1 +4)\nexit").claim(1, 0, 7).reach(1, spec::Facts::Reach::Anew).code(),
+            fmt::format("{}8b4604c3", kEntry));
+}
+
+TEST(Facts, JumpsThatAlwaysGoOneWay) {
+  constexpr auto kAnew = spec::Facts::Reach::Anew, kNever = spec::Facts::Reach::Never;
+  constexpr std::string_view kText = "r0 = 1\nif r1 > 5 goto pc+1\nr0 = 2\nexit";
+  EXPECT_EQ(Known(kText).claim(1, 1, 6).reach(2, kNever).reach(3, kAnew).code(),
+            fmt::format("{}b801000000c3", kEntry));
+  EXPECT_EQ(Known(kText).claim(1, 1, 5).reach(3, kAnew).code(), fmt::format("{}b802000000c3", kEntry));
+  // what its target is reached by says it, too
+  EXPECT_EQ(Known("r0 = 1\nif r1 > 5 goto pc+1\nexit\nr0 = 2\nexit").reach(3, kNever).reach(4, kNever).code(),
+            fmt::format("{}b801000000c3", kEntry));
 }
 
 TEST(Bytes, AreLoadedAtOnce) {

@@ -89,7 +89,7 @@ Layout Compiler::final_layout(std::uint32_t shared) {
 
 Result<Code> compile(const Order& order) {
   const Helpers helpers = order.is_plain() ? Helpers::Called : Helpers::InPlace;
-  TRY(const Survey survey, Survey::of(order.image, order.values, order.recipes, helpers));
+  TRY(const Survey survey, Survey::of(order.image, {order.values, order.recipes, order.maps, helpers}));
   return Compiler(order, survey).compile();
 }
 

@@ -99,7 +99,7 @@ class Compiler {
   void go_on_in_other();
   void load_packet(const At& at);
   void jump(const At& at, Source b);
-  static bool falls_to(const At& at, std::int64_t target);
+  bool falls_to(const At& at, std::int64_t target) const;
   // Of an instruction; the functions' own labels are behind those. Copies have others: functions that are written in
   // place of their calls, short loops.
   Label label_of(std::int64_t slot) const {
@@ -151,6 +151,7 @@ class Compiler {
   void draw_random(const InlinedCall& call);
   enum class Copying : std::uint8_t { FromPacket, ToPacket };
   void copy_packet(const InlinedCall& call, Copying direction);
+  void compare_text(const InlinedCall& call);
   void compare_checksums(const InlinedCall& call);
   void add_words(Reg from, std::uint32_t bytes, std::optional<Reg> last);
   void fold(Reg what, std::uint8_t bits);
@@ -158,6 +159,7 @@ class Compiler {
   void find_in_unknown(const InlinedCall& call, const Ways& ways);
   void load_index(const InlinedCall& call);
   void load_index_inside(const InlinedCall& call, Label none);
+  void mask_index();
   void load_reference(const InlinedCall& call, Label none);
   void load_known(const exec::KnownSlot* table, Label unknown);
   void tail_call(const InlinedCall& call);
@@ -222,10 +224,12 @@ class Compiler {
     const Op op = survey_.ops[slot];
     return {slot, op, insn(slot), width_of(isa::bits(op))};
   }
+  static constexpr Survey::Flags kApart =
+      Survey::kTarget | Survey::kJoined | Survey::kLeftOut | Survey::kAlways | Survey::kConstant;
   // Whether there is an instruction at `slot` that runs only behind the one before it, and may be written with it.
   bool follows(std::uint32_t slot) const noexcept {
     return slot < end_ && survey_.at(slot, Survey::kFirst) &&
-           !survey_.at(slot, Survey::kTarget | Survey::kJoined | Survey::kLeftOut);
+           !survey_.at(slot, kApart);
   }
   // Whether nobody asks for a register after the instruction at `slot`.
   bool dead_after(std::uint32_t slot, unsigned number) const noexcept {

@@ -112,6 +112,9 @@ void Compiler::in_place(const Function& callee) {
 std::uint32_t Compiler::write(const At& at) {
   if (survey_.at(at.slot, Survey::kLeftOut)) return isa::slots(at.op);
   if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
+  if (survey_.at(at.slot, Survey::kConstant))
+    return a_.mov(reg(at.insn.dst), survey_.constant_at(at.slot)), isa::slots(at.op);
+  if (survey_.at(at.slot, Survey::kAlways)) return Goto(at), 1;
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
   if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
   if (const std::uint32_t done = fuses() ? fuse(at) : 0; done != 0) return done;
@@ -239,8 +242,11 @@ void Compiler::CastAddrSpace(const At& at) { Invalid(at); }  // there is no aren
 
 // ---- Jumps
 
-bool Compiler::falls_to(const At& at, std::int64_t target) {
-  return target == std::int64_t{at.slot} + isa::slots(at.op);
+// Whether what is behind the instruction goes on at `target`.
+bool Compiler::falls_to(const At& at, std::int64_t target) const {
+  std::uint32_t next = at.slot + isa::slots(at.op);
+  while (next < target && survey_.at(next, Survey::kLeftOut)) next += isa::slots(survey_.ops[next]);
+  return target == next;
 }
 
 void Compiler::Goto(const At& at) {

@@ -24,6 +24,7 @@ std::uint32_t Compiler::write_inline(const At& at) {
     case HelperId::get_prandom_u32: return draw_random(call), 1;
     case HelperId::xdp_load_bytes: return copy_packet(call, Copying::FromPacket), 1;
     case HelperId::xdp_store_bytes: return copy_packet(call, Copying::ToPacket), 1;
+    case HelperId::strncmp: return compare_text(call), 1;
     case HelperId::csum_diff: return compare_checksums(call), 1;
     case HelperId::loop: return loop(call), 1;
     case HelperId::tail_call: return tail_call(call), 1;
@@ -120,6 +121,13 @@ void Compiler::load_index_inside(const InlinedCall& call, Label none) {
   a_.mov(Reg::Rax, 0);
   a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(call.recipe->entries));
   a_.jump(Condition::AE, none);
+  if (order_.image.masks_indices) mask_index();
+}
+
+// The index in kScratch was compared with its limit, and is inside: where that was only guessed it becomes 0.
+void Compiler::mask_index() {
+  a_.alu(Alu::Sbb, Width::W32, kScratch2, kScratch2);
+  a_.alu(Alu::And, Width::W32, kScratch, kScratch2);
 }
 
 // An element of an array: its address from the index, null where it is behind the end.
@@ -173,6 +181,7 @@ void Compiler::find_in_unknown(const InlinedCall& call, const Ways& ways) {
   load_index(call);
   a_.alu(Alu::Cmp, Width::W32, kScratch, Mem{reg(1), kOtherOffsets.entries});
   a_.jump(Condition::AE, call_later(call, ways));
+  if (order_.image.masks_indices) mask_index();
   a_.imul(Width::W64, kScratch, Mem{reg(1), kOtherOffsets.stride});
   a_.load(Width::W64, Reg::Rax, Mem{reg(1), kOtherOffsets.base});
   a_.alu(Alu::Add, Width::W64, Reg::Rax, kScratch);
@@ -276,6 +285,33 @@ void Compiler::copy_packet(const InlinedCall& call, Copying direction) {
     at += piece;
   }
   a_.mov(Reg::Rax, 0);
+}
+
+// bpf_strncmp(r1 memory, bytes, text): -1, 0 or 1. The first byte counts most, and the text's end ends the comparison.
+void Compiler::compare_text(const InlinedCall& call) {
+  const Label differs = a_.label(), done = a_.label();
+  for (std::uint32_t at = 0; at < call.bytes;) {
+    const std::uint32_t piece = std::min(8U, std::bit_floor(call.bytes - at));
+    const Width width = width_of(8 * piece);
+    std::uint64_t text = 0;
+    for (std::uint32_t i = 0; i < piece; ++i) text = text << 8 | std::to_integer<std::uint64_t>(call.text[at + i]);
+    a_.reserve();
+    a_.load(width, Reg::Rax, Mem{reg(1), static_cast<std::int32_t>(at)});
+    if (piece >= 4)
+      a_.bswap(width, Reg::Rax);
+    else if (piece == 2)
+      a_.shift(x64::Shift::Rol, Width::W16, Reg::Rax, 8);
+    a_.mov(kScratch, text);
+    a_.alu(Alu::Cmp, Width::W64, Reg::Rax, kScratch);
+    a_.jump(Condition::NE, differs);
+    at += piece;
+  }
+  a_.mov(Reg::Rax, 0);
+  a_.jump(done);
+  a_.bind(differs);
+  a_.alu(Alu::Sbb, Width::W64, Reg::Rax, Reg::Rax);
+  a_.alu(Alu::Or, Width::W64, Reg::Rax, 1);
+  a_.bind(done);
 }
 
 // bpf_csum_diff(r1 from, size, r3 to, size, r5 seed): what packet::csum_diff says. Sums wrap around by their carries, and

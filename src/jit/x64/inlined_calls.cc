@@ -4,6 +4,7 @@
 // lies, also in the facts. A call that is written in its place reads less than a call does, and what only set the rest
 // is dead then.
 #include <algorithm>
+#include <optional>
 
 #include "jit/x64/survey.h"
 #include "spec/helpers.h"
@@ -19,6 +20,7 @@ constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what set
 constexpr std::uint32_t kUnknown = UINT32_MAX;
 constexpr unsigned kFramePointer = 10;
 constexpr unsigned kIndexBytes = 4;
+constexpr std::uint32_t kMostCompared = 64;
 constexpr std::uint32_t kMostCopied = 64;  // bytes
 constexpr std::uint32_t kMostSummed = 96;  // bytes: two IPv6 headers, and a little
 
@@ -28,9 +30,12 @@ bool is_plain_store(Op op) { return isa::form(op) == isa::Form::StoreImm || isa:
 
 class Finder {
  public:
-  Finder(const exec::Image& image, std::span<const std::uint64_t> values, std::span<const maps::Recipe> recipes,
-         Survey& survey)
-      : image_(image), values_(values), recipes_(recipes), survey_(survey) {}
+  Finder(const exec::Image& image, const Surroundings& surroundings, Survey& survey)
+      : image_(image),
+        values_(surroundings.values),
+        recipes_(surroundings.recipes),
+        maps_(surroundings.maps),
+        survey_(survey) {}
 
   void find() {
     for (const Function& function : survey_.functions) {
@@ -47,30 +52,65 @@ class Finder {
     if (helper == HelperId::get_smp_processor_id || helper == HelperId::get_prandom_u32) return note({.slot = slot}, 0);
     if (helper == HelperId::tail_call) return look_at_tail_call(slot, start);
     if (helper == HelperId::loop) return look_at_loop(slot, start);
-    if (helper == HelperId::xdp_load_bytes || helper == HelperId::xdp_store_bytes) return look_at_copy(slot);
-    if (helper == HelperId::csum_diff) return look_at_checksum(slot);
+    if (helper == HelperId::xdp_load_bytes || helper == HelperId::xdp_store_bytes) return look_at_copy(slot, start);
+    if (helper == HelperId::strncmp) return look_at_text(slot, start);
+    if (helper == HelperId::csum_diff) return look_at_checksum(slot, start);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
   }
 
+  // The number in a register at `slot`, if there is but one.
+  std::optional<std::uint32_t> constant_in(unsigned number, std::uint32_t slot, std::uint32_t start) const {
+    if (const Index index = index_in(number, slot); index.is_constant()) return index.least;
+    const std::uint32_t setter = setter_of(number, slot, start);
+    if (setter == kUnknown || isa::form(survey_.ops[setter]) != isa::Form::MovImm) return {};
+    return static_cast<std::uint32_t>(image_.insns[setter].imm);
+  }
+
+  // Compared with a short text that nobody can change.
+  void look_at_text(std::uint32_t slot, std::uint32_t start) {
+    const std::uint32_t setter = setter_of(3, slot, start);
+    const auto most = constant_in(2, slot, start);
+    if (setter == kUnknown || !is_map_value(survey_.ops[setter]) || !most) return;
+    const std::span<const std::byte> text = unchanging(values_[setter]);
+    const auto end = std::ranges::find(text, std::byte{0});
+    if (end == text.end()) return;
+    const auto length = static_cast<std::size_t>(end - text.begin()) + 1;
+    const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(length, *most));
+    if (bytes == 0 || bytes > kMostCompared) return;
+    note({.slot = slot, .bytes = bytes, .text = text.data()}, set_of(1));
+  }
+  static bool is_map_value(Op op) { return op == Op::LdMapValue || op == Op::LdMapIdxValue; }
+
+  // The memory from an address on that is the value of a frozen map which programs only read.
+  std::span<const std::byte> unchanging(std::uint64_t address) const {
+    for (maps::Map* const map : maps_) {
+      const std::byte* const value = map->direct_value();
+      if (value == nullptr) continue;
+      const std::uint64_t offset = address - reinterpret_cast<std::uint64_t>(value);
+      if (offset >= map->spec().value_size) continue;
+      if (!map->frozen() || (map->spec().flags & spec::kRdonlyProg) == 0) return {};
+      return {value + offset, map->spec().value_size - offset};
+    }
+    return {};
+  }
+
   // Of few bytes, from and to memory that is not the packet's.
-  void look_at_copy(std::uint32_t slot) {
-    const Index bytes = index_in(4, slot);
+  void look_at_copy(std::uint32_t slot, std::uint32_t start) {
+    const auto bytes = constant_in(4, slot, start);
     const spec::Fact::Kind memory = fact_at(3, slot).kind;
     if (memory != spec::Fact::Kind::Frame && memory != spec::Fact::Kind::MapValue) return;
-    if (image_.context != exec::ContextKind::XdpBuff || !bytes.is_constant()) return;
-    if (bytes.least == 0 || bytes.least > kMostCopied) return;
-    note({.slot = slot, .bytes = bytes.least}, set_of(1) | set_of(2) | set_of(3));
+    if (image_.context != exec::ContextKind::XdpBuff || !bytes || *bytes == 0 || *bytes > kMostCopied) return;
+    note({.slot = slot, .bytes = *bytes}, set_of(1) | set_of(2) | set_of(3));
   }
 
   // Of few bytes, in words.
-  void look_at_checksum(std::uint32_t slot) {
-    const Index from = index_in(2, slot), to = index_in(4, slot);
-    const auto fits = [](const Index& size) { return size.is_constant() && size.least % 4 == 0; };
-    if (!fits(from) || !fits(to) || std::uint64_t{from.least} + to.least > kMostSummed) return;
+  void look_at_checksum(std::uint32_t slot, std::uint32_t start) {
+    const auto from = constant_in(2, slot, start), to = constant_in(4, slot, start);
+    if (!from || !to || *from % 4 != 0 || *to % 4 != 0 || std::uint64_t{*from} + *to > kMostSummed) return;
     isa::RegisterSet reads = set_of(5);
-    if (from.least != 0) reads |= set_of(1);
-    if (to.least != 0) reads |= set_of(3);
-    note({.slot = slot, .from_bytes = from.least, .to_bytes = to.least}, reads);
+    if (*from != 0) reads |= set_of(1);
+    if (*to != 0) reads |= set_of(3);
+    note({.slot = slot, .from_bytes = *from, .to_bytes = *to}, reads);
   }
 
   // Callbacks that cannot nest further are called by the loop itself.
@@ -226,15 +266,14 @@ class Finder {
   const exec::Image& image_;
   std::span<const std::uint64_t> values_;
   std::span<const maps::Recipe> recipes_;
+  std::span<maps::Map* const> maps_;
   Survey& survey_;
 };
 
 }  // namespace
 
-void find_inlined_calls(const exec::Image& image, std::span<const std::uint64_t> values,
-                        std::span<const maps::Recipe> recipes, Survey& survey) {
-  if (values.empty()) return;
-  Finder(image, values, recipes, survey).find();
+void find_inlined_calls(const exec::Image& image, const Surroundings& surroundings, Survey& survey) {
+  if (!surroundings.values.empty()) Finder(image, surroundings, survey).find();
 }
 
 }  // namespace skep::jit::x64

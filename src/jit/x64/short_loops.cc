@@ -56,6 +56,7 @@ class Finder {
   }
   bool is_compare(std::uint32_t slot) const {
     const Form form = isa::form(survey_.ops[slot]);
+    if (survey_.at(slot, Survey::kLeftOut | Survey::kAlways)) return false;
     return survey_.at(slot, Survey::kFirst) && (form == Form::JumpImm || form == Form::JumpReg);
   }
   static bool is_simple(Op op) {

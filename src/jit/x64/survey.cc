@@ -26,7 +26,7 @@ class Surveyor {
  public:
   Surveyor(const exec::Image& image, Survey& survey) : image_(image), survey_(survey) {}
 
-  Result<> look(std::span<const std::uint64_t> values, std::span<const maps::Recipe> recipes, Helpers helpers) {
+  Result<> look(const Surroundings& surroundings) {
     const std::size_t count = image_.insns.size();
     survey_.ops.resize(count);
     survey_.flags.resize(count);
@@ -41,8 +41,10 @@ class Surveyor {
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
     if (loads_bytes_) find_joined_bytes(image_, survey_);
+    const bool in_place = surroundings.helpers == Helpers::InPlace;
+    if (in_place) find_known_results(image_, survey_);
     find_short_loops(image_, survey_);
-    if (calls_helpers_ && helpers == Helpers::InPlace) find_inlined_calls(image_, values, recipes, survey_);
+    if (calls_helpers_ && in_place) find_inlined_calls(image_, surroundings, survey_);
     find_live();
     depth_.assign(calls_.size(), 0);
     for (std::size_t i = 0; i < calls_.size(); ++i)
@@ -82,7 +84,7 @@ class Surveyor {
       const std::int64_t target = *isa::jump_target(op, insn, at);
       function.loops |= target <= at;
       mark(static_cast<std::size_t>(target),
-           Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : std::uint8_t{0}));
+           Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : Survey::Flags{0}));
     }
     if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
@@ -120,7 +122,7 @@ class Surveyor {
         if (!survey_.at(i, Survey::kFirst)) continue;
         const Op op = survey_.ops[i];
         isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
-        if (isa::is_jump(op)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
+        if (isa::is_jump(op) && !survey_.at(i, Survey::kLeftOut)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
         survey_.live[i] = after;
         auto [reads, writes] = survey_.uses[i];
         if (op == Op::CallLocal) reads = before[static_cast<std::size_t>(*isa::subprog_target(op, image_.insns[i], i))];
@@ -132,7 +134,7 @@ class Surveyor {
     for (Function& function : survey_.functions) function.arguments = before[function.start];
   }
 
-  void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }
+  void mark(std::size_t slot, Survey::Flags flag) noexcept { survey_.flags[slot] |= flag; }
 
   // Frames of a function and of what it calls. Functions call few others: the recursion ends at the limit.
   unsigned depth_of(std::size_t which) {
@@ -156,15 +158,18 @@ class Surveyor {
 
 }  // namespace
 
-Result<Survey> Survey::of(const exec::Image& image, std::span<const std::uint64_t> values,
-                          std::span<const maps::Recipe> recipes, Helpers helpers) {
+Result<Survey> Survey::of(const exec::Image& image, const Surroundings& surroundings) {
   Survey survey;
-  TRY_VOID(Surveyor(image, survey).look(values, recipes, helpers));
+  TRY_VOID(Surveyor(image, survey).look(surroundings));
   return survey;
 }
 
 const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
   return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
+}
+
+std::uint64_t Survey::constant_at(std::uint32_t slot) const noexcept {
+  return std::ranges::lower_bound(constants, slot, {}, &Constant::slot)->value;
 }
 
 const ShortLoop* Survey::short_loop_at(std::uint32_t slot) const noexcept {

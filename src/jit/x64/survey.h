@@ -39,6 +39,12 @@ struct JoinedBytes {
   bool swapped = false;    // the first byte is the highest
 };
 
+// An instruction whose result is always the same.
+struct Constant {
+  std::uint32_t slot = 0;
+  std::uint64_t value = 0;
+};
+
 // A short loop, whose instructions are written several times in a row: a processor takes a jump in each cycle at most.
 struct ShortLoop {
   std::uint32_t first = 0, end = 0;  // of its instructions
@@ -64,28 +70,40 @@ struct InlinedCall {
   const maps::Recipe* recipe = nullptr;     // of the map in r1; in r2 of a tail call
   std::size_t callback = 0;                 // the function in r2 that a loop calls
   std::uint32_t from_bytes = 0, to_bytes = 0;  // of memory whose checksums are compared
-  std::uint32_t bytes = 0;                     // r4, that are copied from the packet or to it
+  std::uint32_t bytes = 0;          // r4, that are copied from the packet or to it; that are compared with `text`
+  const std::byte* text = nullptr;  // which nobody can change
 };
 
 // Whether helpers are written in place of their calls, where that can be.
 enum class Helpers : std::uint8_t { InPlace, Called };
 
+// What is known of the process an image is bound in.
+struct Surroundings {
+  std::span<const std::uint64_t> values = {};
+  std::span<const maps::Recipe> recipes = {};
+  std::span<maps::Map* const> maps = {};
+  Helpers helpers = Helpers::InPlace;
+};
+
 struct Survey {
-  static constexpr std::uint8_t kFirst = 1;     // slot of an instruction
-  static constexpr std::uint8_t kTarget = 2;    // of a jump
-  static constexpr std::uint8_t kLoop = 8;      // of a jump backwards
-  static constexpr std::uint8_t kEntry = 16;    // of a function
-  static constexpr std::uint8_t kJoined = 32;   // completes a number of several bytes: a row of `joined`
-  static constexpr std::uint8_t kInlined = 64;  // a call written in its place: a row of `inlined`
-  static constexpr std::uint8_t kBlock = 4;     // control may come here without running the instruction before
-  static constexpr std::uint8_t kLeftOut = 128;  // only set an argument of a call that knows it by itself
+  using Flags = std::uint16_t;
+  static constexpr Flags kFirst = 1;     // slot of an instruction
+  static constexpr Flags kTarget = 2;    // of a jump
+  static constexpr Flags kBlock = 4;     // control may come here without running the instruction before
+  static constexpr Flags kLoop = 8;      // of a jump backwards
+  static constexpr Flags kEntry = 16;    // of a function
+  static constexpr Flags kJoined = 32;   // completes a number of several bytes: a row of `joined`
+  static constexpr Flags kInlined = 64;  // a call written in its place: a row of `inlined`
+  static constexpr Flags kLeftOut = 128;  // of no effect: nothing is written for it
+  static constexpr Flags kAlways = 256;   // a jump whose condition always holds
+  static constexpr Flags kConstant = 512;  // its result is known: a row of `constants`
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
     isa::RegisterSet reads = 0, writes = 0;
   };
   std::vector<isa::Op> ops;         // by slot; Invalid for second slots
-  std::vector<std::uint8_t> flags;  // by slot
+  std::vector<Flags> flags;         // by slot
   std::vector<Use> uses;            // by slot
   std::vector<Function> functions;  // as the image's subprograms
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
@@ -93,21 +111,23 @@ struct Survey {
   std::vector<isa::RegisterSet> live;
   std::vector<JoinedBytes> joined;   // sorted by slot
   std::vector<InlinedCall> inlined;  // sorted by slot
+  std::vector<Constant> constants;     // sorted by slot
   std::vector<ShortLoop> short_loops;  // sorted; none within another
   bool uses_call = false;            // something needs the exec::Call
   bool callbacks = false;            // functions whose address is taken: helpers may run code
   bool stops = false;                // an engine may have to stop the program
-  bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
+  bool at(std::size_t slot, Flags flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
-  static Result<Survey> of(const exec::Image& image, std::span<const std::uint64_t> values = {},
-                           std::span<const maps::Recipe> recipes = {}, Helpers helpers = Helpers::InPlace);
+  static Result<Survey> of(const exec::Image& image, const Surroundings& surroundings = {});
   // Nobody looks at what the instruction does.
   void leave_out(std::uint32_t slot) noexcept { flags[slot] |= kLeftOut, uses[slot] = {}; }
   // Of a slot with kInlined.
   const InlinedCall& inlined_at(std::uint32_t slot) const noexcept;
   // That begins at a slot; null: none does.
   const ShortLoop* short_loop_at(std::uint32_t slot) const noexcept;
+  // Of a slot with kConstant.
+  std::uint64_t constant_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
   const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
   // The function that starts at a slot, which one does.
@@ -116,11 +136,12 @@ struct Survey {
 
 // Fills survey.joined (joined_bytes.cc).
 void find_joined_bytes(const exec::Image& image, Survey& survey);
+// Fills survey.constants, and marks what never runs, and jumps that are always or never taken (known_results.cc).
+void find_known_results(const exec::Image& image, Survey& survey);
 // Fills survey.short_loops (short_loops.cc).
 void find_short_loops(const exec::Image& image, Survey& survey);
 // Fills survey.inlined (inlined_calls.cc); what such a call reads is no more than its code does.
-void find_inlined_calls(const exec::Image& image, std::span<const std::uint64_t> values,
-                        std::span<const maps::Recipe> recipes, Survey& survey);
+void find_inlined_calls(const exec::Image& image, const Surroundings& surroundings, Survey& survey);
 
 // Whether all that an operation does is to set its destination.
 inline bool is_pure(isa::Op op) noexcept {
