@@ -69,9 +69,10 @@ class ImageNames final : public isa::Names {
 
 // Instructions that were compiled together, and what became of them.
 struct Row {
-  std::string title;                // of a prologue, or of what functions share; else empty
+  std::string title;                // of a prologue, of what functions share, or of a table; else empty
   std::vector<std::size_t> insns;   // indices
-  std::span<const std::byte> code;  // may be empty: nobody asked for the result
+  std::span<const std::byte> code;  // may be empty: nobody asked for the result, or it is written with others
+  bool is_table = false;            // and no code
 };
 
 struct Part {
@@ -103,11 +104,13 @@ class Split {
     bool begins = true;
     for (; at_ < pieces_.size() && pieces_[at_].code < behind; ++at_) {
       const std::byte* const next = at_ + 1 < pieces_.size() ? std::min(pieces_[at_ + 1].code, behind) : behind;
-      Row row{.title = "", .insns = {}, .code = {pieces_[at_].code, next}};
+      Row row{.title = "", .insns = {}, .code = {pieces_[at_].code, next}, .is_table = is_table(at_)};
       if (begins) {
         row.title = "prologue";
       } else if (pieces_[at_].insn == hive::CompiledPiece::kShared) {
         row.title = "shared by all functions";
+      } else if (row.is_table) {
+        row.title = "jump table";
       } else {
         row.insns = insns_until(pieces_[at_].insn, next_insn(end));
       }
@@ -117,9 +120,9 @@ class Split {
     }
     return made;
   }
-  std::size_t next_insn(std::size_t end) const {
-    const bool has_next = at_ + 1 < pieces_.size() && pieces_[at_ + 1].insn != hive::CompiledPiece::kShared;
-    return has_next ? std::min<std::size_t>(pieces_[at_ + 1].insn, end) : end;
+  bool is_table(std::size_t piece) const { return pieces_[piece].insn == hive::CompiledPiece::kTable; }
+  std::size_t next_insn(std::size_t end) const {  // what is no instruction's comes behind all of them
+    return at_ + 1 < pieces_.size() ? std::min<std::size_t>(pieces_[at_ + 1].insn, end) : end;
   }
   std::vector<std::size_t> insns_until(std::size_t from, std::size_t end) const {
     std::vector<std::size_t> list;
@@ -175,6 +178,10 @@ class Printer {
     return text;
   }
 
+  std::vector<MachineInsn> machine(const Row& row) const {
+    return row.is_table ? table_entries(row.code, within_) : machine_insns(row.code, within_);
+  }
+
   void print(const Row& row) const {
     std::vector<std::string> left, right;
     if (!row.title.empty()) left.push_back(fmt::format("      ({})", row.title));
@@ -187,7 +194,7 @@ class Printer {
       }
       left.push_back(fmt::format("{:4}: {}", insn, isa::to_text(insns_, insn, names_)));
     }
-    for (const MachineInsn& machine : machine_insns(row.code, within_))
+    for (const MachineInsn& machine : machine(row))
       right.push_back(options_.opcodes
                           ? fmt::format("{:6x}  {:<24}{}", machine.offset, hex(machine.bytes), machine.text)
                           : fmt::format("{:6x}  {}", machine.offset, machine.text));
@@ -207,7 +214,7 @@ class Printer {
       if (const std::string line = names_.source(insn); !line.empty()) one["source"] = line;
       bpf.push_back(std::move(one));
     }
-    for (const MachineInsn& one : machine_insns(row.code, within_))
+    for (const MachineInsn& one : this->machine(row))
       machine.push_back({{"offset", one.offset}, {"bytes", hex(one.bytes)}, {"text", one.text}});
     nlohmann::json made = {{"instructions", bpf}, {"machine", machine}};
     if (!row.title.empty()) made["title"] = row.title;

@@ -1,4 +1,5 @@
-// Programs for tools to look at: `told` calls a helper from a subprogram, `busy` spends time in one.
+// Programs for tools to look at: `told` calls a helper from a subprogram, `busy` spends time in one, `chosen` has a
+// switch of many cases.
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -26,6 +27,19 @@ SEC("xdp")
 int busy(struct xdp_md* ctx) {
   volatile unsigned length = ctx->data_end - ctx->data;
   return churn(length) == 17 ? XDP_DROP : XDP_PASS;
+}
+
+SEC("xdp")
+int chosen(struct xdp_md* ctx) {
+  volatile unsigned value = ctx->data_end - ctx->data;
+  switch (value) {
+#define CASE(n) \
+  case n: value += n; break;
+    CASE(60)
+    CASE(61) CASE(62) CASE(63) CASE(64) CASE(65) CASE(66) CASE(67) CASE(68) CASE(69) CASE(70) CASE(71) CASE(72) CASE(73)
+        CASE(74) CASE(75) CASE(76) CASE(77) CASE(78) CASE(79) CASE(80) CASE(81) CASE(82) CASE(83) default : value = 0;
+  }
+  return value ? XDP_PASS : XDP_DROP;
 }
 
 char _license[] SEC("license") = "GPL";

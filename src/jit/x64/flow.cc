@@ -46,6 +46,7 @@ void Compiler::function(std::size_t which) {
 // Writes the instruction, or several that go together: how many slots they are. What nobody asks for is left out.
 std::uint32_t Compiler::write(const At& at) {
   if (is_pure(at.op) && dead_after(at.slot, at.insn.dst)) return isa::slots(at.op);
+  if (survey_.at(at.slot, Survey::kChained)) return write_chained(at);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
   if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
   if (const std::uint32_t done = fuses() ? fuse(at) : 0; done != 0) return done;

@@ -75,13 +75,15 @@ class Surveyor {
       function.stack = std::max(function.stack, reach(op, insn));
     }
     if (isa::is_jump(op)) {
-      const std::int64_t target = *isa::jump_target(op, insn, at);
-      mark(static_cast<std::size_t>(target),
-           Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : std::uint8_t{0}));
+      const auto target = static_cast<std::size_t>(*isa::jump_target(op, insn, at));
+      if (survey_.at(target, Survey::kTarget)) mark(target, Survey::kTargets);
+      mark(target, Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : Survey::Flags{0}));
     }
     if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
     function.may_goto |= form == Form::MayGoto;
+    survey_.neighbours += form == Form::JumpImm && at > function.start &&
+                          isa::form(survey_.ops[at - 1]) == Form::JumpImm && image_.insns[at - 1].dst == insn.dst;
     loads_bytes_ |= op == Op::Load8;
     if (form == Form::CallLocal || op == Op::LdFunc) {
       function.is_leaf = false;
@@ -126,7 +128,7 @@ class Surveyor {
     for (Function& function : survey_.functions) function.arguments = before[function.start];
   }
 
-  void mark(std::size_t slot, std::uint8_t flag) noexcept { survey_.flags[slot] |= flag; }
+  void mark(std::size_t slot, Survey::Flags flag) noexcept { survey_.flags[slot] |= flag; }
 
   // Frames of a function and of what it calls. Functions call few others: the recursion ends at the limit.
   unsigned depth_of(std::size_t which) {
@@ -163,6 +165,11 @@ const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
 
 const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {
   return *std::ranges::lower_bound(inlined, slot, {}, &InlinedCall::slot);
+}
+
+const CompareChain* Survey::chain_at(std::uint32_t slot) const noexcept {
+  const auto chain = std::ranges::lower_bound(chains, slot, {}, &CompareChain::slot);
+  return chain != chains.end() && chain->slot == slot ? &*chain : nullptr;
 }
 
 std::size_t Survey::function_at(std::uint32_t slot) const noexcept {

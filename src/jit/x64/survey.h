@@ -46,24 +46,67 @@ struct InlinedCall {
   std::size_t callback = 0;                 // the function in r2 that a loop calls
 };
 
+// Comparisons of one register with constants that are written as one, at the first of them (compare_chains.cc): what
+// each of the register's values leads to. Values stand in the order of the comparisons as keys that are compared
+// unsigned.
+struct CompareChain {
+  struct Range {
+    std::uint64_t first = 0;   // the key it begins with; it ends before the next
+    std::uint32_t target = 0;  // slot
+  };
+  struct Part {
+    std::uint32_t first = 0, end = 0;  // ranges: one, or several that a table tells apart
+    bool is_table() const noexcept { return end - first > 1; }
+  };
+  std::uint32_t slot = 0;
+  std::uint8_t reg = 0, bits = 0;
+  bool is_signed = false;
+  std::vector<Range> ranges;  // all values, sorted
+  std::vector<Part> parts;    // all ranges, sorted
+
+  std::uint64_t last_key() const noexcept { return bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1; }
+  std::uint64_t key(std::int64_t number) const noexcept {
+    return (static_cast<std::uint64_t>(number) & last_key()) ^ sign();
+  }
+  // With the sign that 32 or 64 bits give it, as immediates have.
+  std::int64_t number(std::uint64_t key) const noexcept {
+    const auto value = static_cast<std::int64_t>(key ^ sign());
+    return bits == 64 ? value : static_cast<std::int32_t>(value);
+  }
+  std::uint64_t last_of(std::uint32_t range) const noexcept {
+    return range + 1 < ranges.size() ? ranges[range + 1].first - 1 : last_key();
+  }
+  // The number of values of a part, which is not all.
+  std::uint64_t values_of(Part part) const noexcept { return last_of(part.end - 1) - ranges[part.first].first + 1; }
+
+ private:
+  std::uint64_t sign() const noexcept { return is_signed ? last_key() / 2 + 1 : 0; }
+};
+
+// Whether there may be jump tables.
+enum class Tables : std::uint8_t { No, Yes };
+
 // Whether helpers are written in place of their calls, where that can be.
 enum class Helpers : std::uint8_t { InPlace, Called };
 
 struct Survey {
-  static constexpr std::uint8_t kFirst = 1;     // slot of an instruction
-  static constexpr std::uint8_t kTarget = 2;    // of a jump
-  static constexpr std::uint8_t kLoop = 8;      // of a jump backwards
-  static constexpr std::uint8_t kEntry = 16;    // of a function
-  static constexpr std::uint8_t kJoined = 32;   // completes a number of several bytes: a row of `joined`
-  static constexpr std::uint8_t kInlined = 64;  // a call written in its place: a row of `inlined`
-  static constexpr std::uint8_t kBlock = 4;     // control may come here without running the instruction before
+  using Flags = std::uint16_t;
+  static constexpr Flags kFirst = 1;      // slot of an instruction
+  static constexpr Flags kTarget = 2;     // of a jump
+  static constexpr Flags kBlock = 4;      // control may come here without running the instruction before
+  static constexpr Flags kLoop = 8;       // of a jump backwards
+  static constexpr Flags kEntry = 16;     // of a function
+  static constexpr Flags kJoined = 32;    // completes a number of several bytes: a row of `joined`
+  static constexpr Flags kInlined = 64;   // a call written in its place: a row of `inlined`
+  static constexpr Flags kTargets = 128;  // of more than one jump
+  static constexpr Flags kChained = 256;  // written with others at the first of them, a row of `chains`
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
     isa::RegisterSet reads = 0, writes = 0;
   };
   std::vector<isa::Op> ops;         // by slot; Invalid for second slots
-  std::vector<std::uint8_t> flags;  // by slot
+  std::vector<Flags> flags;         // by slot
   std::vector<Use> uses;            // by slot
   std::vector<Function> functions;  // as the image's subprograms
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
@@ -71,10 +114,12 @@ struct Survey {
   std::vector<isa::RegisterSet> live;
   std::vector<JoinedBytes> joined;   // sorted by slot
   std::vector<InlinedCall> inlined;  // sorted by slot
+  std::vector<CompareChain> chains;  // sorted by slot, if they were looked for
+  std::size_t neighbours = 0;        // comparisons with constants, each behind another of the same register
   bool uses_call = false;            // something needs the exec::Call
   bool callbacks = false;            // functions whose address is taken: helpers may run code
   bool stops = false;                // an engine may have to stop the program
-  bool at(std::size_t slot, std::uint8_t flag) const noexcept { return (flags[slot] & flag) != 0; }
+  bool at(std::size_t slot, Flags flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
   static Result<Survey> of(const exec::Image& image, std::span<const std::uint64_t> values = {},
@@ -83,6 +128,8 @@ struct Survey {
   const InlinedCall& inlined_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
   const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
+  // Of a slot with kChained; null unless it is the first of its chain.
+  const CompareChain* chain_at(std::uint32_t slot) const noexcept;
   // The function that starts at a slot, which one does.
   std::size_t function_at(std::uint32_t slot) const noexcept;
 };
@@ -92,6 +139,8 @@ void find_joined_bytes(const exec::Image& image, Survey& survey);
 // Fills survey.inlined (inlined_calls.cc); what such a call reads is no more than its code does.
 void find_inlined_calls(const exec::Image& image, std::span<const std::uint64_t> values,
                         std::span<const maps::Recipe> recipes, Survey& survey);
+// Fills survey.chains (compare_chains.cc).
+void find_compare_chains(const exec::Image& image, Tables tables, Survey& survey);
 
 // Whether all that an operation does is to set its destination.
 inline bool is_pure(isa::Op op) noexcept {
