@@ -21,7 +21,7 @@ using Range = CompareChain::Range;
 using Part = CompareChain::Part;
 
 constexpr std::size_t kFewestNeighbours = 2;  // of a program: where there are fewer, nothing is looked for
-constexpr std::size_t kFewestComparisons = 4, kMostComparisons = 512;
+constexpr std::size_t kMostComparisons = 512, kUsual = 32;
 constexpr std::size_t kFewestInTable = 4;             // ranges
 constexpr std::uint64_t kWidestInTable = 32;          // values of one range that are given an entry each
 constexpr std::uint64_t kLargestTable = 1024;         // entries
@@ -38,7 +38,12 @@ bool cuts_below(JumpOp op) { return op == JumpOp::Ge || op == JumpOp::Sge || op 
 class Finder {
  public:
   Finder(const exec::Image& image, Tables tables, Survey& survey)
-      : image_(image), tables_(tables), survey_(survey), group_(survey.ops.size()) {}
+      : image_(image), tables_(tables), survey_(survey), group_(survey.ops.size()) {
+    comparisons_.reserve(kUsual);
+    open_.reserve(kUsual);
+    ends_.reserve(kUsual);
+    visits_.reserve(kUsual);
+  }
 
   void find() {
     for (const Function& function : survey_.functions)
@@ -54,6 +59,11 @@ class Finder {
   struct Edge {
     std::uint32_t slot;
     bool jumps;
+  };
+  // A comparison of the group, and which it is on the way from the first.
+  struct Open {
+    std::uint32_t slot;
+    std::size_t depth;
   };
   // Ranges from `first` to before `end` come to it, after `depth` comparisons.
   struct Visit {
@@ -80,7 +90,7 @@ class Finder {
   }
 
   void look_at(std::uint32_t root) {
-    if (!collect(root) || comparisons_.size() < kFewestComparisons) return;
+    if (!collect(root) || deepest_ <= kTableCost) return;  // nothing could be better
     cut();
     follow();
     join();
@@ -98,17 +108,19 @@ class Finder {
               .ranges = {},
               .parts = {}};
     knows_sign_ = false;
+    deepest_ = 0;
     comparisons_.clear();
-    open_.assign(1, root);
+    open_.assign(1, {root, 1});
     take(root);
     while (!open_.empty()) {
-      const std::uint32_t slot = open_.back();
+      const auto [slot, depth] = open_.back();
       open_.pop_back();
       comparisons_.push_back(slot);
+      deepest_ = std::max(deepest_, depth);
       for (const Edge edge : {taken(slot), next(slot)}) {
         if (!is_within(edge.slot)) return false;
         if (edge.slot <= slot || !belongs(edge)) continue;
-        open_.push_back(edge.slot);
+        open_.push_back({edge.slot, depth + 1});
         take(edge.slot);
       }
     }
@@ -136,6 +148,7 @@ class Finder {
 
   // The places between ranges.
   void cut() {
+    cuts_.reserve(2 * comparisons_.size() + 1);
     cuts_.assign(1, 0);
     for (const std::uint32_t slot : comparisons_) {
       const JumpOp op = isa::jump_op(survey_.ops[slot]);
@@ -204,6 +217,7 @@ class Finder {
     }
   }
   void join() {
+    chain_.ranges.reserve(cuts_.size());
     for (std::size_t i = 0; i < cuts_.size(); ++i)
       if (i == 0 || leads_to_[i] != leads_to_[i - 1]) chain_.ranges.push_back({cuts_[i], leads_to_[i]});
   }
@@ -262,7 +276,9 @@ class Finder {
   // of the group that is looked at
   CompareChain chain_;
   bool knows_sign_ = false;
-  std::vector<std::uint32_t> comparisons_, open_;
+  std::vector<std::uint32_t> comparisons_;
+  std::vector<Open> open_;
+  std::size_t deepest_ = 0;  // comparisons one after the other
   std::vector<std::uint64_t> cuts_;
   std::vector<std::uint32_t> leads_to_;  // by range
   std::vector<std::uint32_t> ends_;      // jumps behind the group that nobody else comes to
