@@ -75,8 +75,8 @@ bool blinded(const exec::Executable& program);
 struct Piece {
   static constexpr std::uint32_t kShared = ~std::uint32_t{0}, kTable = kShared - 1;
   const std::byte* code = nullptr;
-  // kShared: the ends of all functions; kTable: a jump table, of 32-bit distances from its beginning. A function's first
-  // piece is its prologue.
+  // kShared: the ends of all functions; kTable: a jump table, of 32-bit distances from its beginning. A function's
+  // first piece is its prologue.
   std::uint32_t insn = 0;
 };
 std::vector<Piece> pieces(const exec::Executable& program);

@@ -36,8 +36,9 @@ int chosen(struct xdp_md* ctx) {
 #define CASE(n) \
   case n: value += n; break;
     CASE(60)
-    CASE(61) CASE(62) CASE(63) CASE(64) CASE(65) CASE(66) CASE(67) CASE(68) CASE(69) CASE(70) CASE(71) CASE(72) CASE(73)
-        CASE(74) CASE(75) CASE(76) CASE(77) CASE(78) CASE(79) CASE(80) CASE(81) CASE(82) CASE(83) default : value = 0;
+    CASE(61)
+    CASE(62) CASE(63) CASE(64) CASE(65) CASE(66) CASE(67) CASE(68) CASE(69) CASE(70) CASE(71) CASE(72) CASE(73) CASE(74)
+        CASE(75) CASE(76) CASE(77) CASE(78) CASE(79) CASE(80) CASE(81) CASE(82) CASE(83) default : value = 0;
   }
   return value ? XDP_PASS : XDP_DROP;
 }
