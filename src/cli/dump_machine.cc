@@ -69,9 +69,10 @@ class ImageNames final : public isa::Names {
 
 // Instructions that were compiled together, and what became of them.
 struct Row {
-  std::string title;                // of a prologue, or of what functions share; else empty
+  std::string title;                // of a prologue, of what functions share, or of a table; else empty
   std::vector<std::size_t> insns;   // indices
-  std::span<const std::byte> code;  // may be empty: nobody asked for the result
+  std::span<const std::byte> code;  // may be empty: nobody asked for the result, or it is written with others
+  bool is_table = false;            // and no code
 };
 
 struct Part {
@@ -104,11 +105,13 @@ class Split {
     std::size_t shown = 0;  // instructions below this one
     for (; at_ < pieces_.size() && pieces_[at_].code < behind; ++at_) {
       const std::byte* const next = at_ + 1 < pieces_.size() ? std::min(pieces_[at_ + 1].code, behind) : behind;
-      Row row{.title = "", .insns = {}, .code = {pieces_[at_].code, next}};
+      Row row{.title = "", .insns = {}, .code = {pieces_[at_].code, next}, .is_table = is_table(at_)};
       if (begins) {
         row.title = "prologue";
       } else if (pieces_[at_].insn == hive::CompiledPiece::kShared) {
         row.title = "shared by all functions";
+      } else if (row.is_table) {
+        row.title = "jump table";
       } else if (pieces_[at_].insn < shown) {
         row.title = fmt::format("{} where it cannot do without the call", pieces_[at_].insn);
       } else {
@@ -121,9 +124,9 @@ class Split {
     }
     return made;
   }
-  std::size_t next_insn(std::size_t end) const {
-    const bool has_next = at_ + 1 < pieces_.size() && pieces_[at_ + 1].insn != hive::CompiledPiece::kShared;
-    if (!has_next || pieces_[at_ + 1].insn < pieces_[at_].insn) return end;
+  bool is_table(std::size_t piece) const { return pieces_[piece].insn == hive::CompiledPiece::kTable; }
+  std::size_t next_insn(std::size_t end) const {  // what is no instruction's comes behind all of them
+    if (at_ + 1 == pieces_.size() || pieces_[at_ + 1].insn < pieces_[at_].insn) return end;
     return std::min<std::size_t>(pieces_[at_ + 1].insn, end);
   }
   std::vector<std::size_t> insns_until(std::size_t from, std::size_t end) const {
@@ -180,6 +183,10 @@ class Printer {
     return text;
   }
 
+  std::vector<MachineInsn> machine(const Row& row) const {
+    return row.is_table ? table_entries(row.code, within_) : machine_insns(row.code, within_);
+  }
+
   void print(const Row& row) const {
     std::vector<std::string> left, right;
     if (!row.title.empty()) left.push_back(fmt::format("      ({})", row.title));
@@ -192,7 +199,7 @@ class Printer {
       }
       left.push_back(fmt::format("{:4}: {}", insn, isa::to_text(insns_, insn, names_)));
     }
-    for (const MachineInsn& machine : machine_insns(row.code, within_))
+    for (const MachineInsn& machine : machine(row))
       right.push_back(options_.opcodes
                           ? fmt::format("{:6x}  {:<24}{}", machine.offset, hex(machine.bytes), machine.text)
                           : fmt::format("{:6x}  {}", machine.offset, machine.text));
@@ -212,7 +219,7 @@ class Printer {
       if (const std::string line = names_.source(insn); !line.empty()) one["source"] = line;
       bpf.push_back(std::move(one));
     }
-    for (const MachineInsn& one : machine_insns(row.code, within_))
+    for (const MachineInsn& one : this->machine(row))
       machine.push_back({{"offset", one.offset}, {"bytes", hex(one.bytes)}, {"text", one.text}});
     nlohmann::json made = {{"instructions", bpf}, {"machine", machine}};
     if (!row.title.empty()) made["title"] = row.title;

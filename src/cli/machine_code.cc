@@ -6,6 +6,8 @@
 #include <array>
 #include <optional>
 
+#include "base/bytes.h"
+
 namespace skep::cli {
 namespace {
 
@@ -72,6 +74,17 @@ std::vector<MachineInsn> machine_insns(std::span<const std::byte> code, std::spa
   while (!code.empty()) {
     list.push_back(printer.next(code));
     code = code.subspan(list.back().bytes.size());
+  }
+  return list;
+}
+
+std::vector<MachineInsn> table_entries(std::span<const std::byte> table, std::span<const std::byte> within) {
+  const auto begin = static_cast<std::uint32_t>(table.data() - within.data());
+  std::vector<MachineInsn> list;
+  for (std::size_t at = 0; at + sizeof(std::uint32_t) <= table.size(); at += sizeof(std::uint32_t)) {
+    const std::uint32_t target = begin + load<std::uint32_t>(table.data() + at);
+    list.push_back({static_cast<std::uint32_t>(begin + at), table.subspan(at, sizeof target),
+                    fmt::format(".table +{:#x}", target)});
   }
   return list;
 }

@@ -66,16 +66,18 @@ Result<std::unique_ptr<exec::Executable>> bind(std::shared_ptr<const exec::Image
 struct Function {
   std::string name;                      // of the image's subprogram; empty when unknown
   std::uint32_t insn = 0;                // its first
-  std::span<const std::byte> code = {};  // with the last: what all functions share
+  std::span<const std::byte> code = {};  // with the last: what all functions share, and jump tables
 };
 std::vector<Function> functions(const exec::Executable& program);  // empty: it is not compiled
 bool blinded(const exec::Executable& program);
 
 // Which instruction each piece of the code was written for. Compiles the program again to find out.
 struct Piece {
-  static constexpr std::uint32_t kShared = ~std::uint32_t{0};
+  static constexpr std::uint32_t kShared = ~std::uint32_t{0}, kTable = kShared - 1;
   const std::byte* code = nullptr;
-  std::uint32_t insn = 0;  // kShared: the ends of all functions. A function's first piece is its prologue
+  // kShared: the ends of all functions; kTable: a jump table, of 32-bit distances from its beginning. A function's
+  // first piece is its prologue.
+  std::uint32_t insn = 0;
 };
 std::vector<Piece> pieces(const exec::Executable& program);
 // By instruction of the image: where its code begins, or that of the next one that has any.

@@ -5,7 +5,10 @@
 // bytes, and all bytes must agree afterwards.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <deque>
+#include <limits>
 #include <random>
 
 #include "exec/random_program.h"
@@ -170,6 +173,20 @@ class EveryInstruction : public ::testing::TestWithParam<As> {
     ASSERT_EQ(bench_->after, expected) << isa::disassemble(middle_)
                                        << "before: " << ::testing::PrintToString(bench_->before);
     ++runs_;
+  }
+  // With each of the numbers in a register, and its neighbours, in all bits and in the lower half only.
+  void agree_around(unsigned reg, std::span<const std::int32_t> numbers) {
+    const auto agree_on = [&](std::uint64_t value) {
+      fill(reg, value, reg, value);
+      ASSERT_NO_FATAL_FAILURE(agree_on_registers());
+    };
+    for (const std::int32_t number : numbers)
+      for (const int distance : {-1, 0, 1}) {
+        const auto value = static_cast<std::uint64_t>(std::int64_t{number} + distance);
+        ASSERT_NO_FATAL_FAILURE(agree_on(value));
+        ASSERT_NO_FATAL_FAILURE(agree_on(value ^ 0x1234'0000'0000));
+      }
+    for (const std::uint64_t value : kValues) ASSERT_NO_FATAL_FAILURE(agree_on(value));
   }
   void fill(unsigned dst, std::uint64_t d, unsigned src, std::uint64_t s) {
     for (std::size_t reg = 0; reg < kGeneral; ++reg) bench_->before[reg] = 0x1111'1111'1111'1111 * reg + 0x8765;
@@ -508,6 +525,156 @@ TEST_P(EveryInstruction, NumbersMadeOfBytes) {
     skep::store(reinterpret_cast<void*>(middle), start);
     ASSERT_EQ(bench_->after, expected) << isa::disassemble(middle_);
   }
+}
+
+// ---- Chains and trees of comparisons, which are written as tables and searches
+
+// Blocks of comparisons of one register with constants. They lead to blocks further down, mostly each to one of its
+// own, sometimes into the middle of one; blocks that do not compare set r0 to their number. Some run on into the next.
+class Comparisons {
+ public:
+  Comparisons(std::mt19937& random, unsigned reg) : random_(random), reg_(reg) {
+    is_wide_ = pick(2) != 0;
+    base_ = pick(2) == 0 ? kEdges[pick(std::size(kEdges))] : static_cast<std::int32_t>(pick(300)) - 150;
+    step_ = 1 + (pick(3) == 0 ? pick(2000) : pick(3));
+    ordered_ = pick(3);
+    most_blocks_ = 10 + pick(90);
+  }
+
+  std::vector<Insn> make() {
+    blocks_.push_back({});
+    for (; current_ < blocks_.size(); ++current_) write(blocks_[current_]);
+    const std::size_t end = insns_.size();
+    for (const Jump& jump : jumps_) {
+      const Block to = jump.block == kEnd ? Block{end, 0} : blocks_[jump.block];
+      insns_[jump.at].off = static_cast<std::int16_t>(to.start + std::min(jump.within, to.comparisons) - jump.at - 1);
+    }
+    return std::move(insns_);
+  }
+  std::vector<std::int32_t> numbers;  // that are compared with
+
+ private:
+  static constexpr std::int32_t kLeast = std::numeric_limits<std::int32_t>::min(),
+                                kGreatest = std::numeric_limits<std::int32_t>::max();
+  static constexpr std::int32_t kEdges[] = {kLeast, -20, 0, kGreatest - 80, kGreatest - 39, kGreatest - 4};
+  static constexpr std::size_t kEnd = ~std::size_t{0};
+  struct Block {
+    std::size_t start = 0, comparisons = 0;
+  };
+  struct Jump {
+    std::size_t at, block, within;  // comparisons of the block that are left out
+  };
+
+  std::uint32_t pick(std::uint32_t below) { return static_cast<std::uint32_t>(random_() % below); }
+  void write(Block& block) {
+    block.start = insns_.size();
+    if (current_ == 0 || (blocks_.size() < most_blocks_ && pick(3) == 0))
+      block.comparisons = 1 + pick(pick(4) == 0 ? 80 : 8);
+    for (std::size_t i = 0; i < block.comparisons; ++i) compare();
+    if (block.comparisons == 0 || pick(2) != 0)
+      insns_.push_back(made(Op::Mov64Imm, 0, 0, 0, static_cast<std::int32_t>(1000 + current_)));
+    if (pick(8) == 0) insns_.push_back(made(Op::Mov64Imm, reg_, 0, 0, static_cast<std::int32_t>(current_)));
+    if (pick(8) == 0) return;
+    jump_to(block.comparisons == 0 ? kEnd : some_block());
+    insns_.push_back(isa::encode(Op::Goto));
+  }
+  void compare() {
+    const auto number = static_cast<std::int32_t>(static_cast<std::uint32_t>(base_) + step_ * pick(40));
+    numbers.push_back(number);
+    jump_to(some_block());
+    insns_.push_back(made(operation(), reg_, 0, 0, number));
+  }
+  Op operation() {
+    constexpr Op kEqualities[][2] = {{Op::JEq32Imm, Op::JEq64Imm}, {Op::JNe32Imm, Op::JNe64Imm}};
+    constexpr Op kUnsigned[][2] = {{Op::JGt32Imm, Op::JGt64Imm},
+                                   {Op::JGe32Imm, Op::JGe64Imm},
+                                   {Op::JLt32Imm, Op::JLt64Imm},
+                                   {Op::JLe32Imm, Op::JLe64Imm}};
+    constexpr Op kSigned[][2] = {{Op::JSgt32Imm, Op::JSgt64Imm},
+                                 {Op::JSge32Imm, Op::JSge64Imm},
+                                 {Op::JSlt32Imm, Op::JSlt64Imm},
+                                 {Op::JSle32Imm, Op::JSle64Imm}};
+    if (pick(100) == 0) return Op::JSet32Imm;
+    if (ordered_ == 0 || pick(3) != 0) return kEqualities[pick(6) == 0][is_wide_];
+    const bool is_signed = (ordered_ == 1) != (pick(40) == 0);
+    return (is_signed ? kSigned : kUnsigned)[pick(4)][is_wide_];
+  }
+  std::size_t some_block() {
+    const std::size_t later = blocks_.size() - current_ - 1;
+    if (later > 0 && (blocks_.size() >= most_blocks_ || pick(6) == 0))
+      return current_ + 1 + pick(static_cast<std::uint32_t>(later));
+    blocks_.push_back({});
+    return blocks_.size() - 1;
+  }
+  void jump_to(std::size_t block) { jumps_.push_back({insns_.size(), block, pick(30) == 0 ? pick(8) : 0}); }
+
+  std::mt19937& random_;
+  unsigned reg_;
+  bool is_wide_ = false;
+  std::int32_t base_ = 0;
+  std::uint32_t step_ = 1, ordered_ = 0;  // 0: equalities only; 1, 2: mostly signed, unsigned
+  std::size_t most_blocks_ = 0;
+  std::vector<Insn> insns_;
+  std::deque<Block> blocks_;  // which stay where they are
+  std::vector<Jump> jumps_;
+  std::size_t current_ = 0;  // block
+};
+
+TEST_P(EveryInstruction, ChainsOfComparisons) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  const bool hardened = GetParam() == As::Hardened || GetParam() == As::HardenedAny;
+  constexpr unsigned kPrograms = 5'000, kAsked = 20;
+  unsigned with_tables = 0;
+  for (unsigned seed = 0; seed < kPrograms; ++seed) {
+    std::mt19937 random(seed);
+    const auto reg = static_cast<unsigned>(1 + random() % 8);
+    Comparisons comparisons(random, reg);
+    load(comparisons.make());
+    if (seed % kAsked == 0)
+      with_tables += std::ranges::count(jit::pieces(*compiled_), jit::Piece::kTable, &jit::Piece::insn) != 0;
+    agree_around(reg, comparisons.numbers);
+    if (HasFatalFailure()) FAIL() << "seed " << seed;
+  }
+  if (hardened)
+    EXPECT_EQ(with_tables, 0U);
+  else
+    EXPECT_GT(with_tables, kPrograms / kAsked / 8);
+}
+
+// What is greater than the greatest immediate begins at a number that is none.
+TEST_P(EveryInstruction, ChainsUpToTheGreatestNumber) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  constexpr std::int32_t kGreatest = std::numeric_limits<std::int32_t>::max();
+  for (const auto& [greater, equal] : {std::pair{Op::JGt32Imm, Op::JEq32Imm}, std::pair{Op::JSgt32Imm, Op::JEq32Imm},
+                                       std::pair{Op::JGt64Imm, Op::JEq64Imm}, std::pair{Op::JSgt64Imm, Op::JEq64Imm}})
+    for (const std::int32_t step : {1, 1000})
+      for (std::int32_t count = 50; count < 66; ++count) {
+        std::vector<std::int32_t> numbers;
+        std::vector<Insn> insns;
+        const auto jump = [&](Op op, std::int32_t number, std::int32_t target) {
+          insns.push_back(made(op, isa::form(op) == Form::JumpImm, 0,
+                               static_cast<std::int16_t>(target - static_cast<std::int32_t>(insns.size()) - 1),
+                               number));
+        };
+        // Each leads to two instructions that set r0 and go to the end; so do two more, for greater ones and all
+        // others.
+        const std::int32_t places = count + 3, end = places + 2 * (count + 3);
+        for (std::int32_t i = 0; i < count; ++i) {
+          numbers.push_back(kGreatest - 4 - i * step);
+          jump(equal, numbers.back(), places + 2 * i);
+        }
+        jump(greater, kGreatest, places + 2 * count);
+        jump(greater, kGreatest - 3, places + 2 * count + 2);
+        jump(Op::Goto, 0, places + 2 * count + 4);
+        numbers.push_back(kGreatest);
+        for (std::int32_t i = 0; i < count + 3; ++i) {
+          insns.push_back(made(Op::Mov64Imm, 0, 0, 0, i));
+          jump(Op::Goto, 0, end);
+        }
+        load(insns);
+        agree_around(1, numbers);
+        if (HasFatalFailure()) FAIL() << count << " steps of " << step;
+      }
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ struct Decoded {
   std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
 };
 
-// All of it: code has no data between instructions.
+// All of it: code has no data between instructions, tables come behind.
 std::vector<Decoded> decoded(std::span<const std::byte> code) {
   ZydisDecoder decoder;
   ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
@@ -55,7 +55,10 @@ std::size_t indirect_branches(std::span<const std::byte> code) {
 
 std::span<const std::byte> code_of(const exec::Executable& program) {
   const std::vector<Function> all = functions(program);
-  return {all.front().code.data(), all.back().code.data() + all.back().code.size()};
+  const std::vector<Piece> made = pieces(program);
+  const auto table = std::ranges::find(made, Piece::kTable, &Piece::insn);
+  const std::byte* const end = all.back().code.data() + all.back().code.size();
+  return {all.front().code.data(), table != made.end() ? table->code : end};
 }
 
 class Hardened : public ::testing::Test {

@@ -1,8 +1,10 @@
 // What people see of compiled programs: `skep dump --jit`, gdb's backtraces, perf's reports, bpftool's dumps. gdb, perf
 // and bpftool are the system's; where one of them is not there, or may not do its work, its test is skipped.
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tool.h"
 
@@ -55,7 +57,7 @@ TEST_F(Seen, DumpShowsSourceInstructionsAndMachineCodeSideBySide) {
 TEST_F(Seen, DumpAsJsonCoversEveryByteOnce) {
   const auto json = nlohmann::json::parse(run("dump --jit --json " SKEP_SEEN).out, nullptr, false);
   ASSERT_FALSE(json.is_discarded());
-  ASSERT_EQ(json.size(), 2U);
+  ASSERT_EQ(json.size(), 3U);
   for (const auto& program : json) {
     std::size_t at = 0, insns = 0;
     for (const auto& function : program["functions"])
@@ -69,6 +71,24 @@ TEST_F(Seen, DumpAsJsonCoversEveryByteOnce) {
     EXPECT_EQ(at, program["bytes"].get<std::size_t>());
     EXPECT_GT(insns, 10U);
   }
+}
+
+TEST_F(Seen, DumpShowsJumpTablesAsSuch) {
+  const auto json = nlohmann::json::parse(run("dump --jit --json --prog chosen " SKEP_SEEN).out, nullptr, false);
+  ASSERT_FALSE(json.is_discarded());
+  std::set<std::string> begin_code;  // where instructions of the machine begin
+  std::vector<std::string> entries;
+  for (const auto& piece : json[0]["functions"][0]["pieces"]) {
+    const bool is_table = piece.value("title", "") == "jump table";
+    for (const auto& machine : piece["machine"])
+      if (is_table)
+        entries.push_back(machine["text"]);
+      else
+        begin_code.insert(fmt::format(".table +{:#x}", machine["offset"].get<unsigned>()));
+  }
+  EXPECT_EQ(entries.size(), 24U);
+  for (const std::string& entry : entries) EXPECT_TRUE(begin_code.contains(entry)) << entry;
+  EXPECT_EQ(run("dump --jit --jit-retpolines --prog chosen " SKEP_SEEN).out.find(".table"), std::string::npos);
 }
 
 TEST_F(Seen, DumpShowsWhatHardeningDoes) {
@@ -161,7 +181,7 @@ TEST_F(Seen, BpftoolDumpsCompiledPrograms) {
   const std::string exec =
       "SKEP_TEST_OBJECT=" SKEP_SEEN " LD_PRELOAD=" SKEP_LOAD_FIRST " " + kSkep + " exec --engine jit -- bpftool ";
   const auto shown = nlohmann::json::parse(shell(exec + "-j prog show").out, nullptr, false);
-  ASSERT_TRUE(shown.is_array() && shown.size() == 2);
+  ASSERT_TRUE(shown.is_array() && shown.size() == 3);
   for (const auto& program : shown) {
     EXPECT_TRUE(program["jited"].get<bool>());
     EXPECT_GT(program["bytes_jited"].get<std::size_t>(), 50U);

@@ -276,6 +276,8 @@ class Assembler : public CodeBuffer {
     byte(0xff);
     operand(4, to);
   }
+  // Before an indirect jump: it may land where no endbr is, with CET.
+  void notrack() noexcept { byte(0x3e); }
   void lfence() noexcept {  // nothing behind it begins before everything before it has ended
     byte(0x0f);
     byte(0xae);

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "base/bytes.h"
+
 namespace skep::jit::x64 {
 namespace {
 
@@ -84,6 +86,7 @@ TEST(Assembler, Control) {
   EXPECT_EQ(BYTES(call(Reg::Rax)), "ffd0");
   EXPECT_EQ(BYTES(jump(Reg::R11)), "41ffe3");
   EXPECT_EQ(BYTES(endbr()), "f30f1efa");
+  EXPECT_EQ(BYTES(notrack()), "3e");
 }
 
 // A jump over `distance` bytes, forwards and backwards.
@@ -149,6 +152,32 @@ TEST(Jumps, FixupsAndDistancesMoveWithTheCode) {
   EXPECT_EQ(a.offset(end), a.bytes().size() - 1);
   EXPECT_EQ(a.bytes()[1], 12);  // over call and lea
   EXPECT_EQ(a.bytes()[10], 0);  // lea: behind itself
+}
+
+TEST(Tables, HoldDistancesFromTheirBeginning) {
+  Assembler a(64);
+  const Label start = a.label(), end = a.label(), first = a.label(), second = a.label();
+  a.reserve();
+  a.bind(start);
+  a.jump(end);  // two bytes in the end
+  a.bind(end);
+  a.ret();
+  a.align();
+  a.bind(first);
+  a.entries(1, start, first);
+  a.entries(1000, end, first);  // more than a piece
+  a.bind(second);
+  a.entries(1, end, second);
+  a.finish();
+  ASSERT_EQ(a.offset(first), CodeBuffer::kAlignment);
+  ASSERT_EQ(a.bytes().size(), CodeBuffer::kAlignment + 1002 * sizeof(std::int32_t));
+  const auto entry = [&](std::size_t i) {
+    return load<std::int32_t>(a.bytes().data() + CodeBuffer::kAlignment + i * sizeof(std::int32_t));
+  };
+  EXPECT_EQ(entry(0), -32);
+  EXPECT_EQ(entry(1), 2 - 32);
+  EXPECT_EQ(entry(1000), 2 - 32);
+  EXPECT_EQ(entry(1001), 2 - 32 - 1001 * 4);
 }
 
 }  // namespace

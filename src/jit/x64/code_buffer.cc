@@ -70,6 +70,12 @@ void CodeBuffer::absolute(std::uint64_t address) {
   value(std::uint32_t{0});
 }
 
+void CodeBuffer::entries(std::uint32_t count, Label to, Label table) {
+  entries_.push_back({size(), count, to.id, table.id});
+  reserve(sizeof(std::uint32_t) * count);
+  size_ += sizeof(std::uint32_t) * count;
+}
+
 void CodeBuffer::align() {
   sites_.push_back({size(), 0, 0, Kind::Align, 0});
   size_ += kAlignment - 1;
@@ -166,12 +172,23 @@ void CodeBuffer::fill() {
   }
 }
 
+void CodeBuffer::fill_entries() {
+  std::uint32_t table = 0, begin = 0;
+  for (const Entries& run : entries_) {
+    if (&run == entries_.data() || run.table != table) begin = moved(labels_[table = run.table]);
+    const std::uint32_t distance = moved(labels_[run.label]) - begin;
+    std::uint8_t* to = bytes_.data() + begin + (run.at - labels_[table]);
+    for (std::uint32_t i = 0; i < run.count; ++i, to += sizeof distance) std::memcpy(to, &distance, sizeof distance);
+  }
+}
+
 void CodeBuffer::finish() {
   for (int i = 0; i < kRounds && shorten(); ++i) {
   }
   place();
   close_gaps();
   fill();
+  fill_entries();
 }
 
 }  // namespace skep::jit::x64

@@ -37,8 +37,8 @@ class CodeBuffer {
 
   explicit CodeBuffer(std::size_t expected);
 
-  void reserve() {
-    if (bytes_.size() - size_ < kPiece) bytes_.resize(2 * bytes_.size() + kPiece);
+  void reserve(std::size_t room = kPiece) {
+    if (bytes_.size() - size_ < room) bytes_.resize(2 * bytes_.size() + room);
   }
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(size_); }
 
@@ -58,7 +58,10 @@ class CodeBuffer {
   void call(Label to);                   // call
   void distance(Label to);               // the last four bytes of an instruction that works relative to its end
   void absolute(std::uint64_t address);  // the same, to an absolute address
-  void align();                          // to a multiple of kAlignment, with instructions that do nothing
+  // `count` times the four bytes of the distance from `table` to `to`: entries of the table that `table` is bound to
+  // the beginning of, without sites between.
+  void entries(std::uint32_t count, Label to, Label table);
+  void align();  // to a multiple of kAlignment, with instructions that do nothing
 
   // ---- jumps inside one piece, over at most 127 bytes of it without sites
   std::uint32_t skip(Condition when) noexcept {
@@ -95,16 +98,21 @@ class CodeBuffer {
     Kind kind;
     std::uint8_t saved;  // bytes that go away of it
   };
+  struct Entries {
+    std::uint32_t at, count, label, table;
+  };
   static std::uint32_t long_bytes(Kind kind) noexcept;
   bool shorten();
   void place();
   void close_gaps();
   void fill();
+  void fill_entries();
 
   std::vector<std::uint8_t> bytes_;
   std::size_t size_ = 0;
   std::vector<std::uint32_t> labels_;
   std::vector<Site> sites_;
+  std::vector<Entries> entries_;
   std::vector<std::uint64_t> addresses_;
   std::vector<Fixup> fixups_;
 };

@@ -2,8 +2,12 @@
 #include "jit/x64/compile.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/bytes.h"
 #include "exec/testing.h"
 #include "jit/x64/survey.h"
 
@@ -126,6 +130,124 @@ TEST(Memory, IsChangedInPlace) {
             fmt::format("{}4883460801"
                         "31c0c3",
                         kEntry));
+}
+
+// ---- Chains of comparisons
+
+// Comparisons of r1 with `count` numbers from `first` on, each with a result of its own.
+std::string chain_of(int count, int first, int step, std::string_view compared = "w1") {
+  std::string text;
+  for (int i = 0; i < count; ++i)
+    text += fmt::format("if {} == {} goto pc+{}\n", compared, first + i * step, count - i + 1 + 2 * i);
+  text += "r0 = 77\nexit\n";
+  for (int i = 0; i < count; ++i) text += fmt::format("r0 = {}\nexit\n", i);
+  return text;
+}
+Code compiled_so(std::string_view text, Counting counting, Hardening hardening, Wanted wanted = Wanted::Layout) {
+  const exec::Image image = image_of(text);
+  const std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
+  auto code = compile({.image = image,
+                       .values = values,
+                       .recipes = {},
+                       .helpers = {},
+                       .counting = counting,
+                       .hardening = hardening,
+                       .wanted = wanted});
+  EXPECT_TRUE(code) << (code ? "" : code.error().message);
+  return code ? *std::move(code) : Code{};
+}
+Code laid_out(std::string_view text) { return compiled_so(text, Counting::No, {}); }
+constexpr std::string_view kThroughTable = "3e41ffe2";  // notrack jmp r10
+std::size_t tables_of(const Code& code) {
+  return static_cast<std::size_t>(std::ranges::count(code.layout.pieces, Layout::kTable, &Layout::Piece::slot));
+}
+std::size_t count_of(std::string_view text, std::string_view what) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+TEST(Chains, DenseNumbersGoThroughATable) {
+  const Code code = laid_out(chain_of(8, 40, 2));
+  // lea r10d, [rsi - 40]; cmp r10d, 14; ja; lea r11, table; movsxd r10, [r11 + 4 * r10]; add r10, r11; notrack jmp r10
+  EXPECT_EQ(hex(code).find("448d56d84183fa0e77"), kEntry.size()) << hex(code);
+  EXPECT_NE(hex(code).find("4f6314934d01da3e41ffe2"), std::string::npos) << hex(code);
+  EXPECT_EQ(count_of(hex(code), "83fe"), 0U) << "no comparison of the chain is left";
+  ASSERT_EQ(tables_of(code), 1U);
+  const Layout::Piece& table = code.layout.pieces.back();
+  ASSERT_EQ(table.slot, Layout::kTable);
+  EXPECT_EQ(table.offset % CodeBuffer::kAlignment, 0U);
+  ASSERT_EQ(code.bytes.size() - table.offset, 15 * sizeof(std::int32_t));
+  const std::vector<std::uint32_t> offsets = code.layout.offsets(26);
+  for (std::uint32_t i = 0; i < 15; ++i) {
+    const auto distance = load<std::int32_t>(code.bytes.data() + table.offset + i * sizeof(std::int32_t));
+    const std::uint32_t slot = i % 2 != 0 ? 8 : 10 + i;
+    EXPECT_EQ(table.offset + static_cast<std::uint32_t>(distance), offsets[slot]) << i;
+  }
+}
+
+TEST(Chains, AreLeftAsTheyAreWhereThatIsBetterOrAskedFor) {
+  EXPECT_EQ(tables_of(laid_out(chain_of(4, 1, 1))), 0U) << "few are as fast";
+  EXPECT_EQ(tables_of(laid_out(chain_of(16, 1, 1000))), 0U) << "a table would be mostly empty";
+  const std::string dense = chain_of(12, 0, 1);
+  ASSERT_EQ(tables_of(laid_out(dense)), 1U);
+  for (const auto& [counting, hardening] : std::vector<std::pair<Counting, Hardening>>{
+           {Counting::Yes, {}}, {Counting::No, {.blinding = 7}}, {Counting::No, {.retpolines = true}}}) {
+    const Code code = compiled_so(dense, counting, hardening);
+    EXPECT_EQ(tables_of(code), 0U);
+    EXPECT_EQ(hex(code).find(kThroughTable), std::string::npos);
+  }
+  // bits are no number
+  EXPECT_EQ(tables_of(laid_out("if r1 & 1 goto pc+5\nif r1 & 2 goto pc+4\nif r1 & 4 goto pc+3\nif r1 & 8 goto pc+2\n"
+                               "r0 = 0\nexit\nr0 = 1\nexit")),
+            0U);
+}
+
+TEST(Chains, EndWhereOthersComeIn) {
+  const std::string chain = chain_of(8, 0, 1);
+  ASSERT_EQ(tables_of(laid_out(chain)), 1U);
+  // a jump to the fifth comparison: four before it and four from it on, too few each
+  EXPECT_EQ(tables_of(laid_out("if r2 == 0 goto pc+4\n" + chain)), 0U);
+  // one of another register, and one of another width
+  EXPECT_EQ(tables_of(laid_out(chain_of(4, 0, 1) + chain_of(4, 4, 1, "w2"))), 0U);
+  EXPECT_EQ(tables_of(laid_out(chain_of(4, 0, 1) + chain_of(4, 4, 1, "r1"))), 0U);
+}
+
+TEST(Chains, OfManySparseNumbersAreSearched) {
+  const Code code = laid_out(chain_of(64, 7, 1000));
+  EXPECT_EQ(tables_of(code), 0U);
+  // Each number is compared once (7 has a shorter form), and below half of them the code goes on below.
+  EXPECT_EQ(count_of(hex(code), "81fe"), 63U);
+  EXPECT_GE(count_of(hex(code), "0f82") + count_of(hex(code), "72"), 31U);
+  EXPECT_EQ(hex(compiled_so(chain_of(64, 7, 1000), Counting::No, {.retpolines = true})), hex(code));
+}
+
+// Trees as compilers make them: comparisons with less and greater lead to others further down.
+TEST(Chains, MayBeTrees) {
+  constexpr int kEven = 23, kOdd = 25, kNone = 27;
+  std::vector<std::string> lines;
+  const auto line = [&](std::string_view condition, int target) {
+    lines.push_back(fmt::format("{}goto pc{:+}\n", condition, target - static_cast<int>(lines.size()) - 1));
+  };
+  const auto leaf = [&](int first) {
+    for (int i = first; i < first + 4; ++i) line(fmt::format("if w1 == {} ", i), i % 2 == 0 ? kEven : kOdd);
+    line("", kNone);
+  };
+  line("if w1 s> 7 ", 12);
+  line("if w1 s> 3 ", 7);
+  leaf(0);
+  leaf(4);
+  line("if w1 s> 11 ", 18);
+  leaf(8);
+  leaf(12);
+  const std::string tree = fmt::format("{}r0 = 2\nexit\nr0 = 1\nexit\nr0 = 0\nexit", fmt::join(lines, ""));
+  const Code code = laid_out(tree);
+  ASSERT_EQ(tables_of(code), 1U) << tree;
+  EXPECT_EQ(code.bytes.size() - code.layout.pieces.back().offset, 16 * sizeof(std::int32_t));
+  EXPECT_EQ(count_of(hex(code), "83fe"), 0U);
+  // What only leads out of the tree is not written either.
+  const std::vector<std::uint32_t> offsets = code.layout.offsets(lines.size() + 6);
+  EXPECT_EQ(offsets[1], offsets[kEven]);
 }
 
 TEST(Guard, OnlyWhereTheProgramMayBeStopped) {

@@ -58,6 +58,7 @@ Code Compiler::compile() {
   note_piece(Layout::kNoSlot);
   write_stops();
   write_thunks();
+  write_tables();
   a_.finish();
   Code code;
   code.bytes.assign(a_.bytes().begin(), a_.bytes().end());
@@ -89,7 +90,9 @@ Layout Compiler::final_layout(std::uint32_t shared) {
 
 Result<Code> compile(const Order& order) {
   const Helpers helpers = order.is_plain() ? Helpers::Called : Helpers::InPlace;
-  TRY(const Survey survey, Survey::of(order.image, {order.values, order.recipes, order.maps, helpers}));
+  TRY(Survey survey, Survey::of(order.image, {order.values, order.recipes, order.maps, helpers}));
+  if (!order.is_plain() && order.counting == Counting::No)
+    find_compare_chains(order.image, order.hardening.retpolines ? Tables::No : Tables::Yes, survey);
   return Compiler(order, survey).compile();
 }
 

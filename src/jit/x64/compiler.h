@@ -22,6 +22,8 @@ inline constexpr std::array<Reg, isa::kRegisters> kRegs = {Reg::Rax, Reg::Rsi, R
 inline constexpr Reg kCall = Reg::R12;
 inline constexpr Reg kScratch = Reg::R11, kScratch2 = Reg::R10, kScratch3 = Reg::Rdi;
 
+// Whether a value is known to be one that a table has an entry for.
+enum class Bounds : std::uint8_t { Unknown, Known };
 enum class Division : std::uint8_t { Quotient, Remainder, SignedQuotient, SignedRemainder };
 
 inline constexpr std::array<Condition, 16> kConditions = [] {
@@ -166,6 +168,15 @@ class Compiler {
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);
 
+  // ---- chain.cc: comparisons of one register that are written as one
+  std::uint32_t write_chained(const At& at);
+  void choose(const CompareChain& chain, std::size_t first, std::size_t end);
+  void choose_by_table(const CompareChain& chain, std::size_t part, Bounds bounds);
+  void compare(const CompareChain& chain, std::uint64_t key);
+  Condition compare_below(const CompareChain& chain, std::size_t part);
+  Label label_of(const CompareChain& chain, CompareChain::Part part) const;
+  void write_tables();
+
   // ---- alu.cc
   void binary(Width width, std::uint8_t operation, Reg to, Source source);
   void multiply(Width width, std::uint8_t operation, Reg to, Source source);
@@ -225,11 +236,10 @@ class Compiler {
     return {slot, op, insn(slot), width_of(isa::bits(op))};
   }
   static constexpr Survey::Flags kApart =
-      Survey::kTarget | Survey::kJoined | Survey::kLeftOut | Survey::kAlways | Survey::kConstant;
+      Survey::kTarget | Survey::kJoined | Survey::kChained | Survey::kLeftOut | Survey::kAlways | Survey::kConstant;
   // Whether there is an instruction at `slot` that runs only behind the one before it, and may be written with it.
   bool follows(std::uint32_t slot) const noexcept {
-    return slot < end_ && survey_.at(slot, Survey::kFirst) &&
-           !survey_.at(slot, kApart);
+    return slot < end_ && survey_.at(slot, Survey::kFirst) && !survey_.at(slot, kApart);
   }
   // Whether nobody asks for a register after the instruction at `slot`.
   bool dead_after(std::uint32_t slot, unsigned number) const noexcept {
@@ -244,6 +254,13 @@ class Compiler {
     Label label;
     std::uint32_t slot;
     Stop why;
+  };
+
+  // A jump table, written behind all code.
+  struct TableSite {
+    Label label;
+    const CompareChain& chain;
+    CompareChain::Part part;
   };
 
   const Order& order_;
@@ -266,6 +283,7 @@ class Compiler {
   std::uint32_t local_bytes_ = 0;  // below the frame pointer
   std::vector<StopSite> stops_;
   std::vector<ColdCall> cold_calls_;  // of the function
+  std::vector<TableSite> tables_;
   Label abandon_{};
   bool abandons_ = false;
   std::uint64_t key_state_ = 0;  // of blinding

@@ -115,6 +115,7 @@ std::uint32_t Compiler::write(const At& at) {
   if (survey_.at(at.slot, Survey::kConstant))
     return a_.mov(reg(at.insn.dst), survey_.constant_at(at.slot)), isa::slots(at.op);
   if (survey_.at(at.slot, Survey::kAlways)) return Goto(at), 1;
+  if (survey_.at(at.slot, Survey::kChained) && copy_.end == 0) return write_chained(at);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
   if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
   if (const std::uint32_t done = fuses() ? fuse(at) : 0; done != 0) return done;

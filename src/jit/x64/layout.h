@@ -28,11 +28,11 @@ struct FrameStep {
 };
 
 struct Layout {
-  static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
+  static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0}, kTable = kNoSlot - 1;
   // Code from `offset` on, up to the next piece, was written for the instruction at `slot` (and those that were written
   // together with it). A function's first piece is its prologue, under the number of its first instruction.
   struct Piece {
-    std::uint32_t offset = 0, slot = 0;  // kNoSlot: what all functions share
+    std::uint32_t offset = 0, slot = 0;  // kNoSlot: what all functions share; kTable: a jump table, which is no code
   };
   std::vector<Piece> pieces;      // sorted by offset
   std::vector<FrameStep> frames;  // sorted by offset

@@ -81,14 +81,16 @@ class Surveyor {
       function.stack = std::max(function.stack, reach(op, insn));
     }
     if (isa::is_jump(op)) {
-      const std::int64_t target = *isa::jump_target(op, insn, at);
+      const auto target = static_cast<std::size_t>(*isa::jump_target(op, insn, at));
       function.loops |= target <= at;
-      mark(static_cast<std::size_t>(target),
-           Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : Survey::Flags{0}));
+      if (survey_.at(target, Survey::kTarget)) mark(target, Survey::kTargets);
+      mark(target, Survey::kTarget | Survey::kBlock | (target <= at ? Survey::kLoop : Survey::Flags{0}));
     }
     if (isa::has(op, isa::kJumps | isa::kEnds) && at + 1 < survey_.flags.size()) mark(at + 1, Survey::kBlock);
     const Form form = isa::form(op);
     function.may_goto |= form == Form::MayGoto;
+    survey_.neighbours += form == Form::JumpImm && at > function.start &&
+                          isa::form(survey_.ops[at - 1]) == Form::JumpImm && image_.insns[at - 1].dst == insn.dst;
     loads_bytes_ |= op == Op::Load8;
     if (form == Form::CallLocal || op == Op::LdFunc) {
       function.is_leaf = false;
@@ -180,6 +182,11 @@ const ShortLoop* Survey::short_loop_at(std::uint32_t slot) const noexcept {
 
 const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {
   return *std::ranges::lower_bound(inlined, slot, {}, &InlinedCall::slot);
+}
+
+const CompareChain* Survey::chain_at(std::uint32_t slot) const noexcept {
+  const auto chain = std::ranges::lower_bound(chains, slot, {}, &CompareChain::slot);
+  return chain != chains.end() && chain->slot == slot ? &*chain : nullptr;
 }
 
 std::size_t Survey::function_at(std::uint32_t slot) const noexcept {

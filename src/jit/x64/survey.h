@@ -74,6 +74,46 @@ struct InlinedCall {
   const std::byte* text = nullptr;  // which nobody can change
 };
 
+// Comparisons of one register with constants that are written as one, at the first of them (compare_chains.cc): what
+// each of the register's values leads to. Values stand in the order of the comparisons as keys that are compared
+// unsigned.
+struct CompareChain {
+  struct Range {
+    std::uint64_t first = 0;   // the key it begins with; it ends before the next
+    std::uint32_t target = 0;  // slot
+  };
+  struct Part {
+    std::uint32_t first = 0, end = 0;  // ranges: one, or several that a table tells apart
+    bool is_table() const noexcept { return end - first > 1; }
+  };
+  std::uint32_t slot = 0;
+  std::uint8_t reg = 0, bits = 0;
+  bool is_signed = false;
+  std::vector<Range> ranges;  // all values, sorted
+  std::vector<Part> parts;    // all ranges, sorted
+
+  std::uint64_t last_key() const noexcept { return bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1; }
+  std::uint64_t key(std::int64_t number) const noexcept {
+    return (static_cast<std::uint64_t>(number) & last_key()) ^ sign();
+  }
+  // With the sign that 32 or 64 bits give it, as immediates have.
+  std::int64_t number(std::uint64_t key) const noexcept {
+    const auto value = static_cast<std::int64_t>(key ^ sign());
+    return bits == 64 ? value : static_cast<std::int32_t>(value);
+  }
+  std::uint64_t last_of(std::uint32_t range) const noexcept {
+    return range + 1 < ranges.size() ? ranges[range + 1].first - 1 : last_key();
+  }
+  // The number of values of a part, which is not all.
+  std::uint64_t values_of(Part part) const noexcept { return last_of(part.end - 1) - ranges[part.first].first + 1; }
+
+ private:
+  std::uint64_t sign() const noexcept { return is_signed ? last_key() / 2 + 1 : 0; }
+};
+
+// Whether there may be jump tables.
+enum class Tables : std::uint8_t { No, Yes };
+
 // Whether helpers are written in place of their calls, where that can be.
 enum class Helpers : std::uint8_t { InPlace, Called };
 
@@ -87,16 +127,18 @@ struct Surroundings {
 
 struct Survey {
   using Flags = std::uint16_t;
-  static constexpr Flags kFirst = 1;     // slot of an instruction
-  static constexpr Flags kTarget = 2;    // of a jump
-  static constexpr Flags kBlock = 4;     // control may come here without running the instruction before
-  static constexpr Flags kLoop = 8;      // of a jump backwards
-  static constexpr Flags kEntry = 16;    // of a function
-  static constexpr Flags kJoined = 32;   // completes a number of several bytes: a row of `joined`
-  static constexpr Flags kInlined = 64;  // a call written in its place: a row of `inlined`
-  static constexpr Flags kLeftOut = 128;  // of no effect: nothing is written for it
-  static constexpr Flags kAlways = 256;   // a jump whose condition always holds
-  static constexpr Flags kConstant = 512;  // its result is known: a row of `constants`
+  static constexpr Flags kFirst = 1;       // slot of an instruction
+  static constexpr Flags kTarget = 2;      // of a jump
+  static constexpr Flags kBlock = 4;       // control may come here without running the instruction before
+  static constexpr Flags kLoop = 8;        // of a jump backwards
+  static constexpr Flags kEntry = 16;      // of a function
+  static constexpr Flags kJoined = 32;     // completes a number of several bytes: a row of `joined`
+  static constexpr Flags kInlined = 64;    // a call written in its place: a row of `inlined`
+  static constexpr Flags kTargets = 128;   // of more than one jump
+  static constexpr Flags kChained = 256;   // written with others at the first of them, a row of `chains`
+  static constexpr Flags kLeftOut = 512;   // of no effect: nothing is written for it
+  static constexpr Flags kAlways = 1024;   // a jump whose condition always holds
+  static constexpr Flags kConstant = 2048;  // its result is known: a row of `constants`
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
@@ -113,6 +155,8 @@ struct Survey {
   std::vector<InlinedCall> inlined;  // sorted by slot
   std::vector<Constant> constants;     // sorted by slot
   std::vector<ShortLoop> short_loops;  // sorted; none within another
+  std::vector<CompareChain> chains;  // sorted by slot, if they were looked for
+  std::size_t neighbours = 0;        // comparisons with constants, each behind another of the same register
   bool uses_call = false;            // something needs the exec::Call
   bool callbacks = false;            // functions whose address is taken: helpers may run code
   bool stops = false;                // an engine may have to stop the program
@@ -130,6 +174,8 @@ struct Survey {
   std::uint64_t constant_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
   const JoinedBytes& joined_at(std::uint32_t slot) const noexcept;
+  // Of a slot with kChained; null unless it is the first of its chain.
+  const CompareChain* chain_at(std::uint32_t slot) const noexcept;
   // The function that starts at a slot, which one does.
   std::size_t function_at(std::uint32_t slot) const noexcept;
 };
@@ -142,6 +188,8 @@ void find_known_results(const exec::Image& image, Survey& survey);
 void find_short_loops(const exec::Image& image, Survey& survey);
 // Fills survey.inlined (inlined_calls.cc); what such a call reads is no more than its code does.
 void find_inlined_calls(const exec::Image& image, const Surroundings& surroundings, Survey& survey);
+// Fills survey.chains (compare_chains.cc).
+void find_compare_chains(const exec::Image& image, Tables tables, Survey& survey);
 
 // Whether all that an operation does is to set its destination.
 inline bool is_pure(isa::Op op) noexcept {
