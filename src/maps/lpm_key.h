@@ -39,7 +39,7 @@ class WordKey {
 
  private:
   static std::uint64_t data_of(const std::byte* data, std::size_t bytes) noexcept {
-    if constexpr (kBytes == 4) return load<std::uint32_t>(data);
+    if constexpr (kBytes == 4) return load_bytes(data);
     if constexpr (kBytes == 8) return load_halves(data);
     return partial_word(data, bytes);
   }

@@ -10,7 +10,7 @@ namespace skep::maps {
 namespace {
 
 constexpr unsigned kMostRetries = 1000;
-constexpr std::uint32_t kTableBits[] = {0, 8, 12, 16};
+constexpr std::uint32_t kTableBits[] = {0, 8, 12, 16, 20};
 constexpr std::uint64_t kMostSlotsPerEntry = 5;
 
 }  // namespace
@@ -109,7 +109,7 @@ std::byte* LpmTrie::find(const void* trie, std::uint64_t, const std::byte* key) 
 Recipe LpmTrie::recipe() const noexcept {
   Recipe recipe;
   recipe.map = this;
-  recipe.find = shape_.data_bytes == 4  ? find<WordKey<4>>
+  recipe.find = shape_.data_bytes == 4   ? find<WordKey<4>>
                 : shape_.data_bytes == 8 ? find<WordKey<8>>
                 : shape_.data_bytes < 8  ? find<WordKey<0>>
                                          : find<DataKey>;
@@ -283,7 +283,8 @@ void LpmTrie::release(Link link) noexcept {
   set(state().free, link);
 }
 
-// ---- Postorder, in which keys are walked: where two differ, 0 before 1; what is in a prefix before it. Under the lock.
+// ---- Postorder, in which keys are walked: where two differ, 0 before 1; what is in a prefix before it. Under the
+// lock.
 
 bool LpmTrie::before(Node& one, const DataKey& key) const noexcept {
   const std::uint32_t bits = bits_of(one);

@@ -1,10 +1,11 @@
-// BPF_MAP_TYPE_LPM_TRIE: longest prefix match in binary tries with compressed paths, which tables of first bits lead to.
+// BPF_MAP_TYPE_LPM_TRIE: longest prefix match in binary tries with compressed paths, which tables of first bits lead
+// to.
 //
-// Keys are {u32 prefixlen, data in network order}. A prefix hangs in the table with the most bits that it has all of:
-// a slot of a table of 16 bits is the root of a trie of the prefixes of 16 bits and more that begin with its number; so
-// for 12 and 8 bits, and what is shorter has a table of one slot. A lookup asks the tables from the longest on and ends
-// with the first trie that has a match: a walk of few steps. Which tables there are depends on max_entries: one has at
-// most five slots for an entry, so that slots and nodes together stay below what the kernel takes.
+// Keys are {u32 prefixlen, data in network order}. A table has a slot for each value of a key's first 20 (16, 12, 8, 0)
+// bits: the root of a trie. A prefix hangs in the table with the most bits that it has all of. A lookup asks the tables
+// from the longest on and ends with the first trie that has a match: a walk of few steps. Which tables there are
+// depends on max_entries: one has at most five slots for an entry, so that slots and nodes together stay below the 24
+// bytes a node that the kernel takes more for its own.
 //
 // A node is {child[2], prefix length, kind} prefix value; its children extend its prefix by a 0 and a 1 bit. An
 // intermediate node has no value and always two children, so n prefixes need at most 2n - 1 nodes; they are numbers in
@@ -60,7 +61,7 @@ class LpmTrie final : public Map {
     std::uint32_t bits;
     std::size_t slots_at;  // in the region
   };
-  static constexpr std::size_t kMostTables = 4;
+  static constexpr std::size_t kMostTables = 5;
   struct Shape {
     std::uint32_t data_bytes;
     std::size_t value_at;  // in a node
