@@ -49,7 +49,7 @@ TEST(Hostile, ScribbledRegionsStayWithinTheirBounds) {
       attack.fill();
       for (int round = 0; round < 4; ++round) {
         attack.scribble();
-        (void)Map::open(*domain, Fd(::dup(map->memfd())), map->spec());
+        [[maybe_unused]] const auto again = Map::open(*domain, Fd(::dup(map->memfd())), map->spec());
         for (int i = 0; i < 25; ++i) attack.operate();
       }
     }
