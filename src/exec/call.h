@@ -85,12 +85,13 @@ class Reservations {
   bool empty() const noexcept { return count_ == 0; }
   std::byte* last() const noexcept { return slots_[count_ - 1].record; }  // not when empty()
   void add(std::byte* record, maps::Map* map) noexcept { slots_[count_++] = {record, map}; }
-  // The map of a record that add() was told of, which is then forgotten; null for any other address.
+  // The map of a record that add() was told of, which is then forgotten; null for any other address. Most programs give
+  // back the last one: its slot stays as it is, as a processor waits when it reads at once what was written in parts.
   maps::Map* take(const std::byte* record) noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t i = count_; i-- > 0;) {
       if (slots_[i].record != record) continue;
       maps::Map* const map = slots_[i].map;
-      slots_[i] = slots_[--count_];
+      if (i != --count_) slots_[i] = slots_[count_];
       return map;
     }
     return nullptr;

@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "maps/domain.h"
 #include "maps/map.h"
+#include "maps/recipe.h"
 #include "maps/ringbuf.h"
 
 namespace skep::maps {
@@ -48,7 +49,10 @@ class Attack {
       case 0:
       case 1: map_.update_all(key_.data(), value_.data(), 0); break;
       case 2: map_.update(key_.data(), value_.data(), 0, cpu); break;
-      case 3: touch(map_.lookup(key_.data(), cpu)); break;
+      case 3:
+        touch(map_.lookup(key_.data(), cpu));
+        find(cpu);
+        break;
       case 4: map_.erase(key_.data()); break;
       case 5: map_.copy_value(key_.data(), value_.data(), 0); break;
       case 6: map_.take(key_.data(), value_.data(), 0); break;
@@ -82,6 +86,13 @@ class Attack {
   }
   static void touch(std::byte* at) {
     if (at != nullptr) *reinterpret_cast<volatile std::byte*>(at) = *at;
+  }
+  // As engines do.
+  void find(unsigned cpu) {
+    const auto found = recipe(map_);
+    if (!found || found->find == nullptr) return;
+    if (std::byte* const value = found->find(found->table, 0, key_.data()); value != nullptr)
+      touch(value + cpu * found->per_cpu);
   }
   void walk() {
     std::vector<std::byte> next(key_.size());

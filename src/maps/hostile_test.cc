@@ -22,6 +22,7 @@ const MapSpec kSpecs[] = {
     {.type = ProgArray, .key_size = 4, .value_size = 4, .max_entries = 300},
     {.type = HashOfMaps, .key_size = 8, .value_size = 4, .max_entries = 300},
     {.type = LpmTrie, .key_size = 8, .value_size = 8, .max_entries = 300, .flags = spec::kNoPrealloc},
+    {.type = LpmTrie, .key_size = 8, .value_size = 8, .max_entries = 1000, .flags = spec::kNoPrealloc},
     {.type = LpmTrie, .key_size = 20, .value_size = 3, .max_entries = 300, .flags = spec::kNoPrealloc},
     {.type = Devmap, .key_size = 4, .value_size = 8, .max_entries = 300},
     {.type = DevmapHash, .key_size = 4, .value_size = 8, .max_entries = 300},
@@ -48,7 +49,7 @@ TEST(Hostile, ScribbledRegionsStayWithinTheirBounds) {
       attack.fill();
       for (int round = 0; round < 4; ++round) {
         attack.scribble();
-        (void)Map::open(*domain, Fd(::dup(map->memfd())), map->spec());
+        [[maybe_unused]] const auto again = Map::open(*domain, Fd(::dup(map->memfd())), map->spec());
         for (int i = 0; i < 25; ++i) attack.operate();
       }
     }

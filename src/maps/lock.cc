@@ -7,8 +7,7 @@
 
 namespace skep::maps {
 
-bool lock(std::uint32_t& word) noexcept {
-  const std::uint32_t self = thread_id();
+bool wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept {
   const std::atomic_ref<std::uint32_t> owner(word);
   Patience patience;
   for (;;) {
@@ -25,7 +24,5 @@ bool lock(std::uint32_t& word) noexcept {
     }
   }
 }
-
-void unlock(std::uint32_t& word) noexcept { std::atomic_ref<std::uint32_t>(word).store(0, std::memory_order_release); }
 
 }  // namespace skep::maps

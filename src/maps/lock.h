@@ -5,12 +5,24 @@
 // region); an owner that no longer exists is succeeded. Nothing waits forever. Tested by: maps/lock_test.cc.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+
+#include "base/thread.h"
 
 namespace skep::maps {
 
-bool lock(std::uint32_t& word) noexcept;
-void unlock(std::uint32_t& word) noexcept;
+// What is left to do for thread `self` when somebody holds the lock.
+bool wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept;
+
+inline bool lock(std::uint32_t& word) noexcept {
+  const std::uint32_t self = thread_id();
+  std::uint32_t free = 0;
+  return std::atomic_ref(word).compare_exchange_strong(free, self, std::memory_order_acquire,
+                                                       std::memory_order_relaxed) ||
+         wait_for_lock(word, self);
+}
+inline void unlock(std::uint32_t& word) noexcept { std::atomic_ref(word).store(0, std::memory_order_release); }
 
 // lock() for a scope.
 class Guard {

@@ -1,8 +1,7 @@
 #include "maps/lpm_trie.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
+#include <ranges>
 
 #include "maps/lock.h"
 #include "maps/words.h"
@@ -11,12 +10,8 @@ namespace skep::maps {
 namespace {
 
 constexpr unsigned kMostRetries = 1000;
-constexpr std::uint32_t kPrefixBytes = 4;  // of the key, before its data
-
-std::uint32_t key_bits(const std::byte* key) noexcept { return load<std::uint32_t>(key); }
-unsigned bit_of(const std::byte* data, std::uint32_t bit) noexcept {
-  return std::to_integer<unsigned>(data[bit / 8] >> (7 - bit % 8)) & 1;
-}
+constexpr std::uint32_t kTableBits[] = {0, 8, 12, 16, 20};
+constexpr std::uint64_t kMostSlotsPerEntry = 5;
 
 }  // namespace
 
@@ -29,6 +24,11 @@ LpmTrie::Shape LpmTrie::shape_of(const spec::MapSpec& spec) {
       static_cast<std::uint32_t>(std::min<std::uint64_t>(2 * std::uint64_t{spec.max_entries} + 2, UINT32_MAX - 1));
   Planner planner;
   planner.place(1, kPageSize, kPageSize);
+  for (const std::uint32_t bits : kTableBits) {
+    const std::uint64_t slots = 1ULL << bits;
+    if (bits > shape.data_bytes * 8 || slots > kMostSlotsPerEntry * spec.max_entries) break;
+    shape.tables[shape.table_count++] = {bits, planner.place(slots, sizeof(Link), 64)};
+  }
   shape.nodes_at = planner.place(shape.capacity, shape.node_bytes, 64);
   shape.bytes = planner.invalid() ? 0 : round_up(planner.bytes(), kPageSize);
   return shape;
@@ -43,126 +43,132 @@ Result<Plan> LpmTrie::plan(const spec::MapSpec& spec, unsigned) {
 LpmTrie::LpmTrie(Parts&& parts)
     : Map(std::move(parts)), max_bits_((spec_.key_size - kPrefixBytes) * 8), shape_(shape_of(spec_)) {
   static_assert(sizeof(State) <= sizeof(Header::kind));
+  static_assert(std::size(kTableBits) == kMostTables);
 }
 
-std::uint32_t LpmTrie::get_bits(Link link) const noexcept { return get(node(link).bits); }
-
-unsigned LpmTrie::bit_of_node(Link link, std::uint32_t bit) const noexcept {
-  const std::uint64_t word = word_at<std::uint64_t>(data_of(link) + bit / 64 * 8).load(std::memory_order_acquire);
-  return static_cast<unsigned>(from_be(word) >> (63 - bit % 64)) & 1;
+// Where prefixes of `bits` bits hang.
+const LpmTrie::Table& LpmTrie::table_of(std::uint32_t bits) const noexcept {
+  std::size_t longest = shape_.table_count - 1;
+  while (shape_.tables[longest].bits > bits) --longest;
+  return shape_.tables[longest];
 }
 
-// How many bits the node's prefix and the key's have in common.
-std::uint32_t LpmTrie::common_bits(Link link, const std::byte* key) const noexcept {
-  const std::uint32_t limit = std::min(bits_of(link), key_bits(key));
-  const std::byte* wanted = key + kPrefixBytes;
-  for (std::uint32_t bit = 0; bit < limit; bit += 64) {
-    const std::size_t rest = shape_.data_bytes - bit / 8;
-    const std::uint64_t there = word_at<std::uint64_t>(data_of(link) + bit / 8).load(std::memory_order_acquire);
-    const std::uint64_t here = rest >= 8 ? load<std::uint64_t>(wanted + bit / 8) : partial_word(wanted + bit / 8, rest);
-    if (there != here)
-      return std::min(limit, bit + static_cast<std::uint32_t>(std::countl_zero(from_be(there ^ here))));
+std::size_t LpmTrie::slot_of(const Table& table, std::uint64_t first_word) noexcept {
+  return first_word >> 1 >> (kWordBits - 1 - table.bits);
+}
+
+// Of the slots that the key's prefix covers, or is in.
+std::size_t LpmTrie::last_slot_of(const Table& table, const DataKey& key) noexcept {
+  const std::uint32_t open = table.bits - std::min(table.bits, key.length());
+  return slot_of(table, key.first_word()) | ((std::size_t{1} << open) - 1);
+}
+
+// In the trie at `link`, whose nodes share their first `known` bits with the key.
+template <class Key>
+LpmTrie::Node* LpmTrie::best_below(Link link, std::uint32_t known, const Key& key) const noexcept {
+  Node* best = nullptr;
+  while (valid(link)) {
+    Node& here = node(link);
+    const std::uint32_t bits = get(here.bits);
+    if (bits - known > key.length() - known || !key.begins_with(data_of(here), bits, known)) break;
+    if (get(here.kind) == kPrefix) best = &here;
+    if (bits == key.length()) break;
+    link = get(here.child[key.bit(bits)]);
+    known = bits + 1;
   }
-  return limit;
+  return best;
 }
 
 // The node of the longest prefix that matches. Means something only if the generation stood still.
-LpmTrie::Link LpmTrie::best_match(const std::byte* key) const noexcept {
-  Link best = 0;
-  Link link = get(state().root);
-  for (std::uint32_t steps = 0; valid(link) && steps <= max_bits_; ++steps) {
-    const std::uint32_t bits = bits_of(link);
-    if (common_bits(link, key) < bits) break;
-    if (get(node(link).kind) == kPrefix) best = link;
-    if (bits >= max_bits_) break;
-    link = get(node(link).child[bit_of(key + kPrefixBytes, bits)]);
+template <class Key>
+LpmTrie::Node* LpmTrie::best_match(const Key& key) const noexcept {
+  for (const Table& table : tables() | std::views::reverse) {
+    if (table.bits > key.length()) continue;
+    const Link root = get(slot(table, slot_of(table, key.first_word())));
+    if (Node* const best = best_below(root, table.bits, key); best != nullptr) return best;
   }
-  return best;
+  return nullptr;
 }
 
-LpmTrie::Link LpmTrie::best_match(std::uint64_t data, std::uint32_t length) const noexcept {
-  // Kept in registers: each atomic load would make the compiler read them again.
-  std::byte* const nodes = region_.data() + shape_.nodes_at;
-  const std::size_t node_bytes = shape_.node_bytes;
-  const std::uint32_t capacity = shape_.capacity;
-  const std::uint32_t most_bits = max_bits_;
-  Link best = 0;
-  Link link = get(state().root);
-  for (std::uint32_t steps = 0; link - 1 < capacity && steps <= most_bits; ++steps) {
-    std::byte* const at = nodes + (link - 1) * node_bytes;
-    Node& here = *reinterpret_cast<Node*>(at);
-    const std::uint32_t bits = std::min(get(here.bits), most_bits);
-    const std::uint64_t there = from_be(word_at<std::uint64_t>(at + sizeof(Node)).load(std::memory_order_acquire));
-    if (bits > length || (bits != 0 && (there ^ data) >> (64 - bits) != 0)) break;
-    best = get(here.kind) == kPrefix ? link : best;
-    if (bits >= most_bits) break;
-    link = get(here.child[data << bits >> 63]);
-  }
-  return best;
+LpmTrie::Node* LpmTrie::best_match(const std::byte* key) const noexcept {
+  return shape_.data_bytes <= 8 ? best_match(WordKey<0>(key, shape_.data_bytes)) : best_match(data_key(key));
 }
 
-// What lookup() does, for engines: keys of a word or less are loaded once.
+// What lookup() does, for engines, made for a kind of key.
+template <class Key>
 std::byte* LpmTrie::find(const void* trie, std::uint64_t, const std::byte* key) noexcept {
   auto& self = *static_cast<LpmTrie*>(const_cast<void*>(trie));
-  const std::uint32_t length = key_bits(key);
-  if (self.shape_.data_bytes > sizeof(std::uint64_t) || length > self.max_bits_) return self.lookup(key, 0);
-  const std::byte* const data = key + kPrefixBytes;
-  const std::uint64_t word = self.shape_.data_bytes == 4   ? load<std::uint32_t>(data)
-                             : self.shape_.data_bytes == 8 ? load_halves(data)
-                                                           : partial_word(data, self.shape_.data_bytes);
+  const Key wanted(key, self.shape_.data_bytes);
+  if (wanted.length() > self.max_bits_) return nullptr;
   const std::uint32_t generation = get(self.state().generation);
-  const Link best = self.best_match(from_be(word), length);
+  Node* const best = self.best_match(wanted);
   if (get(self.state().generation) != generation) return self.lookup(key, 0);
-  return best != 0 ? self.value_of(best) : nullptr;
+  return best != nullptr ? self.value_of(*best) : nullptr;
 }
 
 Recipe LpmTrie::recipe() const noexcept {
   Recipe recipe;
   recipe.map = this;
-  recipe.find = find;
+  recipe.find = shape_.data_bytes == 4   ? find<WordKey<4>>
+                : shape_.data_bytes == 8 ? find<WordKey<8>>
+                : shape_.data_bytes < 8  ? find<WordKey<0>>
+                                         : find<DataKey>;
   recipe.table = this;
   return recipe;
 }
 
-// Calls `use` with the best match's link until nothing was removed meanwhile. -ENOENT when nothing matches.
+// Calls `use` with the best match until no writer was at work meanwhile. -ENOENT when nothing matches.
 template <class Use>
 int LpmTrie::with_best(const std::byte* key, Use use) noexcept {
   if (key_bits(key) > max_bits_) return -ENOENT;
-  Link best = 0;
+  Node* best = nullptr;
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
     const std::uint32_t generation = get(state().generation);
-    if ((best = best_match(key)) != 0) use(best);
-    if (get(state().generation) == generation) return best != 0 ? 0 : -ENOENT;
+    if ((best = best_match(key)) != nullptr) use(*best);
+    if (get(state().generation) == generation) return best != nullptr ? 0 : -ENOENT;
   }
   const Guard guard(state().lock);
   if (!guard) return -EBUSY;
-  if ((best = best_match(key)) != 0) use(best);
-  return best != 0 ? 0 : -ENOENT;
+  if ((best = best_match(key)) != nullptr) use(*best);
+  return best != nullptr ? 0 : -ENOENT;
 }
 
 std::byte* LpmTrie::lookup(const std::byte* key, unsigned) noexcept {
   std::byte* value = nullptr;
-  return with_best(key, [&](Link best) { value = value_of(best); }) == 0 ? value : nullptr;
+  return with_best(key, [&](Node& best) { value = value_of(best); }) == 0 ? value : nullptr;
 }
 
 int LpmTrie::copy_value(const std::byte* key, std::byte* to, std::uint64_t flags) noexcept {
   if (flags != 0) return -EINVAL;
-  return with_best(key, [&](Link best) { copy_out(to, value_of(best), spec_.value_size); });
+  return with_best(key, [&](Node& best) { copy_out(to, value_of(best), spec_.value_size); });
 }
 
 // Under the lock: down while nodes' prefixes are proper prefixes of the key's.
-LpmTrie::Path LpmTrie::descend(const std::byte* key) noexcept {
-  Path path{.link = &state().root, .node = get(state().root)};
-  for (std::uint32_t steps = 0; valid(path.node) && steps <= max_bits_; ++steps) {
-    path.match = common_bits(path.node, key);
-    const std::uint32_t bits = bits_of(path.node);
-    if (path.match != bits || bits == key_bits(key)) return path;
+LpmTrie::Path LpmTrie::descend(const DataKey& key) const noexcept {
+  const Table& table = table_of(key.length());
+  Path path{.link = &slot(table, slot_of(table, key.first_word()))};
+  path.node = get(*path.link);
+  std::uint32_t known = table.bits;
+  while (valid(path.node)) {
+    Node& here = node(path.node);
+    const std::uint32_t bits = bits_of(here);
+    path.match = key.common_bits(data_of(here), std::min(bits, key.length()), known);
+    if (path.match != bits || bits == key.length()) return path;
+    if (bits < known) break;  // somebody scribbled
     path.parent_link = path.link;
-    path.link = &node(path.node).child[bit_of(key + kPrefixBytes, bits)];
+    path.link = &here.child[key.bit(bits)];
     path.node = get(*path.link);
+    known = bits + 1;
   }
   path.node = 0;
   return path;
+}
+
+// Whether the key's own prefix is there.
+bool LpmTrie::is_prefix(const Path& path, const DataKey& key) const noexcept {
+  if (path.node == 0) return false;
+  Node& here = node(path.node);
+  return path.match == bits_of(here) && path.match == key.length() && get(here.kind) == kPrefix;
 }
 
 int LpmTrie::check_add(std::uint64_t flags) const noexcept {
@@ -174,12 +180,13 @@ int LpmTrie::update(const std::byte* key, const std::byte* value, std::uint64_t 
   if (flags > spec::kExist || key_bits(key) > max_bits_) return -EINVAL;
   const Guard guard(state().lock);
   if (!guard) return -EBUSY;
-  const Path path = descend(key);
-  const bool same = path.node != 0 && path.match == bits_of(path.node);
-  const bool exists = same && get(node(path.node).kind) == kPrefix;
+  const Path path = descend(data_key(key));
+  const bool exists = is_prefix(path, data_key(key));
   if (exists && flags == spec::kNoExist) return -EEXIST;
   if (!exists)
     if (const int error = check_add(flags); error != 0) return error;
+  bump();
+  const bool same = path.node != 0 && path.match == bits_of(node(path.node));
   const int error = same ? replace(path, key, value) : add(path, key, value);
   if (error == 0 && !exists) set(state().count, get(state().count) + 1);
   return error;
@@ -188,10 +195,11 @@ int LpmTrie::update(const std::byte* key, const std::byte* value, std::uint64_t 
 LpmTrie::Link LpmTrie::new_prefix(const std::byte* key, const std::byte* value) noexcept {
   const Link link = allocate();
   if (link == 0) return 0;
-  copy_in(data_of(link), key + kPrefixBytes, shape_.data_bytes);
-  copy_in(value_of(link), value, spec_.value_size);
-  set(node(link).bits, key_bits(key));
-  set(node(link).kind, std::uint32_t{kPrefix});
+  Node& made = node(link);
+  copy_in(data_of(made), key + kPrefixBytes, shape_.data_bytes);
+  copy_in(value_of(made), value, spec_.value_size);
+  set(made.bits, key_bits(key));
+  set(made.kind, std::uint32_t{kPrefix});
   return link;
 }
 
@@ -201,7 +209,7 @@ int LpmTrie::replace(const Path& path, const std::byte* key, const std::byte* va
   if (link == 0) return -ENOMEM;
   for (const int side : {0, 1}) set(node(link).child[side], get(node(path.node).child[side]));
   set(*path.link, link);
-  std::atomic_ref(state().generation).fetch_add(1);
+  bump();
   release(path.node);
   return 0;
 }
@@ -211,7 +219,8 @@ int LpmTrie::add(const Path& path, const std::byte* key, const std::byte* value)
   const Link link = new_prefix(key, value);
   if (link == 0) return -ENOMEM;
   if (path.node == 0) return set(*path.link, link), 0;
-  const unsigned side = bit_of_node(path.node, path.match);
+  std::byte* const there = data_of(node(path.node));
+  const unsigned side = bit_of(node_word(there, path.match), path.match);
   if (path.match == key_bits(key)) {
     set(node(link).child[side], path.node);
     return set(*path.link, link), 0;
@@ -219,9 +228,8 @@ int LpmTrie::add(const Path& path, const std::byte* key, const std::byte* value)
   const Link between = allocate();
   if (between == 0) return release(link), -ENOMEM;
   for (std::size_t at = 0; at < shape_.data_bytes; at += 8)
-    word_at<std::uint64_t>(data_of(between) + at)
-        .store(word_at<std::uint64_t>(data_of(path.node) + at).load(std::memory_order_acquire),
-               std::memory_order_release);
+    word_at<std::uint64_t>(data_of(node(between)) + at)
+        .store(word_at<std::uint64_t>(there + at).load(std::memory_order_acquire), std::memory_order_release);
   set(node(between).bits, path.match);
   set(node(between).kind, std::uint32_t{kIntermediate});
   set(node(between).child[side], path.node);
@@ -233,8 +241,9 @@ int LpmTrie::erase(const std::byte* key) noexcept {
   if (key_bits(key) > max_bits_) return -EINVAL;
   const Guard guard(state().lock);
   if (!guard) return -EBUSY;
-  const Path path = descend(key);
-  if (path.node == 0 || path.match != bits_of(path.node) || get(node(path.node).kind) != kPrefix) return -ENOENT;
+  const Path path = descend(data_key(key));
+  if (!is_prefix(path, data_key(key))) return -ENOENT;
+  bump();
   set(state().count, get(state().count) - 1);
   const Link left = get(node(path.node).child[0]);
   const Link right = get(node(path.node).child[1]);
@@ -247,7 +256,7 @@ int LpmTrie::erase(const std::byte* key) noexcept {
   } else {
     set(*path.link, left != 0 ? left : right);
   }
-  std::atomic_ref(state().generation).fetch_add(1);
+  bump();
   release(path.node);
   if (lone) release(parent);
   return 0;
@@ -274,51 +283,83 @@ void LpmTrie::release(Link link) noexcept {
   set(state().free, link);
 }
 
-// The first in postorder below `from`; it has no children.
-LpmTrie::Link LpmTrie::leftmost(Link from) const noexcept {
+// ---- Postorder, in which keys are walked: where two differ, 0 before 1; what is in a prefix before it. Under the
+// lock.
+
+bool LpmTrie::before(Node& one, const DataKey& key) const noexcept {
+  const std::uint32_t bits = bits_of(one);
+  const std::uint32_t shorter = std::min(bits, key.length());
+  const std::uint32_t match = key.common_bits(data_of(one), shorter, 0);
+  return match == shorter ? bits > key.length() : bit_of(node_word(data_of(one), match), match) == 0;
+}
+
+// The first in a trie that is not empty; it has no children.
+LpmTrie::Node* LpmTrie::leftmost(Link from) const noexcept {
   for (std::uint32_t steps = 0; steps <= max_bits_; ++steps) {
     const Link left = get(node(from).child[0]);
     const Link below = valid(left) ? left : get(node(from).child[1]);
     if (!valid(below)) break;
     from = below;
   }
-  return from;
+  return &node(from);
 }
 
-// The next prefix in postorder, so that more specific ones come first; the first when the key is not in the trie.
-LpmTrie::Link LpmTrie::after(const std::byte* key) const noexcept {
-  std::array<Link, kMostBits + 2> way;
-  std::size_t depth = 0;
-  Link link = get(state().root);
-  bool found = false;
-  while (valid(link) && depth < way.size() && !found) {
-    way[depth++] = link;
-    const std::uint32_t bits = bits_of(link);
-    if (common_bits(link, key) != bits) break;
-    found = bits == key_bits(key);
-    if (!found) link = bits < max_bits_ ? get(node(link).child[bit_of(key + kPrefixBytes, bits)]) : 0;
-  }
-  if (!found || get(node(link).kind) != kPrefix) return leftmost(way[0]);
-  for (; depth >= 2; --depth) {
-    const Link parent = way[depth - 2];
-    const Link right = get(node(parent).child[1]);
-    if (get(node(parent).child[0]) == way[depth - 1] && valid(right)) return leftmost(right);
-    if (get(node(parent).kind) == kPrefix) return parent;
-  }
-  return 0;
+// The first in slots `from` to `last`.
+LpmTrie::Node* LpmTrie::first_of(const Table& table, std::size_t from, std::size_t last) const noexcept {
+  for (; from <= last; ++from)
+    if (const Link root = get(slot(table, from)); valid(root)) return leftmost(root);
+  return nullptr;
 }
 
+// The first in a trie that the key, which need not be there, is before.
+LpmTrie::Node* LpmTrie::first_after(Link link, const DataKey& key) const noexcept {
+  Node* next = nullptr;  // a node on the way, or
+  Link right = 0;        // the trie beside it
+  std::uint32_t least = 0;
+  while (valid(link)) {
+    Node& here = node(link);
+    const std::uint32_t bits = bits_of(here);
+    const std::uint32_t shorter = std::min(bits, key.length());
+    if (key.common_bits(data_of(here), shorter, 0) != shorter) {
+      if (!before(here, key)) return leftmost(link);
+      break;
+    }
+    if (bits < least || bits >= key.length()) break;
+    if (const Link beside = get(here.child[1]); key.bit(bits) == 0 && valid(beside)) {
+      right = beside;
+    } else if (get(here.kind) == kPrefix) {
+      next = &here;
+      right = 0;
+    }
+    link = get(here.child[key.bit(bits)]);
+    least = bits + 1;
+  }
+  return right != 0 ? leftmost(right) : next;
+}
+
+// The first in a table, up to slot `last`, that the key is before.
+LpmTrie::Node* LpmTrie::first_after(const Table& table, const DataKey& key, std::size_t last) const noexcept {
+  const std::size_t slots = last_slot_of(table, key);
+  if (table.bits <= key.length())
+    if (Node* const next = first_after(get(slot(table, slots)), key); next != nullptr) return next;
+  return first_of(table, slots + 1, last);
+}
+
+// The first of what the tables give. A table's slots are looked through only up to what a shorter one gave.
 int LpmTrie::next_key(const std::byte* key, std::byte* next) noexcept {
   const Guard guard(state().lock);
   if (!guard) return -EBUSY;
-  const Link root = get(state().root);
-  if (!valid(root)) return -ENOENT;
-  const bool first = key == nullptr || key_bits(key) > max_bits_;
-  const Link link = first ? leftmost(root) : after(key);
-  if (link == 0) return -ENOENT;
-  store(next, bits_of(link));
-  copy_out(next + kPrefixBytes, data_of(link), shape_.data_bytes);
-  return 0;
+  const bool there = key != nullptr && key_bits(key) <= max_bits_ && is_prefix(descend(data_key(key)), data_key(key));
+  bool found = false;
+  for (const Table& table : tables()) {
+    const std::size_t last = found ? last_slot_of(table, data_key(next)) : (std::size_t{1} << table.bits) - 1;
+    Node* const first = there ? first_after(table, data_key(key), last) : first_of(table, 0, last);
+    if (first == nullptr || (found && !before(*first, data_key(next)))) continue;
+    store(next, bits_of(*first));
+    copy_out(next + kPrefixBytes, data_of(*first), shape_.data_bytes);
+    found = true;
+  }
+  return found ? 0 : -ENOENT;
 }
 
 std::optional<MutableBytes> LpmTrie::value_at(const std::byte* address) noexcept {
@@ -327,7 +368,7 @@ std::optional<MutableBytes> LpmTrie::value_at(const std::byte* address) noexcept
   const std::size_t inside = offset % shape_.node_bytes;
   if (number >= shape_.capacity || number >= get(state().fresh)) return std::nullopt;
   if (inside < shape_.value_at || inside >= shape_.value_at + spec_.value_size) return std::nullopt;
-  return MutableBytes(value_of(static_cast<Link>(number + 1)), spec_.value_size);
+  return MutableBytes(value_of(node(static_cast<Link>(number + 1))), spec_.value_size);
 }
 
 }  // namespace skep::maps

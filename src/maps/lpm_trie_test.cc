@@ -1,4 +1,4 @@
-// The program side of prefix matching, and threads. Random operations: maps/model_test.cc.
+// The program side of prefix matching, its tables, and threads. Random operations: maps/model_test.cc.
 #include "maps/lpm_trie.h"
 
 #include <gtest/gtest.h>
@@ -61,6 +61,56 @@ TEST_F(TrieTest, GrowsWithUseAndReusesItsNodes) {
   EXPECT_LE(map->memory_bytes(), 32U * 2 * 1000 + (64U << 10));
 }
 
+// Prefixes of all lengths of one address, in maps with each number of tables: taken away from the longest on, the next
+// is found, by lookup() and by what engines call.
+TEST_F(TrieTest, EachLengthHangsInATableOrAnother) {
+  constexpr std::uint32_t kAddress = 0xc0a8'5a01;
+  for (const std::uint32_t entries : {33U, 52U, 820U, 13108U, 209716U}) {
+    const auto map = make(entries);
+    const Recipe found = *recipe(*map);
+    const auto find = [&](std::uint32_t bits, std::uint32_t address) {
+      const std::byte* const value = map->lookup(bytes(key(bits, address)), 0);
+      EXPECT_EQ(found.find(found.table, 0, bytes(key(bits, address))), value);
+      return value == nullptr ? 99 : load<std::uint64_t>(value);
+    };
+    for (std::uint32_t bits = 0; bits <= 32; ++bits)  // what follows the prefix does not matter
+      ASSERT_EQ(map->update(bytes(key(bits, kAddress ^ (bits == 32 ? 0 : UINT32_MAX >> bits))),
+                            bytes(std::uint64_t{bits}), 0, 0),
+                0);
+    for (std::uint32_t bits = 0; bits <= 32; ++bits) {
+      EXPECT_EQ(find(bits, kAddress), bits) << entries;
+      if (bits == 0) continue;
+      EXPECT_EQ(find(32, kAddress ^ 1U << (32 - bits)), bits - 1) << entries;
+    }
+    for (std::uint32_t bits = 33; bits-- > 0;) {
+      EXPECT_EQ(find(32, kAddress), bits) << entries;
+      EXPECT_EQ(map->erase(bytes(key(bits, kAddress))), 0);
+    }
+    EXPECT_EQ(find(32, kAddress), 99U);
+  }
+}
+
+// The kernel's node of 4 bytes of data and a value of 8 has 64 bytes, and all prefixes of up to 13 bits need no other
+// nodes.
+TEST_F(TrieTest, TablesAndNodesTakeLessThanTheKernels) {
+  constexpr std::uint32_t kBits = 13;
+  constexpr std::uint32_t kPrefixes = (2U << kBits) - 1;
+  const auto map = make(kPrefixes);
+  for (std::uint32_t bits = 0; bits <= kBits; ++bits)
+    for (std::uint32_t i = 0; i < 1U << bits; ++i)
+      ASSERT_EQ(map->update(bytes(key(bits, bits == 0 ? 0 : i << (32 - bits))), bytes(std::uint64_t{i}), 0, 0), 0);
+  Key last{};
+  std::uint32_t count = 0;
+  for (const std::byte* at = nullptr;; at = bytes(last), ++count) {
+    Key next{};
+    if (map->next_key(at, reinterpret_cast<std::byte*>(&next)) != 0) break;
+    last = next;
+  }
+  EXPECT_EQ(count, kPrefixes);
+  EXPECT_EQ(last.bits, 0U);
+  EXPECT_LE(map->memory_bytes(), 64 * std::size_t{kPrefixes});
+}
+
 // A default route and a few others stay; their lookups always find the right one while more specific ones come and go.
 TEST_F(TrieTest, ReadersFindWhatStaysWhileOthersWrite) {
   const auto map = make(2000);
@@ -96,6 +146,32 @@ TEST_F(TrieTest, ReadersFindWhatStaysWhileOthersWrite) {
   stop = true;
   threads[0].join();
   threads[1].join();
+  EXPECT_EQ(wrong, 0);
+}
+
+// A shorter prefix, in another table, is only ever there while a longer one is: nobody finds it. Who looks for the
+// longer one too early must not come by when the shorter one is there.
+TEST_F(TrieTest, ReadersSeeTheTablesAtOneMoment) {
+  const auto map = make(1000);
+  const Key shorter = key(8, 0x0a000000);
+  const Key longer = key(24, 0x0a010200);
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    while (!stop) {
+      map->update(bytes(longer), bytes(std::uint64_t{24}), 0, 0);
+      map->update(bytes(shorter), bytes(std::uint64_t{8}), 0, 0);
+      map->erase(bytes(shorter));
+      map->erase(bytes(longer));
+    }
+  });
+  int wrong = 0;
+  for (int i = 0; i < 2'000'000; ++i) {
+    std::uint64_t value = 24;
+    const int error = map->copy_value(bytes(key(32, 0x0a010203)), reinterpret_cast<std::byte*>(&value), 0);
+    wrong += value != 24 || (error != 0 && error != -ENOENT);
+  }
+  stop = true;
+  writer.join();
   EXPECT_EQ(wrong, 0);
 }
 

@@ -35,46 +35,52 @@ Result<Plan> RingMap::plan(const spec::MapSpec& spec, unsigned) {
 
 RingMap::RingMap(Parts&& parts)
     : RingBuf(std::move(parts)),
-      mask_(std::uint64_t{std::bit_floor(spec_.max_entries)} - 1),
+      ring_{region_.data(), reinterpret_cast<State*>(region_.header().kind),
+            std::uint64_t{std::bit_floor(spec_.max_entries)} - 1},
       wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-// Moves the position of the oldest busy record forward, at most to `end`.
-std::uint64_t RingMap::advance_pending(std::uint64_t end) noexcept {
-  std::uint64_t pending = get(state().pending);
-  for (std::uint64_t steps = 0; pending < end && steps <= mask_ / kHeaderBytes; ++steps) {
-    const std::uint32_t length = get(record_at(pending).length);
+// The position of the first record from `from` on that is being written; `end` when there is none.
+std::uint64_t RingMap::oldest_busy(Places ring, std::uint64_t from, std::uint64_t end) noexcept {
+  if (end - from > ring.mask) return from;  // somebody scribbled, or there is nothing
+  while (from < end) {
+    const std::uint32_t length = get(ring.record_at(from).length);
     if ((length & kBusy) != 0) break;
-    pending += record_bytes(length);
+    from += record_bytes(length);
   }
-  set(state().pending, pending);
-  return pending;
+  return from;
 }
 
 std::byte* RingMap::reserve(std::uint64_t size, std::uint64_t flags) noexcept {
-  if (flags != 0 || size > kMostBytes || record_bytes(size) > mask_ + 1) return nullptr;
-  const std::uint64_t consumed = get(consumer());
-  const Guard guard(state().lock);
+  const Places ring = ring_;
+  if (flags != 0 || size > kMostBytes || record_bytes(size) > ring.mask + 1) return nullptr;
+  const std::uint64_t consumed = get(ring.consumer());
+  const Guard guard(ring.state->lock);
   if (!guard) return nullptr;
-  const std::uint64_t begin = get(producer());
+  const std::uint64_t begin = get(ring.producer());
   const std::uint64_t end = begin + record_bytes(size);
-  if (end - consumed > mask_ || end - advance_pending(begin) > mask_) return nullptr;
-  Record& record = record_at(begin);
+  if (end - consumed > ring.mask) return nullptr;
+  const std::uint64_t pending = oldest_busy(ring, get(ring.state->pending), begin);
+  set(ring.state->pending, pending);
+  if (end - pending > ring.mask) return nullptr;
+  Record& record = ring.record_at(begin);
   auto* bytes = reinterpret_cast<std::byte*>(&record);
-  set(record.page, static_cast<std::uint32_t>(static_cast<std::size_t>(bytes - data()) / kPageSize + kPagesBeforeData));
+  const auto page = static_cast<std::size_t>(bytes - ring.data()) / kPageSize + kPagesBeforeData;
+  set(record.page, static_cast<std::uint32_t>(page));
   set(record.length, static_cast<std::uint32_t>(size) | kBusy);
-  set(producer(), end);
+  set(ring.producer(), end);
   return bytes + kHeaderBytes;
 }
 
 void RingMap::commit(std::byte* bytes, std::uint64_t flags, std::uint32_t bits) noexcept {
-  const auto offset = static_cast<std::uint64_t>(bytes - data()) - kHeaderBytes;
-  if (offset > mask_ || offset % 8 != 0) return;  // not a record of this ring buffer
-  Record& record = record_at(offset);
+  const Places ring = ring_;
+  const auto offset = static_cast<std::uint64_t>(bytes - ring.data()) - kHeaderBytes;
+  if (offset > ring.mask || offset % 8 != 0) return;  // not a record of this ring buffer
+  Record& record = ring.record_at(offset);
   const std::uint32_t length = get(record.length) & ~kBusy;
   if ((flags & (kNoWakeup | kForceWakeup)) == kNoWakeup) return set(record.length, length | bits);
   // Readers go to sleep after a look at the record, we look whether they have come this far after its release.
   std::atomic_ref(record.length).exchange(length | bits);
-  const bool waiting = (std::atomic_ref(consumer()).load() & mask_) == offset;
+  const bool waiting = (std::atomic_ref(ring.consumer()).load() & ring.mask) == offset;
   if ((flags & kForceWakeup) != 0 || (waiting && (flags & kNoWakeup) == 0)) wake();
 }
 
@@ -92,45 +98,45 @@ int RingMap::output(const std::byte* from, std::uint64_t size, std::uint64_t fla
   std::byte* record = reserve(size, 0);
   if (record == nullptr) return -EAGAIN;
   std::memcpy(record, from, size);
-  submit(record, flags);
+  commit(record, flags, 0);
   return 0;
 }
 
 std::uint64_t RingMap::query(std::uint64_t flags) const noexcept {
   switch (flags) {
-    case 0: return get(producer()) - get(consumer());
-    case 1: return mask_ + 1;
-    case 2: return get(consumer());
-    case 3: return get(producer());
+    case 0: return get(ring_.producer()) - get(ring_.consumer());
+    case 1: return ring_.mask + 1;
+    case 2: return get(ring_.consumer());
+    case 3: return get(ring_.producer());
     default: return 0;
   }
 }
 
 int RingMap::drain(void (*consume)(void* context, Bytes record), void* context) noexcept {
   int count = 0;
-  std::uint64_t position = get(consumer());
-  while (position < get(producer())) {
-    const std::uint32_t length = get(record_at(position).length);
-    if ((length & kBusy) != 0 || record_bytes(length) > mask_ + 1) break;
+  std::uint64_t position = get(ring_.consumer());
+  while (position < get(ring_.producer())) {
+    const std::uint32_t length = get(ring_.record_at(position).length);
+    if ((length & kBusy) != 0 || record_bytes(length) > ring_.mask + 1) break;
     if ((length & kDiscarded) == 0) {
-      consume(context, {reinterpret_cast<std::byte*>(&record_at(position)) + kHeaderBytes, length});
+      consume(context, {reinterpret_cast<std::byte*>(&ring_.record_at(position)) + kHeaderBytes, length});
       ++count;
     }
     position += record_bytes(length);
-    std::atomic_ref(consumer()).store(position);
+    std::atomic_ref(ring_.consumer()).store(position);
   }
   return count;
 }
 
 // Records that are being written, from the oldest on.
 std::optional<MutableBytes> RingMap::value_at(const std::byte* address) noexcept {
-  std::uint64_t position = get(state().pending);
-  const std::uint64_t end = get(producer());
-  for (std::uint64_t steps = 0; position < end && steps <= mask_ / kHeaderBytes; ++steps) {
-    const std::uint32_t length = get(record_at(position).length);
-    std::byte* begin = reinterpret_cast<std::byte*>(&record_at(position)) + kHeaderBytes;
+  std::uint64_t position = get(ring_.state->pending);
+  const std::uint64_t end = get(ring_.producer());
+  for (std::uint64_t steps = 0; position < end && steps <= ring_.mask / kHeaderBytes; ++steps) {
+    const std::uint32_t length = get(ring_.record_at(position).length);
+    std::byte* begin = reinterpret_cast<std::byte*>(&ring_.record_at(position)) + kHeaderBytes;
     const std::size_t size = length & ~kBusy;
-    if ((length & kBusy) != 0 && size <= mask_ && address >= begin && address < begin + size)
+    if ((length & kBusy) != 0 && size <= ring_.mask && address >= begin && address < begin + size)
       return MutableBytes(begin, size);
     position += record_bytes(length);
   }

@@ -47,19 +47,26 @@ class RingMap final : public RingBuf {
     std::uint64_t pending;  // position of the oldest record that is being written
   };
 
-  std::uint64_t& consumer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region_.data()); }
-  std::uint64_t& producer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region_.data() + kPageSize); }
-  std::byte* data() const noexcept { return region_.data() + 2 * kPageSize; }
-  Record& record_at(std::uint64_t position) const noexcept {
-    return *reinterpret_cast<Record*>(data() + (position & mask_ & ~std::uint64_t{7}));
-  }
-  State& state() const noexcept { return *reinterpret_cast<State*>(region_.header().kind); }
+  // Where everything is. Functions of the data plane copy it: members of the map they would read again behind each
+  // atomic access.
+  struct Places {
+    std::byte* region;
+    State* state;
+    std::uint64_t mask;
 
-  std::uint64_t advance_pending(std::uint64_t end) noexcept;
+    std::uint64_t& consumer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region); }
+    std::uint64_t& producer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region + kPageSize); }
+    std::byte* data() const noexcept { return region + 2 * kPageSize; }
+    Record& record_at(std::uint64_t position) const noexcept {
+      return *reinterpret_cast<Record*>(data() + (position & mask & ~std::uint64_t{7}));
+    }
+  };
+
+  static std::uint64_t oldest_busy(Places ring, std::uint64_t from, std::uint64_t end) noexcept;
   void commit(std::byte* record, std::uint64_t flags, std::uint32_t bits) noexcept;
   void wake() noexcept;
 
-  std::uint64_t mask_;
+  Places ring_;
   Fd wakeup_;
 };
 

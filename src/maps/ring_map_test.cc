@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <random>
 #include <string>
 #include <thread>
@@ -150,6 +151,29 @@ TEST_F(RingTest, NothingOverwritesARecordThatIsBeingWritten) {
     const std::uint64_t now = ring_->query(3);
     ASSERT_EQ(::pwrite(file.get(), &now, sizeof now, 0), 8);
   }
+}
+
+// Whatever somebody wrote where the positions are, a record lies in the data, and looking for room ends.
+TEST_F(RingTest, PositionsOfNoiseLeadNowhereElse) {
+  constexpr off_t kPositions[] = {0, 4096, 2 * 4096 + 2 * off_t{kBytes} + off_t{offsetof(Header, kind)} + 8};
+  const std::byte* const data = ring_->reserve(8, 0) - 8;
+  const Fd file(::open(("/proc/self/fd/" + std::to_string(ring_->memfd())).c_str(), O_RDWR | O_CLOEXEC));
+  std::mt19937_64 random(1);
+  int reserved = 0;
+  for (int round = 0; round < 20000; ++round) {
+    const std::uint64_t near = random() >> random() % 64;
+    for (const off_t at : kPositions) {
+      const std::uint64_t position = random() % 4 == 0 ? random() >> random() % 64 : near + random() % 3 * 8;
+      ASSERT_EQ(::pwrite(file.get(), &position, sizeof position, at), 8);
+    }
+    const std::size_t size = random() % (kBytes + 100);
+    std::byte* const record = ring_->reserve(size, 0);
+    if (record == nullptr) continue;
+    ++reserved;
+    ASSERT_TRUE(record >= data + 8 && record + size <= data + 2 * std::size_t{kBytes});
+    if (random() % 2 == 0) ring_->submit(record, random() % 4);
+  }
+  EXPECT_GT(reserved, 1000);
 }
 
 TEST_F(RingTest, MemoryOfARecordIsKnownWhileItIsWritten) {

@@ -37,6 +37,18 @@ inline std::uint64_t load_halves(const std::byte* from) noexcept {
   return low | std::uint64_t{load<std::uint32_t>(from + 4)} << 32;
 }
 
+// The same for the 4 bytes of a key that may have been put together from single bytes, as addresses in packets often
+// are.
+inline std::uint32_t load_bytes(const std::byte* from) noexcept {
+  std::uint32_t all = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    auto byte = load<std::uint8_t>(from + i);
+    asm("" : "+r"(byte));
+    all |= std::uint32_t{byte} << 8 * i;
+  }
+  return all;
+}
+
 // The last, partial word of a block of `size` bytes, padded with zeros.
 inline std::uint64_t partial_word(const std::byte* from, std::size_t size) noexcept {
   std::uint64_t word = 0;
