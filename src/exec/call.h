@@ -20,13 +20,21 @@ struct Failure;
 
 enum class Clock : std::uint8_t { Monotonic, Boot, Coarse, Tai, Jiffies };
 
+// Where compiled code that is not limited by a budget may jump to in place of running a program, by the conventions
+// that such code has among itself.
+struct JumpTarget {
+  const std::byte* code = nullptr;  // null: it may not
+  const std::byte* body = nullptr;  // behind what makes the frame, for who leaves a frame of the same shape
+  std::uint32_t frame = 0;          // its shape; 0: no other is like it
+};
+
 // What a reference means in this process, for compiled code, which asks without a call: a table by id, in which a
 // program's (const Executable*) or a map's (maps::Map*) reference is found or not. Not there: Host::program() or map()
 // says. An entry is valid within the run that finds it.
 struct Known {
   maps::Reference reference = {};
   const void* object = nullptr;
-  const std::byte* code = nullptr;  // Executable::jump_target
+  JumpTarget target = {};  // of a program
 };
 inline constexpr Known kNothingKnown = {};  // what a slot without an entry points to: no slot of a map has its reference
 using KnownSlot = std::atomic<const Known*>;

@@ -36,9 +36,7 @@ class Executable {
   std::uint64_t run(Call& call) const noexcept { return enter_(*this, call); }
   // Whether `other` is run by the same engine under the same policy: then it may go on with this one's code.
   bool same_engine(const Executable& other) const noexcept { return enter_ == other.enter_; }
-  // Where compiled code that is not limited by a budget may jump to in place of run(), by the conventions that such
-  // code has among itself; null: it may not.
-  const std::byte* jump_target = nullptr;
+  JumpTarget jump_target = {};
 
  protected:
   using Enter = std::uint64_t (*)(const Executable& self, Call& call) noexcept;

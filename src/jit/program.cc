@@ -71,7 +71,8 @@ Result<std::unique_ptr<Program>> Program::bind(std::shared_ptr<const exec::Image
   program->code_bytes_ = code.bytes.size();
   program->entries_ = std::move(code.entries);
   program->guarded_ = code.guarded;
-  program->jump_target = program->code_.code();
+  const std::byte* const start = program->code_.code();
+  program->jump_target = {.code = start, .body = start + code.body, .frame = code.frame};
   return program;
 }
 

@@ -402,9 +402,10 @@ TEST_P(EveryInstruction, WrittenTogether) {
   const auto reg = [&] { return static_cast<unsigned>(random() % 5); };
   const auto offset = [&] { return static_cast<std::int16_t>(random() % 4); };
   const auto jump_over_one = [&](unsigned other) {
-    const Op op = pick(Op::JEq64Imm, Op::JSgt32Reg, Op::JLt64Reg, Op::JSet32Imm, Op::JNe32Reg, Op::JGe64Imm);
+    const Op op = pick(Op::JEq64Imm, Op::JSgt32Reg, Op::JLt64Reg, Op::JSet32Imm, Op::JNe32Reg, Op::JGe64Imm, Op::JGt64Imm,
+                       Op::JLe32Imm);
     const bool of_register = isa::form(op) == Form::JumpReg;
-    return made(op, reg(), of_register ? other : 0, 1, of_register ? 0 : pick(0, 1, -1, 0x8765));
+    return made(op, reg(), of_register ? other : 0, 1, of_register ? 0 : pick(0, 1, -1, 0x8765, INT32_MAX));
   };
   for (int i = 0; i < 40'000; ++i) {
     std::vector<Insn> insns;
@@ -447,8 +448,13 @@ TEST_P(EveryInstruction, WrittenTogether) {
       case 4: {
         const int first = pick(0, 1);
         insns.push_back(made(pick(Op::Mov64Imm, Op::Mov32Imm), a, 0, 0, first));
-        insns.push_back(jump_over_one(b));
+        const Insn jump = jump_over_one(b);
+        insns.push_back(jump);
         insns.push_back(made(pick(Op::Mov64Imm, Op::Mov32Imm), a, 0, 0, pick(1 - first, 1 - first, 5)));
+        if (random() % 2 != 0) {  // what it decided is a distance
+          insns.push_back(made(pick(Op::Lsh32Imm, Op::Lsh64Imm), a, 0, 0, pick(1, 3, 4, 5, 6)));
+          insns.push_back(made(pick(Op::Rsh32Reg, Op::Rsh64Reg), pick(unsigned{jump.dst}, unsigned{jump.dst}, b), a));
+        }
         break;
       }
       default: {

@@ -58,12 +58,12 @@ class ObjectCache {
  private:
   struct Entry : exec::Known {
     Entry(maps::Reference its_reference, std::shared_ptr<T> kept)
-        : Known{its_reference, kept.get(), code_of(*kept)}, keeper(std::move(kept)) {}
+        : Known{its_reference, kept.get(), target_of(*kept)}, keeper(std::move(kept)) {}
     std::shared_ptr<T> keeper;
   };
-  static const std::byte* code_of(const T& object) noexcept {
+  static exec::JumpTarget target_of(const T& object) noexcept {
     if constexpr (requires { object.jump_target; }) return object.jump_target;
-    return nullptr;
+    return {};
   }
   // Null for kNothingKnown.
   static const Entry* entry(const exec::Known* known) noexcept {

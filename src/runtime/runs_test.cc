@@ -52,9 +52,9 @@ class Runs : public ::testing::TestWithParam<With> {
     return program ? world.run(*program, memory.data(), memory.size(), budget) : interp::testing::failed();
   }
   // What a reference means, for compiled code to find. Those with even ids it has to ask for.
-  void know(std::vector<exec::KnownSlot>& table, std::uint32_t id, const void* object, const std::byte* code = nullptr) {
+  void know(std::vector<exec::KnownSlot>& table, std::uint32_t id, const void* object, exec::JumpTarget target = {}) {
     if (id % 2 == 0) return;
-    entries.push_back(std::make_unique<exec::Known>(exec::Known{{id, 1}, object, code}));
+    entries.push_back(std::make_unique<exec::Known>(exec::Known{{id, 1}, object, target}));
     table[id % exec::kKnownSlots] = entries.back().get();
   }
   void put(std::uint32_t slot, std::uint32_t id, const exec::Executable& program) {
@@ -263,6 +263,33 @@ TEST_P(Runs, TextsAreComparedUpToTheirEnd) {
           EXPECT_EQ(outcome.r0, expected(memory, text, most)) << start << ' ' << most << ' ' << changed;
         }
       }
+    }
+  }
+}
+
+// A frame of the same shape is taken over; others are left and made.
+TEST_P(Runs, TailCallsFromFramesOfAllShapes) {
+  constexpr std::string_view kPrograms[] = {
+      "r6 = r1\nr7 = 3\n*(u64 *)(r10 -8) = 40\nr0 = *(u64 *)(r10 -8)\nr0 += r7\nr0 += 2\nexit",
+      "r8 = r1\nr9 = 3\n*(u64 *)(r10 -8) = 40\nr0 = *(u64 *)(r10 -8)\nr0 += r9\nr0 += 2\nexit",
+      "r6 = r1\nr7 = 3\n*(u64 *)(r10 -200) = 40\nr0 = *(u64 *)(r10 -200)\nr0 += r7\nr0 += 2\nexit",
+      "r0 = 45\nexit", "call pc+2\nr0 += 5\nexit\nr0 = 40\nexit",
+      "call bpf_ktime_get_ns#5\nr6 = 40\nr7 = 5\n*(u64 *)(r10 -8) = r7\nr0 = *(u64 *)(r10 -8)\nr0 += r6\nexit",
+      "r0 = 45\nmay_goto +1\nexit\nr0 = 2\nexit"};
+  world.add_helper(HelperId::ktime_get_ns, helpers::body(std::to_underlying(HelperId::ktime_get_ns)));
+  const std::string_view callers[] = {
+      "r6 = r1\nr7 = 2\n*(u64 *)(r10 -8) = 1\nr2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = r7\nexit",
+      "r2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = 1\nexit",
+      "r6 = 5\ncall pc+3\nr0 += r6\nr0 -= 5\nexit\nr6 = 1\nr7 = 1\nr2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = 1\nexit"};
+  for (const std::string_view text : kPrograms) {
+    const auto target = load(world, text, GetParam());
+    ASSERT_NE(target, nullptr);
+    entries.clear();
+    put(0, 11, *target);
+    for (const std::string_view caller : callers) {
+      const Outcome outcome = run(caller);
+      EXPECT_EQ(outcome.r0, 45U) << caller << "\n->\n" << text;
+      EXPECT_EQ(outcome.tail_calls, 1U);
     }
   }
 }

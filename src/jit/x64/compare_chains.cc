@@ -26,7 +26,7 @@ constexpr std::size_t kFewestInTable = 4;             // ranges
 constexpr std::uint64_t kWidestInTable = 32;          // values of one range that are given an entry each
 constexpr std::uint64_t kLargestTable = 1024;         // entries
 constexpr std::uint64_t kMostEntries = 64 * 1024;     // of a program: its code must not grow out of proportion
-constexpr std::size_t kTableCost = 4, kStepCost = 2;  // in comparisons and jumps as they stand in the program
+constexpr std::size_t kTableCost = 6, kStepCost = 2;  // in comparisons and jumps as they stand in the program
 constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
 
 bool is_signed(JumpOp op) { return op == JumpOp::Sgt || op == JumpOp::Sge || op == JumpOp::Slt || op == JumpOp::Sle; }

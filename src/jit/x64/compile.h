@@ -79,6 +79,8 @@ struct Code {
   std::vector<std::uint8_t> bytes;
   std::vector<Fixup> fixups;
   std::vector<std::uint32_t> entries;  // of the subprograms
+  std::uint32_t body = 0;   // of the program, behind what makes its frame
+  std::uint32_t frame = 0;  // the frame's shape, as exec::JumpTarget has it
   bool guarded = false;  // the program may be stopped, or helpers may call it back: it must be entered by the guard
   Layout layout;         // if it was wanted
 };

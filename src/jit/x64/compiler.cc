@@ -28,7 +28,9 @@ std::int32_t in_elements(std::size_t offset) noexcept {
 const OtherOffsets kOtherOffsets = {
     .reference = offsetof(exec::Known, reference),
     .object = offsetof(exec::Known, object),
-    .code = offsetof(exec::Known, code),
+    .code = offsetof(exec::Known, target.code),
+    .body = offsetof(exec::Known, target.body),
+    .frame = offsetof(exec::Known, target.frame),
     .base = in_elements(offsetof(maps::Map::Elements, base)),
     .stride = in_elements(offsetof(maps::Map::Elements, stride)),
     .entries = in_elements(offsetof(maps::Map::Elements, entries)),
@@ -50,6 +52,7 @@ Compiler::Compiler(const Order& order, const Survey& survey)
   uses_call_ = survey.uses_call || survey.stops || order.counting == Counting::Yes;
   a_.labels(order.image.insns.size() + survey.functions.size());
   abandon_ = a_.label();
+  body_ = a_.label();
 }
 
 Code Compiler::compile() {
@@ -64,6 +67,8 @@ Code Compiler::compile() {
   code.bytes.assign(a_.bytes().begin(), a_.bytes().end());
   code.fixups.assign(a_.fixups().begin(), a_.fixups().end());
   for (std::size_t i = 0; i < survey_.functions.size(); ++i) code.entries.push_back(a_.offset(label_of_function(i)));
+  code.body = a_.offset(body_);
+  code.frame = main_frame_;
   const bool tail_calls = std::ranges::any_of(survey_.functions, &Function::tail_calls);
   code.guarded = survey_.callbacks || tail_calls || !stops_.empty();
   if (order_.wanted == Wanted::Layout) code.layout = final_layout(shared);

@@ -41,7 +41,7 @@ struct CallOffsets {
 extern const CallOffsets kCallOffsets;
 // And those of what it finds from there.
 struct OtherOffsets {
-  std::int32_t reference, object, code;  // of exec::Known
+  std::int32_t reference, object, code, body, frame;  // of exec::Known
   std::int32_t base, stride, entries;    // of maps::Map: its Elements
 };
 extern const OtherOffsets kOtherOffsets;
@@ -116,6 +116,7 @@ class Compiler {
   // ---- layout: noted where it is wanted
   void note_piece(std::uint32_t slot);
   void note_frame(FrameStep::Kind kind, Reg reg = Reg::Rax, std::uint32_t bytes = 0);
+  std::uint32_t frame_shape() const noexcept;
   void push(Reg reg);
   void pop(Reg reg);
   Layout final_layout(std::uint32_t shared);
@@ -165,6 +166,7 @@ class Compiler {
   void load_reference(const InlinedCall& call, Label none);
   void load_known(const exec::KnownSlot* table, Label unknown);
   void tail_call(const InlinedCall& call);
+  void note_tail_call();
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);
 
@@ -206,6 +208,9 @@ class Compiler {
   std::uint32_t fuse_element(const At& address, Reg index, std::uint8_t log);
   std::uint32_t fuse_scaled(const At& shift);
   std::uint32_t fuse_truth(const At& at);
+  bool is_halving(const At& truth, const At& jump) const;
+  void prepare_halving(const At& up, const At& down);
+  Condition compare_by_carry(const At& jump);
   std::uint32_t fuse_choice(const At& jump, const At& other);
   std::uint32_t fuse_halves(const At& store);
   bool access(const At& at, unsigned through, Indexed where);
@@ -285,6 +290,8 @@ class Compiler {
   std::vector<ColdCall> cold_calls_;  // of the function
   std::vector<TableSite> tables_;
   Label abandon_{};
+  Label body_{};  // of main, behind its prologue
+  std::uint32_t main_frame_ = 0;
   bool abandons_ = false;
   std::uint64_t key_state_ = 0;  // of blinding
   std::array<Label, 16> thunks_{};

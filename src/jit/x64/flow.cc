@@ -28,6 +28,10 @@ void Compiler::function(std::size_t which) {
   a_.bind(label_of_function(which));
   note_piece(function_->start);
   prologue(*function_);
+  if (which == 0) {
+    a_.bind(body_);
+    main_frame_ = frame_shape();
+  }
   instructions(*function_);
   write_cold_calls();
 }
@@ -163,6 +167,16 @@ void Compiler::prologue(const Function& function) {
   if (!saved_call_) return;
   push(kCall);
   a_.mov(Width::W64, kCall, Reg::Rdi);
+}
+
+// What an exec::JumpTarget says of the current function's frame: whoever has one of the same shape may go on in another's
+// body. 0 where its prologue sets more than registers.
+std::uint32_t Compiler::frame_shape() const noexcept {
+  constexpr unsigned kLocalBits = 10;
+  static_assert(isa::kStackBytes + kWord < 1 << kLocalBits);
+  if (function_->may_goto) return 0;
+  const unsigned flags = 1U | saved_call_ * 2U | padded_ * 4U | function_->frame_pointer * 8U;
+  return local_bytes_ | flags << kLocalBits | saved_ << (kLocalBits + 4);
 }
 
 // All but the return, behind which the frame is noted to be whole again.

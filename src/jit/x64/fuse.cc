@@ -2,6 +2,8 @@
 //
 // Only instructions that always run one after the other are taken together. A register that the group leaves behind is
 // left out where nobody asks for it any more (Survey::live).
+#include <limits>
+
 #include "jit/x64/compiler.h"
 
 namespace skep::jit::x64 {
@@ -286,10 +288,22 @@ std::uint32_t Compiler::fuse_choice(const At& jump, const At& other) {
     value = reg(other.insn.src);
   else
     move(other.width, 0, kScratch, source(other, of_register));
-  const isa::JumpOp op = isa::jump_op(jump.op);
-  compare(jump.width, op, reg(jump.insn.dst), source(jump, isa::form(jump.op) == Form::JumpReg));
-  a_.cmov(!condition_of(op), Width::W64, reg(other.insn.dst), value);
+  a_.cmov(!compare_by_carry(jump), Width::W64, reg(other.insn.dst), value);
   return 2;
+}
+
+// Compares as a jump does. Above a number is at least the next: that the carry alone tells, where telling by carry and
+// zero takes a processor twice the work.
+Condition Compiler::compare_by_carry(const At& jump) {
+  isa::JumpOp op = isa::jump_op(jump.op);
+  Source b = source(jump, isa::form(jump.op) == Form::JumpReg);
+  const bool has_next = !b.is_register && b.number != -1 && b.number != std::numeric_limits<std::int32_t>::max();
+  if (has_next && (op == isa::JumpOp::Gt || op == isa::JumpOp::Le)) {
+    op = op == isa::JumpOp::Gt ? isa::JumpOp::Ge : isa::JumpOp::Lt;
+    ++b.number;
+  }
+  compare(jump.width, op, reg(jump.insn.dst), b);
+  return condition_of(op);
 }
 
 //   a = 1, if ... goto over, a = 0, over:     or with 0 and 1 the other way round
@@ -302,12 +316,36 @@ std::uint32_t Compiler::fuse_truth(const At& at) {
   if (isa::form(other.op) != Form::MovImm || other.insn.dst != at.insn.dst || other.insn.imm != 1 - at.insn.imm)
     return 0;
   if ((survey_.uses[jump.slot].reads >> at.insn.dst & 1) != 0) return 0;
-  const isa::JumpOp op = isa::jump_op(jump.op);
   const Reg to = reg(at.insn.dst);
+  const bool halves = is_halving(at, jump);
+  if (halves) prepare_halving(this->at(at.slot + 3), this->at(at.slot + 4));
   a_.mov(to, 0);
-  compare(jump.width, op, reg(jump.insn.dst), source(jump, form == Form::JumpReg));
-  a_.set(at.insn.imm == 1 ? condition_of(op) : !condition_of(op), to);
-  return 3;
+  Condition holds = compare_by_carry(jump);
+  if (at.insn.imm == 0) holds = !holds;
+  a_.set(holds, to);
+  if (!halves) return 3;
+  const At up = this->at(at.slot + 3), down = this->at(at.slot + 4);
+  a_.cmov(holds, down.width, reg(down.insn.dst), kScratch);
+  a_.shift(x64::Shift::Shl, up.width, to, static_cast<std::uint8_t>(up.insn.imm));
+  return 5;
+}
+
+// A truth about x that becomes a distance by which x is shifted, as where logarithms are found by halves:
+//   a = x > 0xff, a <<= 3, x >>= a
+bool Compiler::is_halving(const At& truth, const At& jump) const {
+  const std::uint32_t slot = truth.slot + 3;  // which the jump leads to
+  if (survey_.at(slot, (kApart & ~Survey::kTarget) | Survey::kTargets) || !follows(slot + 1)) return false;
+  const At up = at(slot), down = at(slot + 1);
+  const unsigned a = truth.insn.dst, x = jump.insn.dst;
+  if ((up.op != Op::Lsh32Imm && up.op != Op::Lsh64Imm) || up.insn.dst != a || up.insn.imm < 1) return false;
+  if ((down.op != Op::Rsh32Reg && down.op != Op::Rsh64Reg) || down.insn.dst != x || down.insn.src != a) return false;
+  return x != a && up.insn.imm < 6 && 1U << up.insn.imm < isa::bits(down.op);
+}
+
+// The shifted x, so that it is there when the truth is.
+void Compiler::prepare_halving(const At& up, const At& down) {
+  a_.mov(down.width, kScratch, reg(down.insn.dst));
+  a_.shift(x64::Shift::Shr, down.width, kScratch, static_cast<std::uint8_t>(1U << up.insn.imm));
 }
 
 // ---- Stores of neighbouring bytes

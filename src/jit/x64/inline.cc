@@ -234,14 +234,30 @@ void Compiler::tail_call(const InlinedCall& call) {
   a_.jump(Condition::AE, ways.null);
   load_reference(call, ways.null);
   load_known(order_.known.programs, unknown);
+  if (const std::uint32_t shape = frame_shape(); shape != 0 && function_ == survey_.functions.data()) {
+    const Label other = a_.label();
+    a_.alu(Alu::Cmp, Width::W32, Mem{kScratch, kOtherOffsets.frame}, static_cast<std::int32_t>(shape));
+    a_.jump(Condition::NE, other);
+    a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.body});
+    note_tail_call();
+    a_.load(Width::W64, Reg::Rsi, field(kCallOffsets.context));
+    if (!order_.hardening.retpolines) a_.notrack();  // no endbr stands there
+    jump_register(Reg::Rax);
+    a_.bind(other);
+  }
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.code});
-  a_.load(Width::W64, kScratch, Mem{kScratch, kOtherOffsets.object});
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   a_.jump(Condition::E, unknown);
+  note_tail_call();
+  go_on_in_other();
+}
+
+// Of the program whose exec::Known is in kScratch; the calls before it are counted in kScratch3.
+void Compiler::note_tail_call() {
+  a_.load(Width::W64, kScratch, Mem{kScratch, kOtherOffsets.object});
   a_.alu(Alu::Add, Width::W32, kScratch3, 1);
   a_.store(Width::W32, field(kCallOffsets.tail_calls), kScratch3);
   a_.store(Width::W64, field(kCallOffsets.program), kScratch);
-  go_on_in_other();
 }
 
 // ---- Others
