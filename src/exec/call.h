@@ -36,7 +36,8 @@ struct Known {
   const void* object = nullptr;
   JumpTarget target = {};  // of a program
 };
-inline constexpr Known kNothingKnown = {};  // what a slot without an entry points to: no slot of a map has its reference
+inline constexpr Known kNothingKnown =
+    {};  // what a slot without an entry points to: no slot of a map has its reference
 using KnownSlot = std::atomic<const Known*>;
 inline constexpr std::uint32_t kKnownSlots = 4096;  // of a table; a power of two
 
@@ -132,7 +133,7 @@ struct Call {
   unsigned cpu = 0;                     // virtual CPU, valid when the program uses_cpu
   std::uint32_t tail_calls = 0;
   Generator* generator = nullptr;  // the Host's, once the program asked for a random number
-  std::uint64_t budget = 0;  // instructions left; 0 when entered means no limit
+  std::uint64_t budget = 0;        // instructions left; 0 when entered means no limit
   Redirect redirect = {};
   Failure* failure = nullptr;  // filled by an engine that stops a program; null: the caller does not want to know
 

@@ -65,7 +65,7 @@ struct Image {
   std::shared_ptr<const spec::Facts> facts = nullptr;  // by lowered instruction; null: nothing is known
   std::vector<spec::Barrier> barriers = {};            // against speculation, by lowered instruction
   bool masks_indices = false;  // of array look-ups, so that a processor that guesses stays inside, too
-  bool uses_cpu = false;                               // touches per-CPU state: a run needs a virtual CPU
+  bool uses_cpu = false;       // touches per-CPU state: a run needs a virtual CPU
 };
 
 }  // namespace skep::exec

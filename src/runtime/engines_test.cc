@@ -402,8 +402,8 @@ TEST_P(EveryInstruction, WrittenTogether) {
   const auto reg = [&] { return static_cast<unsigned>(random() % 5); };
   const auto offset = [&] { return static_cast<std::int16_t>(random() % 4); };
   const auto jump_over_one = [&](unsigned other) {
-    const Op op = pick(Op::JEq64Imm, Op::JSgt32Reg, Op::JLt64Reg, Op::JSet32Imm, Op::JNe32Reg, Op::JGe64Imm, Op::JGt64Imm,
-                       Op::JLe32Imm);
+    const Op op = pick(Op::JEq64Imm, Op::JSgt32Reg, Op::JLt64Reg, Op::JSet32Imm, Op::JNe32Reg, Op::JGe64Imm,
+                       Op::JGt64Imm, Op::JLe32Imm);
     const bool of_register = isa::form(op) == Form::JumpReg;
     return made(op, reg(), of_register ? other : 0, 1, of_register ? 0 : pick(0, 1, -1, 0x8765, INT32_MAX));
   };

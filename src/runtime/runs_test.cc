@@ -219,21 +219,22 @@ TEST_P(Runs, ShortLoopsEndWhereTheySay) {
     expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nr0 += r1\nif w1 s< {} goto next\nr0 += r1\nexit\n", sum + n);
     expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nr0 += r1\nif r1 == {} goto pc+1\ngoto next\nexit\n", sum);
     // a break, a way over one instruction, and a jump to the condition
-    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 == 5 goto pc+3\nr0 += 2\nif r1 != {} goto next\nexit\nr0 += 100\nexit\n",
-           n < 5 ? 2 * n : 108);
+    expect(
+        "r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 == 5 goto pc+3\nr0 += 2\nif r1 != {} goto next\nexit\nr0 += 100\nexit\n",
+        n < 5 ? 2 * n : 108);
     expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 & 1 goto pc+1\nr0 += 10\nr0 += 1\nif r1 != {} goto next\nexit\n",
            n + n / 2 * 10);
-    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 & 2 goto last\nr0 += 10\nlast: if r1 != {} goto next\nexit\n",
-           [&] {
-             std::uint64_t result = 0;
-             for (std::uint64_t i = 1; i <= n; ++i) result += (i & 2) != 0 ? 0 : 10;
-             return result;
-           }());
+    expect("r0 = 0\nr1 = 0\nnext: r1 += 1\nif r1 & 2 goto last\nr0 += 10\nlast: if r1 != {} goto next\nexit\n", [&] {
+      std::uint64_t result = 0;
+      for (std::uint64_t i = 1; i <= n; ++i) result += (i & 2) != 0 ? 0 : 10;
+      return result;
+    }());
     // entered in the middle, and one within another
     expect("r0 = 0\nr1 = 0\ngoto pc+1\nnext: r0 += 7\nr1 += 1\nif r1 != {} goto next\nexit\n", 7 * (n - 1));
-    expect("r0 = 0\nr1 = 0\nouter: r2 = 0\ninner: r2 += 1\nr0 += r2\nif r2 != 3 goto inner\nr1 += 1\n"
-           "if r1 != {} goto outer\nexit\n",
-           6 * n);
+    expect(
+        "r0 = 0\nr1 = 0\nouter: r2 = 0\ninner: r2 += 1\nr0 += r2\nif r2 != 3 goto inner\nr1 += 1\n"
+        "if r1 != {} goto outer\nexit\n",
+        6 * n);
   }
 }
 
@@ -273,14 +274,16 @@ TEST_P(Runs, TailCallsFromFramesOfAllShapes) {
       "r6 = r1\nr7 = 3\n*(u64 *)(r10 -8) = 40\nr0 = *(u64 *)(r10 -8)\nr0 += r7\nr0 += 2\nexit",
       "r8 = r1\nr9 = 3\n*(u64 *)(r10 -8) = 40\nr0 = *(u64 *)(r10 -8)\nr0 += r9\nr0 += 2\nexit",
       "r6 = r1\nr7 = 3\n*(u64 *)(r10 -200) = 40\nr0 = *(u64 *)(r10 -200)\nr0 += r7\nr0 += 2\nexit",
-      "r0 = 45\nexit", "call pc+2\nr0 += 5\nexit\nr0 = 40\nexit",
+      "r0 = 45\nexit",
+      "call pc+2\nr0 += 5\nexit\nr0 = 40\nexit",
       "call bpf_ktime_get_ns#5\nr6 = 40\nr7 = 5\n*(u64 *)(r10 -8) = r7\nr0 = *(u64 *)(r10 -8)\nr0 += r6\nexit",
       "r0 = 45\nmay_goto +1\nexit\nr0 = 2\nexit"};
   world.add_helper(HelperId::ktime_get_ns, helpers::body(std::to_underlying(HelperId::ktime_get_ns)));
   const std::string_view callers[] = {
       "r6 = r1\nr7 = 2\n*(u64 *)(r10 -8) = 1\nr2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = r7\nexit",
       "r2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = 1\nexit",
-      "r6 = 5\ncall pc+3\nr0 += r6\nr0 -= 5\nexit\nr6 = 1\nr7 = 1\nr2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = 1\nexit"};
+      "r6 = 5\ncall pc+3\nr0 += r6\nr0 -= 5\nexit\nr6 = 1\nr7 = 1\nr2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = "
+      "1\nexit"};
   for (const std::string_view text : kPrograms) {
     const auto target = load(world, text, GetParam());
     ASSERT_NE(target, nullptr);

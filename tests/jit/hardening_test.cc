@@ -308,10 +308,10 @@ TEST_F(Hardened, IndicesOfArraysAreMasked) {
   world_.add_map(1, interp::testing::array(4, 5));
   world_.add_helper(spec::HelperId::map_lookup_elem, interp::testing::lookup_body);
   for (const bool masks : {false, true}) {
-    auto image = exec::assume_verified(exec::testing::source(
-                                           "*(u32 *)(r10 -4) = r1\nr2 = r10\nr2 += -4\nr1 = map[id:1]\ncall "
-                                           "bpf_map_lookup_elem#1\nr0 = 0\nexit"),
-                                       exec::ContextKind::Memory, "test of compiled bytes");
+    auto image =
+        exec::assume_verified(exec::testing::source("*(u32 *)(r10 -4) = r1\nr2 = r10\nr2 += -4\nr1 = map[id:1]\ncall "
+                                                    "bpf_map_lookup_elem#1\nr0 = 0\nexit"),
+                              exec::ContextKind::Memory, "test of compiled bytes");
     ASSERT_TRUE(image) << image.error().message;
     image->masks_indices = masks;
     const auto program = compiled(std::make_shared<const exec::Image>(*std::move(image)), {});

@@ -58,8 +58,8 @@ struct Order {
   const exec::Image& image;
   // By slot: an ld_imm64's value (functions apart), the address of a helper's or kernel function's body.
   std::span<const std::uint64_t> values;
-  std::span<const maps::Recipe> recipes;   // of maps that `values` name
-  std::span<maps::Map* const> maps = {};   // that they name
+  std::span<const maps::Recipe> recipes;  // of maps that `values` name
+  std::span<maps::Map* const> maps = {};  // that they name
   exec::KnownTables known = {};
   std::span<const std::uint64_t> helpers;  // bodies by id, for calls through registers; stays where it is
   std::uint64_t program = 0;               // what Call::program is while this program runs
@@ -79,8 +79,8 @@ struct Code {
   std::vector<std::uint8_t> bytes;
   std::vector<Fixup> fixups;
   std::vector<std::uint32_t> entries;  // of the subprograms
-  std::uint32_t body = 0;   // of the program, behind what makes its frame
-  std::uint32_t frame = 0;  // the frame's shape, as exec::JumpTarget has it
+  std::uint32_t body = 0;              // of the program, behind what makes its frame
+  std::uint32_t frame = 0;             // the frame's shape, as exec::JumpTarget has it
   bool guarded = false;  // the program may be stopped, or helpers may call it back: it must be entered by the guard
   Layout layout;         // if it was wanted
 };

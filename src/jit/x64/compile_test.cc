@@ -103,8 +103,7 @@ TEST(Facts, ResultsThatAreAlwaysTheSame) {
 TEST(Facts, JumpsThatAlwaysGoOneWay) {
   constexpr auto kAnew = spec::Facts::Reach::Anew, kNever = spec::Facts::Reach::Never;
   constexpr std::string_view kText = "r0 = 1\nif r1 > 5 goto pc+1\nr0 = 2\nexit";
-  EXPECT_EQ(Known(kText).claim(1, 1, 6).reach(2, kNever).reach(3, kAnew).code(),
-            fmt::format("{}b801000000c3", kEntry));
+  EXPECT_EQ(Known(kText).claim(1, 1, 6).reach(2, kNever).reach(3, kAnew).code(), fmt::format("{}b801000000c3", kEntry));
   EXPECT_EQ(Known(kText).claim(1, 1, 5).reach(3, kAnew).code(), fmt::format("{}b802000000c3", kEntry));
   // what its target is reached by says it, too
   EXPECT_EQ(Known("r0 = 1\nif r1 > 5 goto pc+1\nexit\nr0 = 2\nexit").reach(3, kNever).reach(4, kNever).code(),

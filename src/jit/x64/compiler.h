@@ -42,7 +42,7 @@ extern const CallOffsets kCallOffsets;
 // And those of what it finds from there.
 struct OtherOffsets {
   std::int32_t reference, object, code, body, frame;  // of exec::Known
-  std::int32_t base, stride, entries;    // of maps::Map: its Elements
+  std::int32_t base, stride, entries;                 // of maps::Map: its Elements
 };
 extern const OtherOffsets kOtherOffsets;
 
@@ -272,15 +272,15 @@ class Compiler {
   const Survey& survey_;
   Assembler a_;
   const Function* function_ = nullptr;
-  std::uint32_t slot_ = 0;         // that is being written
-  std::uint32_t end_ = 0;          // of the instructions that it may be written together with
+  std::uint32_t slot_ = 0;  // that is being written
+  std::uint32_t end_ = 0;   // of the instructions that it may be written together with
   struct Copy {
     std::int64_t first = 0, end = 0;  // slots
     std::uint32_t labels = 0;         // of the first one
   };
-  Copy copy_;              // of instructions that are written elsewhere, too
-  bool notes_ = true;      // pieces: the first copies'
-  bool in_place_ = false;  // in a function that is written in place of its call
+  Copy copy_;                      // of instructions that are written elsewhere, too
+  bool notes_ = true;              // pieces: the first copies'
+  bool in_place_ = false;          // in a function that is written in place of its call
   bool uses_call_ = false;         // r12 holds the Call
   unsigned saved_ = 0;             // registers of BPF that the function pushed
   bool saved_call_ = false;        // and whether it pushed r12

@@ -169,8 +169,8 @@ void Compiler::prologue(const Function& function) {
   a_.mov(Width::W64, kCall, Reg::Rdi);
 }
 
-// What an exec::JumpTarget says of the current function's frame: whoever has one of the same shape may go on in another's
-// body. 0 where its prologue sets more than registers.
+// What an exec::JumpTarget says of the current function's frame: whoever has one of the same shape may go on in
+// another's body. 0 where its prologue sets more than registers.
 std::uint32_t Compiler::frame_shape() const noexcept {
   constexpr unsigned kLocalBits = 10;
   static_assert(isa::kStackBytes + kWord < 1 << kLocalBits);
@@ -382,7 +382,7 @@ void Compiler::CallReg(const At& at) {
 }
 
 void Compiler::call_function(std::size_t which) {
-  survey_.functions[which].is_small && copies() ? in_place(survey_.functions[which]) : a_.call(label_of_function(which));
+  survey_.functions[which].is_small&& copies() ? in_place(survey_.functions[which]) : a_.call(label_of_function(which));
 }
 
 void Compiler::CallLocal(const At& at) {

@@ -87,8 +87,7 @@ void Compiler::write_cold_calls() {
 void Compiler::call_for_value(const ColdCall& cold) {
   const InlinedCall& call = cold.call;
   if (call.recipe != nullptr) a_.mov(reg(1), reinterpret_cast<std::uint64_t>(call.recipe->map));
-  if (call.key_in_frame != InlinedCall::kNotInFrame)
-    a_.lea(Width::W64, reg(2), Mem{Reg::Rbp, call.key_in_frame});
+  if (call.key_in_frame != InlinedCall::kNotInFrame) a_.lea(Width::W64, reg(2), Mem{Reg::Rbp, call.key_in_frame});
   if (call.bytes != 0) a_.mov(reg(4), call.bytes);
   call_body(order_.values[call.slot]);
   if (cold.ways.null.id != cold.ways.found.id) {
@@ -294,7 +293,8 @@ void Compiler::copy_packet(const InlinedCall& call, Copying direction) {
   const bool loads = direction == Copying::FromPacket;
   const Reg from = loads ? kScratch : reg(3), to = loads ? reg(3) : kScratch;
   for (std::int32_t at = 0; at < bytes;) {
-    const std::int32_t piece = std::min(8, static_cast<std::int32_t>(std::bit_floor(static_cast<unsigned>(bytes - at))));
+    const std::int32_t piece =
+        std::min(8, static_cast<std::int32_t>(std::bit_floor(static_cast<unsigned>(bytes - at))));
     const Width width = width_of(8U * static_cast<unsigned>(piece));
     a_.load(width, kScratch2, Mem{from, at});
     a_.store(width, Mem{to, at}, kScratch2);
@@ -330,8 +330,8 @@ void Compiler::compare_text(const InlinedCall& call) {
   a_.bind(done);
 }
 
-// bpf_csum_diff(r1 from, size, r3 to, size, r5 seed): what packet::csum_diff says. Sums wrap around by their carries, and
-// every way to add the same words gives the same: 0 only where all are 0.
+// bpf_csum_diff(r1 from, size, r3 to, size, r5 seed): what packet::csum_diff says. Sums wrap around by their carries,
+// and every way to add the same words gives the same: 0 only where all are 0.
 void Compiler::compare_checksums(const InlinedCall& call) {
   const bool compares = call.from_bytes != 0 && call.to_bytes != 0;
   if (compares) {

@@ -11,8 +11,8 @@ using isa::Form;
 using isa::Insn;
 using isa::Op;
 
-constexpr std::uint32_t kMostSlots = 20;    // of a loop
-constexpr std::uint32_t kTimesTwo = 12;     // slots of which more are written twice only
+constexpr std::uint32_t kMostSlots = 20;  // of a loop
+constexpr std::uint32_t kTimesTwo = 12;   // slots of which more are written twice only
 constexpr std::uint32_t kTimes = 4;
 
 class Finder {
@@ -39,9 +39,9 @@ class Finder {
   void look_at(std::uint32_t first, std::uint32_t back) {
     const std::uint32_t slots = back + 1 - first;
     if (slots > kMostSlots || !is_conditional(back, first)) return;
-    for (std::uint32_t i = first; i < back; ++i)
-      if (survey_.at(i, Survey::kFirst) && !is_simple(survey_.ops[i])) return;
     const bool leaves_before = isa::form(survey_.ops[back]) == Form::Goto;
+    for (std::uint32_t i = first; i + leaves_before < back; ++i)
+      if (survey_.at(i, Survey::kFirst) && !is_simple(survey_.ops[i])) return;
     survey_.short_loops.push_back({.first = first,
                                    .end = back + 1,
                                    .jump = leaves_before ? back - 1 : back,
@@ -61,8 +61,8 @@ class Finder {
   }
   static bool is_simple(Op op) {
     const Form form = isa::form(op);
-    return !isa::is_call(op) && !isa::has(op, isa::kEnds) && form != Form::MayGoto && form != Form::PacketAbs &&
-           form != Form::PacketInd && form != Form::Invalid && form != Form::CastAddrSpace && form != Form::GotoLong;
+    return !isa::is_call(op) && !isa::is_jump(op) && !isa::has(op, isa::kEnds) && form != Form::PacketAbs &&
+           form != Form::PacketInd && form != Form::Invalid && form != Form::CastAddrSpace;
   }
 
   const exec::Image& image_;

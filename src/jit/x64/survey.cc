@@ -10,7 +10,7 @@ using isa::Insn;
 using isa::Op;
 
 constexpr unsigned kFramePointer = 10;
-constexpr std::uint32_t kMostInPlace = 24;             // slots of a function
+constexpr std::uint32_t kMostInPlace = 24;  // slots of a function
 
 // Bytes below the frame pointer that an instruction which uses it may touch. Whoever copies the pointer may touch all.
 std::uint32_t reach(Op op, const Insn& insn) {
@@ -124,7 +124,8 @@ class Surveyor {
         if (!survey_.at(i, Survey::kFirst)) continue;
         const Op op = survey_.ops[i];
         isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
-        if (isa::is_jump(op) && !survey_.at(i, Survey::kLeftOut)) after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
+        if (isa::is_jump(op) && !survey_.at(i, Survey::kLeftOut))
+          after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
         survey_.live[i] = after;
         auto [reads, writes] = survey_.uses[i];
         if (op == Op::CallLocal) reads = before[static_cast<std::size_t>(*isa::subprog_target(op, image_.insns[i], i))];

@@ -48,15 +48,15 @@ struct Constant {
 // A short loop, whose instructions are written several times in a row: a processor takes a jump in each cycle at most.
 struct ShortLoop {
   std::uint32_t first = 0, end = 0;  // of its instructions
-  std::uint32_t jump = 0;  // the jump back; the one before it where that leads out and past the jump back
+  std::uint32_t jump = 0;            // the jump back; the one before it where that leads out and past the jump back
   std::uint32_t times = 1;
 };
 
 // The index that a look-up in an array or a tail call is made with.
 struct Index {
   static constexpr unsigned kNone = 16;
-  unsigned reg = kNone;    // that holds it, when the call is made, in its lower half
-  bool is_whole = false;   // and nothing else
+  unsigned reg = kNone;   // that holds it, when the call is made, in its lower half
+  bool is_whole = false;  // and nothing else
   std::uint32_t least = 0, most = UINT32_MAX;
   bool is_constant() const noexcept { return least == most; }
 };
@@ -65,10 +65,10 @@ struct Index {
 struct InlinedCall {
   static constexpr std::int32_t kNotInFrame = 0;
   std::uint32_t slot = 0;
-  std::int32_t key_in_frame = kNotInFrame;  // the key that r2 points to: where it is from r10
-  Index index = {};                         // the key, or the slot of a tail call
-  const maps::Recipe* recipe = nullptr;     // of the map in r1; in r2 of a tail call
-  std::size_t callback = 0;                 // the function in r2 that a loop calls
+  std::int32_t key_in_frame = kNotInFrame;     // the key that r2 points to: where it is from r10
+  Index index = {};                            // the key, or the slot of a tail call
+  const maps::Recipe* recipe = nullptr;        // of the map in r1; in r2 of a tail call
+  std::size_t callback = 0;                    // the function in r2 that a loop calls
   std::uint32_t from_bytes = 0, to_bytes = 0;  // of memory whose checksums are compared
   std::uint32_t bytes = 0;          // r4, that are copied from the packet or to it; that are compared with `text`
   const std::byte* text = nullptr;  // which nobody can change
@@ -127,17 +127,17 @@ struct Surroundings {
 
 struct Survey {
   using Flags = std::uint16_t;
-  static constexpr Flags kFirst = 1;       // slot of an instruction
-  static constexpr Flags kTarget = 2;      // of a jump
-  static constexpr Flags kBlock = 4;       // control may come here without running the instruction before
-  static constexpr Flags kLoop = 8;        // of a jump backwards
-  static constexpr Flags kEntry = 16;      // of a function
-  static constexpr Flags kJoined = 32;     // completes a number of several bytes: a row of `joined`
-  static constexpr Flags kInlined = 64;    // a call written in its place: a row of `inlined`
-  static constexpr Flags kTargets = 128;   // of more than one jump
-  static constexpr Flags kChained = 256;   // written with others at the first of them, a row of `chains`
-  static constexpr Flags kLeftOut = 512;   // of no effect: nothing is written for it
-  static constexpr Flags kAlways = 1024;   // a jump whose condition always holds
+  static constexpr Flags kFirst = 1;        // slot of an instruction
+  static constexpr Flags kTarget = 2;       // of a jump
+  static constexpr Flags kBlock = 4;        // control may come here without running the instruction before
+  static constexpr Flags kLoop = 8;         // of a jump backwards
+  static constexpr Flags kEntry = 16;       // of a function
+  static constexpr Flags kJoined = 32;      // completes a number of several bytes: a row of `joined`
+  static constexpr Flags kInlined = 64;     // a call written in its place: a row of `inlined`
+  static constexpr Flags kTargets = 128;    // of more than one jump
+  static constexpr Flags kChained = 256;    // written with others at the first of them, a row of `chains`
+  static constexpr Flags kLeftOut = 512;    // of no effect: nothing is written for it
+  static constexpr Flags kAlways = 1024;    // a jump whose condition always holds
   static constexpr Flags kConstant = 2048;  // its result is known: a row of `constants`
 
   // What an instruction does to registers: isa::reads() and isa::writes().
@@ -151,15 +151,15 @@ struct Survey {
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
   // is never read. What a loop reads in its next round is found by looking twice; more rounds would find a little less.
   std::vector<isa::RegisterSet> live;
-  std::vector<JoinedBytes> joined;   // sorted by slot
-  std::vector<InlinedCall> inlined;  // sorted by slot
+  std::vector<JoinedBytes> joined;     // sorted by slot
+  std::vector<InlinedCall> inlined;    // sorted by slot
   std::vector<Constant> constants;     // sorted by slot
   std::vector<ShortLoop> short_loops;  // sorted; none within another
-  std::vector<CompareChain> chains;  // sorted by slot, if they were looked for
-  std::size_t neighbours = 0;        // comparisons with constants, each behind another of the same register
-  bool uses_call = false;            // something needs the exec::Call
-  bool callbacks = false;            // functions whose address is taken: helpers may run code
-  bool stops = false;                // an engine may have to stop the program
+  std::vector<CompareChain> chains;    // sorted by slot, if they were looked for
+  std::size_t neighbours = 0;          // comparisons with constants, each behind another of the same register
+  bool uses_call = false;              // something needs the exec::Call
+  bool callbacks = false;              // functions whose address is taken: helpers may run code
+  bool stops = false;                  // an engine may have to stop the program
   bool at(std::size_t slot, Flags flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
@@ -199,7 +199,7 @@ inline bool is_pure(isa::Op op) noexcept {
          form == LoadImm64 || form == Load || form == LoadSx;
 }
 
-inline constexpr std::int32_t kTailCall = 12;                     // id of bpf_tail_call
+inline constexpr std::int32_t kTailCall = 12;               // id of bpf_tail_call
 inline constexpr isa::RegisterSet kSavedRegisters = 0x3c0;  // r6 to r9: of the caller, in every function
 
 }  // namespace skep::jit::x64
