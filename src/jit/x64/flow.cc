@@ -322,7 +322,7 @@ Label Compiler::thunk(Reg to) {
 }
 
 void Compiler::write_thunks() {
-  for (std::uint8_t number = 0; number < thunks_.size(); ++number) {
+  for (std::size_t number = 0; number < thunks_.size(); ++number) {
     if ((used_thunks_ >> number & 1U) == 0) continue;
     a_.reserve();
     const Label go = a_.label(), wait = a_.label();

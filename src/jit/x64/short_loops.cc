@@ -8,7 +8,6 @@ namespace skep::jit::x64 {
 namespace {
 
 using isa::Form;
-using isa::Insn;
 using isa::Op;
 
 constexpr std::uint32_t kMostSlots = 20;  // of a loop
