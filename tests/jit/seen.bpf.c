@@ -29,34 +29,19 @@ int busy(struct xdp_md* ctx) {
   return churn(length) == 17 ? XDP_DROP : XDP_PASS;
 }
 
+#define CASE(n) \
+  case (n): value += (n); break;
+#define CASES_4(n) CASE(n) CASE((n) + 1) CASE((n) + 2) CASE((n) + 3)
+#define CASES_16(n) CASES_4(n) CASES_4((n) + 4) CASES_4((n) + 8) CASES_4((n) + 12)
+
 SEC("xdp")
 int chosen(struct xdp_md* ctx) {
   volatile unsigned value = ctx->data_end - ctx->data;
   switch (value) {
-    case 60: value += 60; break;
-    case 61: value += 61; break;
-    case 62: value += 62; break;
-    case 63: value += 63; break;
-    case 64: value += 64; break;
-    case 65: value += 65; break;
-    case 66: value += 66; break;
-    case 67: value += 67; break;
-    case 68: value += 68; break;
-    case 69: value += 69; break;
-    case 70: value += 70; break;
-    case 71: value += 71; break;
-    case 72: value += 72; break;
-    case 73: value += 73; break;
-    case 74: value += 74; break;
-    case 75: value += 75; break;
-    case 76: value += 76; break;
-    case 77: value += 77; break;
-    case 78: value += 78; break;
-    case 79: value += 79; break;
-    case 80: value += 80; break;
-    case 81: value += 81; break;
-    case 82: value += 82; break;
-    case 83: value += 83; break;
+    CASES_16(60)
+    CASES_16(76)
+    CASES_16(92)
+    CASES_16(108)
     default: value = 0;
   }
   return value ? XDP_PASS : XDP_DROP;

@@ -203,13 +203,13 @@ TEST(Chains, AreLeftAsTheyAreWhereThatIsBetterOrAskedFor) {
 }
 
 TEST(Chains, EndWhereOthersComeIn) {
-  const std::string chain = chain_of(8, 0, 1);
+  const std::string chain = chain_of(12, 0, 1);
   ASSERT_EQ(tables_of(laid_out(chain)), 1U);
-  // a jump to the fifth comparison: four before it and four from it on, too few each
-  EXPECT_EQ(tables_of(laid_out("if r2 == 0 goto pc+4\n" + chain)), 0U);
+  // a jump to the seventh comparison: six before it and six from it on, too few each
+  EXPECT_EQ(tables_of(laid_out("if r2 == 0 goto pc+6\n" + chain)), 0U);
   // one of another register, and one of another width
-  EXPECT_EQ(tables_of(laid_out(chain_of(4, 0, 1) + chain_of(4, 4, 1, "w2"))), 0U);
-  EXPECT_EQ(tables_of(laid_out(chain_of(4, 0, 1) + chain_of(4, 4, 1, "r1"))), 0U);
+  EXPECT_EQ(tables_of(laid_out(chain_of(6, 0, 1) + chain_of(6, 6, 1, "w2"))), 0U);
+  EXPECT_EQ(tables_of(laid_out(chain_of(6, 0, 1) + chain_of(6, 6, 1, "r1"))), 0U);
 }
 
 TEST(Chains, OfManySparseNumbersAreSearched) {
@@ -223,26 +223,26 @@ TEST(Chains, OfManySparseNumbersAreSearched) {
 
 // Trees as compilers make them: comparisons with less and greater lead to others further down.
 TEST(Chains, MayBeTrees) {
-  constexpr int kEven = 23, kOdd = 25, kNone = 27;
+  constexpr int kEven = 39, kOdd = 41, kNone = 43;
   std::vector<std::string> lines;
   const auto line = [&](std::string_view condition, int target) {
     lines.push_back(fmt::format("{}goto pc{:+}\n", condition, target - static_cast<int>(lines.size()) - 1));
   };
   const auto leaf = [&](int first) {
-    for (int i = first; i < first + 4; ++i) line(fmt::format("if w1 == {} ", i), i % 2 == 0 ? kEven : kOdd);
+    for (int i = first; i < first + 8; ++i) line(fmt::format("if w1 == {} ", i), i % 2 == 0 ? kEven : kOdd);
     line("", kNone);
   };
-  line("if w1 s> 7 ", 12);
-  line("if w1 s> 3 ", 7);
+  line("if w1 s> 15 ", 20);
+  line("if w1 s> 7 ", 11);
   leaf(0);
-  leaf(4);
-  line("if w1 s> 11 ", 18);
   leaf(8);
-  leaf(12);
+  line("if w1 s> 23 ", 30);
+  leaf(16);
+  leaf(24);
   const std::string tree = fmt::format("{}r0 = 2\nexit\nr0 = 1\nexit\nr0 = 0\nexit", fmt::join(lines, ""));
   const Code code = laid_out(tree);
   ASSERT_EQ(tables_of(code), 1U) << tree;
-  EXPECT_EQ(code.bytes.size() - code.layout.pieces.back().offset, 16 * sizeof(std::int32_t));
+  EXPECT_EQ(code.bytes.size() - code.layout.pieces.back().offset, 32 * sizeof(std::int32_t));
   EXPECT_EQ(count_of(hex(code), "83fe"), 0U);
   // What only leads out of the tree is not written either.
   const std::vector<std::uint32_t> offsets = code.layout.offsets(lines.size() + 6);
