@@ -13,8 +13,8 @@ std::uint64_t get_current_pid_tgid(Call& call) noexcept { return call.host.pid_t
 std::uint64_t get_current_uid_gid(Call& call) noexcept { return call.host.uid_gid(); }
 std::uint64_t get_current_cgroup_id(Call&) noexcept { return 1; }
 std::uint32_t get_prandom_u32(Call& call) noexcept {
-  call.generator = call.host.generator();
-  return call.host.random();
+  if (call.generator == nullptr) call.generator = call.host.generator();
+  return call.generator != nullptr ? call.generator->draw() : call.host.random();
 }
 std::uint32_t get_smp_processor_id(Call& call) noexcept { return call.cpu; }
 

@@ -1,8 +1,5 @@
 // Chains of comparisons (compare_chains.cc), written at the first of them: a search by halves, whose steps tell apart
 // less, equal and greater by one comparison, and jump tables where it ends. What the chain consisted of is not written.
-#include <array>
-#include <limits>
-
 #include "jit/x64/compiler.h"
 
 namespace skep::jit::x64 {

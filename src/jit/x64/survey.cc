@@ -1,6 +1,7 @@
 #include "jit/x64/survey.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace skep::jit::x64 {
 namespace {
@@ -167,27 +168,33 @@ Result<Survey> Survey::of(const exec::Image& image, const Surroundings& surround
   return survey;
 }
 
+namespace {
+// The row of a slot, of rows that are sorted by it; null: there is none.
+template <class Row>
+const Row* row_at(const std::vector<Row>& rows, std::uint32_t Row::* where, std::uint32_t slot) noexcept {
+  const auto found = std::ranges::lower_bound(rows, slot, {}, where);
+  return found != rows.end() && std::invoke(where, *found) == slot ? &*found : nullptr;
+}
+}  // namespace
+
 const JoinedBytes& Survey::joined_at(std::uint32_t slot) const noexcept {
-  return *std::ranges::lower_bound(joined, slot, {}, &JoinedBytes::slot);
+  return *row_at(joined, &JoinedBytes::slot, slot);
 }
 
 std::uint64_t Survey::constant_at(std::uint32_t slot) const noexcept {
-  return std::ranges::lower_bound(constants, slot, {}, &Constant::slot)->value;
+  return row_at(constants, &Constant::slot, slot)->value;
 }
 
 const ShortLoop* Survey::short_loop_at(std::uint32_t slot) const noexcept {
-  if (!at(slot, kLoop)) return nullptr;
-  const auto found = std::ranges::lower_bound(short_loops, slot, {}, &ShortLoop::first);
-  return found != short_loops.end() && found->first == slot ? &*found : nullptr;
+  return at(slot, kLoop) ? row_at(short_loops, &ShortLoop::first, slot) : nullptr;
 }
 
 const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {
-  return *std::ranges::lower_bound(inlined, slot, {}, &InlinedCall::slot);
+  return *row_at(inlined, &InlinedCall::slot, slot);
 }
 
 const CompareChain* Survey::chain_at(std::uint32_t slot) const noexcept {
-  const auto chain = std::ranges::lower_bound(chains, slot, {}, &CompareChain::slot);
-  return chain != chains.end() && chain->slot == slot ? &*chain : nullptr;
+  return row_at(chains, &CompareChain::slot, slot);
 }
 
 std::size_t Survey::function_at(std::uint32_t slot) const noexcept {
