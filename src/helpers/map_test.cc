@@ -4,7 +4,7 @@
 
 #include "helpers/testing.h"
 #include "maps/domain.h"
-#include "maps/ringbuf.h"
+#include "maps/ring_map.h"
 
 namespace skep::helpers::testing {
 namespace {
@@ -155,7 +155,7 @@ TEST_F(MapHelpers, OtherMapsAreNotWalked) {
 // ---- ring buffers
 std::vector<Buffer> drained(maps::Map& map) {
   std::vector<Buffer> records;
-  static_cast<maps::RingBuf&>(map).drain(
+  static_cast<maps::RingMap&>(map).drain(
       [](void* context, Bytes record) {
         static_cast<std::vector<Buffer>*>(context)->emplace_back(record.begin(), record.end());
       },
@@ -163,7 +163,7 @@ std::vector<Buffer> drained(maps::Map& map) {
   return records;
 }
 
-TEST_F(MapHelpers, RingBufferRecords) {
+TEST_F(MapHelpers, RingMapferRecords) {
   const auto map = make(MapType::Ringbuf, 0, 0, 4096);
   ASSERT_NE(map, nullptr);
   const auto reserve = [&](std::size_t size, int flags = 0) {
@@ -208,7 +208,7 @@ TEST_F(MapHelpers, AbandonedRecordsDoNotBlockTheBuffer) {
   EXPECT_EQ(drained(*map), std::vector<Buffer>{data});
 }
 
-TEST_F(MapHelpers, RingBufferHelpersKnowTheirMaps) {
+TEST_F(MapHelpers, RingMapferHelpersKnowTheirMaps) {
   const auto map = make(MapType::Array, 4, 8, 1);
   const Buffer data(8);
   EXPECT_EQ(invoke(call, HelperId::ringbuf_output, map.get(), data.data(), 8, 0), -EINVAL);

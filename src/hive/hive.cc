@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "hive/request.h"
-#include "maps/ringbuf.h"
+#include "maps/ring_map.h"
 
 namespace skep::hive {
 
@@ -74,7 +74,7 @@ std::uint64_t Hive::run(const Program& program, exec::Call& call) noexcept {
 
 Result<int> Hive::wakeup_fd(int map_fd) const {
   TRY(const std::shared_ptr<maps::Map> found, map(map_fd));
-  const auto* ring = dynamic_cast<const maps::RingBuf*>(found.get());
+  const auto* ring = dynamic_cast<const maps::RingMap*>(found.get());
   if (ring == nullptr) return fail(EINVAL, "descriptor " + std::to_string(map_fd) + " is no ring buffer");
   return ring->wakeup_fd();
 }

@@ -14,7 +14,7 @@
 #include "maps/domain.h"
 #include "maps/map.h"
 #include "maps/recipe.h"
-#include "maps/ringbuf.h"
+#include "maps/ring_map.h"
 
 namespace skep::maps {
 
@@ -109,7 +109,7 @@ class Attack {
   }
   void ring() {
     if (map_.spec().type != spec::MapType::Ringbuf) return;
-    auto& ring = static_cast<RingBuf&>(map_);
+    auto& ring = static_cast<RingMap&>(map_);
     if (std::byte* record = ring.reserve(random_() % 200, 0); record != nullptr) {
       touch(record);
       (void)map_.value_at(record);

@@ -34,7 +34,7 @@ Result<Plan> RingMap::plan(const spec::MapSpec& spec, unsigned) {
 }
 
 RingMap::RingMap(Parts&& parts)
-    : RingBuf(std::move(parts)),
+    : Map(std::move(parts)),
       ring_{region_.data(), reinterpret_cast<State*>(region_.header().kind),
             std::uint64_t{std::bit_floor(spec_.max_entries)} - 1},
       wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}

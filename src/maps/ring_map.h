@@ -1,4 +1,6 @@
-// The ring buffer of maps/ringbuf.h.
+// BPF_MAP_TYPE_RINGBUF: variable-size records in shared memory, laid out as libbpf's ring_buffer expects it. The data
+// are twice as long as max_entries, so that a record that wraps is written linearly past the end (no double mapping;
+// ARCHITECTURE, decision 2).
 //
 //   0                     consumer page: u64 position up to which everything was read
 //   1 page                producer page: u64 position up to which everything is reserved
@@ -13,22 +15,27 @@
 #pragma once
 
 #include "base/errno.h"
-#include "maps/ringbuf.h"
+#include "maps/map.h"
 
 namespace skep::maps {
 
-class RingMap final : public RingBuf {
+class RingMap final : public Map {
  public:
   static Result<Plan> plan(const spec::MapSpec& spec, unsigned cpus);
   explicit RingMap(Parts&& parts);
 
-  std::byte* reserve(std::uint64_t size, std::uint64_t flags) noexcept override;
-  void submit(std::byte* record, std::uint64_t flags) noexcept override;
-  void discard(std::byte* record, std::uint64_t flags) noexcept override;
-  int output(const std::byte* data, std::uint64_t size, std::uint64_t flags) noexcept override;
-  std::uint64_t query(std::uint64_t flags) const noexcept override;
-  int wakeup_fd() const noexcept override { return wakeup_.get(); }
-  int drain(void (*consume)(void* context, Bytes record), void* context) noexcept override;
+  // The record's data (size bytes, 8-byte aligned), or null when there is no room. flags must be 0.
+  std::byte* reserve(std::uint64_t size, std::uint64_t flags) noexcept;
+  // flags: 0, BPF_RB_NO_WAKEUP (1), BPF_RB_FORCE_WAKEUP (2).
+  void submit(std::byte* record, std::uint64_t flags) noexcept;
+  void discard(std::byte* record, std::uint64_t flags) noexcept;
+  int output(const std::byte* data, std::uint64_t size, std::uint64_t flags) noexcept;
+  // flags: BPF_RB_AVAIL_DATA 0, RING_SIZE 1, CONS_POS 2, PROD_POS 3.
+  std::uint64_t query(std::uint64_t flags) const noexcept;
+  // The eventfd that polling substitutes for the map's descriptor: written on wake-up.
+  int wakeup_fd() const noexcept { return wakeup_.get(); }
+  // Hands complete records to `consume` and frees them; returns their count. For skep's own tools and tests.
+  int drain(void (*consume)(void* context, Bytes record), void* context) noexcept;
 
   int update(const std::byte*, const std::byte*, std::uint64_t, unsigned) noexcept override { return -kNotSupported; }
   int erase(const std::byte*) noexcept override { return -kNotSupported; }
