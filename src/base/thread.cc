@@ -7,19 +7,20 @@
 #include <cerrno>
 
 namespace skep {
+namespace internal {
+
+constinit thread_local std::uint32_t cached_thread_id = 0;
+
+std::uint32_t ask_thread_id() noexcept { return cached_thread_id = static_cast<std::uint32_t>(::gettid()); }
+
+}  // namespace internal
+
 namespace {
 
-thread_local std::uint32_t cached_id = 0;
-
 // After a fork the one thread that is left has a new id.
-[[maybe_unused]] const int kForget = pthread_atfork(nullptr, nullptr, [] { cached_id = 0; });
+[[maybe_unused]] const int kForget = pthread_atfork(nullptr, nullptr, [] { internal::cached_thread_id = 0; });
 
 }  // namespace
-
-std::uint32_t thread_id() noexcept {
-  if (cached_id == 0) cached_id = static_cast<std::uint32_t>(::gettid());
-  return cached_id;
-}
 
 bool thread_exists(std::uint32_t id) noexcept {
   if (id == 0 || id > INT32_MAX) return false;

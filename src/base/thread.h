@@ -5,7 +5,15 @@
 
 namespace skep {
 
-std::uint32_t thread_id() noexcept;  // never 0
+namespace internal {
+extern constinit thread_local std::uint32_t cached_thread_id;  // 0: not asked yet
+std::uint32_t ask_thread_id() noexcept;
+}  // namespace internal
+
+inline std::uint32_t thread_id() noexcept {  // never 0
+  const std::uint32_t id = internal::cached_thread_id;
+  return id != 0 ? id : internal::ask_thread_id();
+}
 // Whether a thread with this id exists anywhere (seen from this pid namespace).
 bool thread_exists(std::uint32_t id) noexcept;
 

@@ -25,7 +25,9 @@ enum class Clock : std::uint8_t { Monotonic, Boot, Coarse, Tai, Jiffies };
 struct JumpTarget {
   const std::byte* code = nullptr;  // null: it may not
   const std::byte* body = nullptr;  // behind what makes the frame, for who leaves a frame of the same shape
-  std::uint32_t frame = 0;          // its shape; 0: no other is like it
+  // Its shape, of which 0 says that no other is like it, and whether a run that cannot be stopped may go there.
+  static constexpr std::uint32_t kNeverStops = std::uint32_t{1} << 31;
+  std::uint32_t frame = 0;
 };
 
 // What a reference means in this process, for compiled code, which asks without a call: a table by id, in which a

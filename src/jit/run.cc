@@ -65,9 +65,18 @@ std::uint64_t run_other(Call& call) noexcept {
   return result;
 }
 
+// The same without a guard: the frame of main is gone, and whoever runs it is the caller.
+std::uint64_t run_next(Call& call) noexcept { return call.program->run(call); }
+
 std::uint64_t tail_call(Call& call, std::uint64_t, std::uint64_t map, std::uint64_t index) noexcept {
   const Executable* const target = exec::tail_target(call, map, index);
   if (target == nullptr) return 0;
+  if (call.engine == nullptr) {
+    const bool stays = target->same_engine(*call.program) && !program_of(*target).guarded();
+    call.program = target;
+    return stays ? reinterpret_cast<std::uint64_t>(program_of(*target).entry(x64::Counting::No))
+                 : reinterpret_cast<std::uint64_t>(&run_next);
+  }
   Run& run = run_of(call);
   if (!target->same_engine(*call.program)) {
     run.other = target;
@@ -129,7 +138,8 @@ std::uint64_t enter(const Executable& self, Call& call) noexcept {
   const Program& program = program_of(self);
   const auto context = reinterpret_cast<std::uint64_t>(call.context);
   const std::uint64_t length = self.image().context == exec::ContextKind::Memory ? call.context_bytes : 0;
-  if (program.guarded() || call.budget != 0) [[unlikely]]
+  // Within another engine's run the guard says whose run this is.
+  if (program.guarded() || call.budget != 0 || call.engine != nullptr) [[unlikely]]
     return enter_guarded(program, call, context, length);
   return std::bit_cast<Code>(program.entry(x64::Counting::No))(call, context, length);
 }

@@ -126,7 +126,7 @@ std::optional<MutableBytes> DeviceArray::value_at(const std::byte* address) noex
 Result<Plan> DeviceHash::plan(const spec::MapSpec& spec, unsigned cpus) {
   const HashTable::Layout layout = HashTable::layout(shape_of(spec, cpus));
   if (layout.bytes == 0) return fail(ENOMEM, "device hash: larger than an address space");
-  return Plan{.header_at = 0, .bytes = layout.bytes, .resident = layout.elements_at};  // entries come when used
+  return Plan{.header_at = 0, .bytes = layout.bytes, .resident = kPageSize};  // entries come when used
 }
 
 DeviceHash::DeviceHash(Parts&& parts) : Map(std::move(parts)), table_(region_, shape_of(spec_, domain_.cpus())) {}

@@ -98,6 +98,7 @@ Recipe HashMapOf<kSlots, kFull>::recipe() const noexcept {
   recipe.per_cpu = kSlots == Slots::PerCpu ? stride_ : 0;
   recipe.find = table_.finder();
   recipe.table = &table_;
+  recipe.chunks = table_.chunks();
   return recipe;
 }
 
@@ -169,7 +170,7 @@ int HashMapOf<kSlots, kFull>::read_batch(Batch& batch, Then then) noexcept {
   std::byte* key_to = batch.keys;
   std::byte* value_to = batch.values;
   const bool locked = (batch.flags & spec::kLock) != 0 && value_lock_;
-  return table_.read_buckets(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
+  return table_.read_chunks(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
     copy_out(key_to, key, spec_.key_size);
     if (!locked || value_lock_.read_locked(value_to, value, spec_.value_size) != 0) {
       copy_out(value_to, value, syscall_value_size());

@@ -2,39 +2,49 @@
 
 #include <sched.h>
 
-#include <bit>
+#include <algorithm>
 #include <cerrno>
-
-#include "maps/hash.h"
-#include "maps/lock.h"
 
 namespace skep::maps {
 namespace {
 
-constexpr std::uint32_t kSpare = 16;          // elements that replacements hold for a moment, beside one per CPU
-constexpr unsigned kMostRetries = 1000;       // of a walk that removals disturb
+constexpr std::size_t kMostInSlot = 128;      // bytes of an element that lies in the slot itself
+constexpr std::uint32_t kSpare = 16;          // pooled elements that replacements hold for a moment, beside one per CPU
+constexpr unsigned kMostRetries = 1000;       // of what others disturb
 constexpr unsigned kMostAllocations = 10000;  // until a replacement gives up waiting for a spare
-constexpr std::uint64_t kMostPassedOver =
-    4096;  // used elements in one eviction: in a large map that is in use throughout
-constexpr std::uint32_t kUnused = 0;
-constexpr std::uint32_t kIdle = 1;
-constexpr std::uint32_t kTouched = 2;
+
+// Chunks are full to three quarters of what may be in use when the map is.
+std::uint64_t chunks_for(std::uint64_t entries, unsigned usable) noexcept {
+  return std::max<std::uint64_t>(1, (entries * 4 + usable * 3 - 1) / (usable * 3));
+}
+unsigned usable_slots(bool pooled) noexcept { return pooled ? kSlots : kSlots - 1; }
+
+// Keys of one word, which can be compared at once.
+template <std::size_t kKeySize>
+std::uint64_t key_word(const std::byte* key) noexcept {
+  return kKeySize == 8 ? load_halves(key) : load<std::uint32_t>(key);
+}
 
 }  // namespace
 
 HashTable::Layout HashTable::layout(const Shape& shape) noexcept {
   Layout result;
-  const std::uint64_t buckets = std::bit_ceil(std::uint64_t{shape.entries});
-  const std::uint64_t capacity = std::uint64_t{shape.entries} + shape.cpus + kSpare;
-  result.bucket_mask = static_cast<std::uint32_t>(buckets - 1);
-  result.capacity = static_cast<std::uint32_t>(capacity);
-  result.key_at = shape.lru ? 16 : 8;
-  result.value_at = result.key_at + round_up(shape.key_size, 8);
-  result.element_bytes = result.value_at + round_up(shape.value_bytes, 8);
+  result.value_at = round_up(shape.key_size, 8);
+  const std::size_t element_bytes = result.value_at + round_up(shape.value_bytes, 8);
+  result.pooled = shape.lru || element_bytes > kMostInSlot;
+  result.slot_bytes = result.pooled ? sizeof(std::uint32_t) : element_bytes;
+  result.chunk_bytes = round_up(sizeof(Chunk) + kSlots * result.slot_bytes, 16);
+  const std::uint64_t chunks = chunks_for(shape.entries, usable_slots(result.pooled));
+  result.chunks = static_cast<std::uint32_t>(chunks);
   Planner planner;
   planner.place(1, kPageSize, kPageSize);
-  result.buckets_at = planner.place(buckets, sizeof(Bucket), kPageSize);
-  result.elements_at = planner.place(capacity, result.element_bytes, 64);
+  result.chunks_at = planner.place(chunks, result.chunk_bytes, kPageSize);
+  if (result.pooled) {
+    const std::uint64_t capacity = std::uint64_t{shape.entries} + shape.cpus + kSpare;
+    result.pool = {.element_bytes = ElementPool::kHeaderBytes + element_bytes,
+                   .capacity = static_cast<std::uint32_t>(capacity)};
+    result.pool_at = planner.place(capacity, result.pool.element_bytes, 64);
+  }
   if (!planner.invalid()) result.bytes = round_up(planner.bytes(), kPageSize);
   return result;
 }
@@ -42,291 +52,489 @@ HashTable::Layout HashTable::layout(const Shape& shape) noexcept {
 HashTable::HashTable(const Region& region, const Shape& shape) noexcept
     : shape_(shape),
       layout_(layout(shape)),
-      buckets_(reinterpret_cast<Bucket*>(region.data() + layout_.buckets_at)),
-      elements_(region.data() + layout_.elements_at),
+      usable_(usable_slots(layout_.pooled)),
+      chunks_(region.data() + layout_.chunks_at),
       state_(reinterpret_cast<State*>(region.header().kind)),
+      word_hash_(get(region.header().seed)),
       seed_(get(region.header().seed)) {
   static_assert(sizeof(State) <= sizeof(Header::kind));
+  if (layout_.pooled) pool_ = ElementPool(region.data() + layout_.pool_at, layout_.pool, state_->pool);
 }
 
-std::uint32_t HashTable::hash_of(const std::byte* key) const noexcept {
-  return static_cast<std::uint32_t>(hash(key, shape_.key_size, seed_));
-}
-
-// One walk down the chain: the link of the element with this key, or 0. Means something only if the generation stood
-// still.
-template <std::size_t kKeySize>
-[[gnu::always_inline]] inline std::uint32_t HashTable::walk(const Bucket& bucket, std::uint32_t hash,
-                                                            const std::byte* key) const noexcept {
-  const std::size_t key_size = kKeySize != 0 ? kKeySize : shape_.key_size;
-  std::uint32_t link = get(const_cast<Bucket&>(bucket).head);
-  for (std::uint32_t steps = 0; valid(link) && steps < layout_.capacity; ++steps) {
-    if (get(hash_of(link)) == hash && equal(key_of(link), key, key_size)) return link;
-    link = get(next_of(link));
+std::uint64_t HashTable::hash_of(const std::byte* key) const noexcept {
+  switch (shape_.key_size) {
+    case 4: return word_hash_(key_word<4>(key));
+    case 8: return word_hash_(key_word<8>(key));
+    default: return hash(key, shape_.key_size, seed_);
   }
-  return 0;
 }
 
-// Calls `use` with the link of the key's element (0: none) until nothing was removed from the bucket meanwhile. False
-// when that never came to pass.
-template <class Use>
-bool HashTable::with_stable(Bucket& bucket, std::uint32_t hash, const std::byte* key, Use use) const noexcept {
-  for (unsigned tries = 0; tries < kMostRetries; ++tries) {
-    const std::uint32_t generation = get(bucket.generation);
-    use(walk(bucket, hash, key));
-    if (get(bucket.generation) == generation) return true;
-  }
-  const Guard guard(bucket.lock);
-  if (guard) use(walk(bucket, hash, key));
-  return static_cast<bool>(guard);
+std::byte* HashTable::key_in(const Chunk& chunk, unsigned number) const noexcept {
+  if (!layout_.pooled) return slot(chunk, number);
+  const std::uint32_t element = get(link(chunk, number));
+  return pool_.valid(element) ? pool_.key(element) : nullptr;
 }
 
-std::byte* HashTable::find(const std::byte* key) const noexcept {
-  const std::uint32_t hash = hash_of(key);
-  std::uint32_t found = 0;
-  const bool stable = with_stable(bucket_of(hash), hash, key, [&](std::uint32_t link) { found = link; });
-  return stable && found != 0 ? value_of(found) : nullptr;
-}
+// ---- finding
 
-void HashTable::touch(std::byte* value) const noexcept {
-  auto* words = reinterpret_cast<std::uint32_t*>(value - layout_.value_at);
-  if (get(words[2]) == kIdle) set(words[2], kTouched);
-}
-
-template <std::size_t kKeySize>
+// For a size of keys known here. A chunk that changes meanwhile leaves it to find().
+template <std::size_t kKeySize, bool kPooled>
 std::byte* HashTable::find_as(const void* table, std::uint64_t, const std::byte* key) noexcept {
   const HashTable& self = *static_cast<const HashTable*>(table);
+  constexpr bool kOneWord = kKeySize == 4 || kKeySize == 8;
   const std::size_t key_size = kKeySize != 0 ? kKeySize : self.shape_.key_size;
-  const auto hash = static_cast<std::uint32_t>(maps::hash(key, key_size, self.seed_));
-  Bucket& bucket = self.bucket_of(hash);
-  const std::uint32_t generation = get(bucket.generation);
-  const std::uint32_t found = self.walk<kKeySize>(bucket, hash, key);
-  const bool stable = get(bucket.generation) == generation;
-  std::byte* const value = !stable ? self.find(key) : found != 0 ? self.value_of(found) : nullptr;
-  if (self.shape_.lru && value != nullptr) self.touch(value);
-  return value;
+  const std::uint64_t word = kOneWord ? key_word<kKeySize>(key) : 0;
+  const std::uint64_t hash = kOneWord ? self.word_hash_(word) : maps::hash(key, key_size, self.seed_);
+  ChunkNumber number = self.home_of(hash);
+  for (std::uint32_t passed = 0; passed < self.layout_.chunks; ++passed, number = self.after(number)) {
+    Chunk& at = self.chunk(number);
+    const std::uint32_t generation = get(at.generation);
+    const Control control = HashTable::control(at);
+    for (auto slots = control.matches(Control::tag_of(hash)); slots != 0; slots = Control::rest(slots)) {
+      std::byte* const found = self.key_as<kPooled>(at, Control::first(slots));
+      if (found == nullptr) continue;
+      if (kOneWord ? word_at<std::uint64_t>(found).load(std::memory_order_acquire) != word
+                   : !equal(found, key, key_size))
+        continue;
+      if (!kOneWord && get(at.generation) != generation) return self.find_again(key);
+      if (kPooled && self.shape_.lru) ElementPool::touch(found);
+      return found + self.layout_.value_at;
+    }
+    if (get(at.generation) != generation) return self.find_again(key);
+    if (control.passed() == 0) return nullptr;
+  }
+  return nullptr;
 }
 
 Recipe::Find HashTable::finder() const noexcept {
   switch (shape_.key_size) {
-    case 4: return find_as<4>;
-    case 8: return find_as<8>;
-    case 16: return find_as<16>;
-    default: return find_as<0>;
+    case 4: return layout_.pooled ? find_as<4, true> : find_as<4, false>;
+    case 8: return layout_.pooled ? find_as<8, true> : find_as<8, false>;
+    case 16: return layout_.pooled ? find_as<16, true> : find_as<16, false>;
+    default: return layout_.pooled ? find_as<0, true> : find_as<0, false>;
   }
 }
 
+Recipe::Chunks HashTable::chunks() const noexcept {
+  if (layout_.pooled || (shape_.key_size != 4 && shape_.key_size != 8)) return {};
+  return {.base = reinterpret_cast<std::uint64_t>(chunks_),
+          .count = layout_.chunks,
+          .bytes = static_cast<std::uint32_t>(layout_.chunk_bytes),
+          .slot_bytes = static_cast<std::uint32_t>(layout_.slot_bytes),
+          .key_size = shape_.key_size,
+          .hash = word_hash_};
+}
+
+unsigned HashTable::search(const Chunk& chunk, std::uint8_t tag, const std::byte* key) const noexcept {
+  for (auto slots = control(chunk).matches(tag); slots != 0; slots = Control::rest(slots)) {
+    const unsigned slot = Control::first(slots);
+    std::byte* const there = key_in(chunk, slot);
+    if (there != nullptr && equal(there, key, shape_.key_size)) return slot;
+  }
+  return kSlots;
+}
+
+unsigned HashTable::search(const Chunk& chunk, std::uint32_t element) const noexcept {
+  for (auto slots = control(chunk).used(); slots != 0; slots = Control::rest(slots))
+    if (get(link(chunk, Control::first(slots))) == element) return Control::first(slots);
+  return kSlots;
+}
+
+// Where what `search` (chunk -> slot) looks for is, on the way from its home. What is found may have gone again, unless
+// its chunk is locked or its generation still the same; nothing is found only if there was a moment when it was not
+// there. Never waits.
+template <class Search>
+HashTable::Place HashTable::look(ChunkNumber home, Search search) const noexcept {
+  ChunkNumber number = home;
+  unsigned tries = 0;
+  for (std::uint32_t passed = 0; passed < layout_.chunks;) {
+    Chunk& at = chunk(number);
+    const Place place{.chunk = number, .generation = get(at.generation), .slot = search(at)};
+    if (place) return place;
+    const unsigned further = control(at).passed();
+    if (get(at.generation) != place.generation) {
+      if (++tries == kMostRetries) return {.unsure = true};
+      continue;
+    }
+    if (further == 0) break;
+    ++passed;
+    number = after(number);
+  }
+  return {};
+}
+
+// Calls `use` with the place of what is looked for until it stood still meanwhile. False when that never came to pass.
+template <class Search, class Use>
+bool HashTable::with_stable(ChunkNumber home, Search search, Use use) const noexcept {
+  for (unsigned tries = 0; tries < kMostRetries; ++tries) {
+    const Place place = look(home, search);
+    if (place.unsure) continue;
+    use(place);
+    if (!place || get(chunk(place.chunk).generation) == place.generation) return true;
+    if (tries % 16 == 15) ::sched_yield();
+  }
+  return false;
+}
+
+std::byte* HashTable::find(const std::byte* key) const noexcept {
+  const std::uint64_t hash = hash_of(key);
+  std::byte* value = nullptr;
+  const bool stable = with_stable(home_of(hash), by_key(hash, key), [&](const Place& place) {
+    std::byte* const found = place ? key_in(chunk(place.chunk), place.slot) : nullptr;
+    value = found != nullptr ? found + layout_.value_at : nullptr;
+  });
+  return stable ? value : nullptr;
+}
+
+void HashTable::touch(std::byte* value) const noexcept {
+  if (shape_.lru) ElementPool::touch(value - layout_.value_at);
+}
+
+std::byte* HashTable::find_again(const std::byte* key) const noexcept {
+  std::byte* const value = find(key);
+  if (value != nullptr) touch(value);
+  return value;
+}
+
 int HashTable::read(const std::byte* key, std::byte* to, std::size_t size) noexcept {
-  const std::uint32_t hash = hash_of(key);
+  const std::uint64_t hash = hash_of(key);
   bool found = false;
-  const bool stable = with_stable(bucket_of(hash), hash, key, [&](std::uint32_t link) {
-    found = link != 0;
-    if (found) copy_out(to, value_of(link), size);
+  const bool stable = with_stable(home_of(hash), by_key(hash, key), [&](const Place& place) {
+    std::byte* const at = place ? key_in(chunk(place.chunk), place.slot) : nullptr;
+    found = at != nullptr;
+    if (found) copy_out(to, at + layout_.value_at, size);
   });
   if (!stable) return -EBUSY;
   return found ? 0 : -ENOENT;
 }
 
-// Under the bucket's lock: where the key's element hangs, or where the chain ends.
-HashTable::Place HashTable::locate(Bucket& bucket, std::uint32_t hash, const std::byte* key) const noexcept {
-  Place place{&bucket.head, get(bucket.head)};
-  for (std::uint32_t steps = 0; valid(place.element) && steps < layout_.capacity; ++steps) {
-    if (get(hash_of(place.element)) == hash && equal(key_of(place.element), key, shape_.key_size)) return place;
-    place.link = &next_of(place.element);
-    place.element = get(*place.link);
-  }
-  return {&bucket.head, 0};
-}
+// ---- adding and replacing
 
 int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
   if (flags > spec::kExist) return -EINVAL;
-  const std::uint32_t hash = hash_of(key);
-  Bucket& bucket = bucket_of(hash);
-  for (unsigned tries = 0;; ++tries) {
-    int result = -EBUSY;
-    if (const Guard guard(bucket.lock); guard) result = put_locked(bucket, hash, key, flags, replace, writer);
-    if (result != -E2BIG || !shape_.lru) return result;
-    // Room is made while no bucket is locked; another may be quicker to take it.
-    if (tries == kMostRetries) return -ENOMEM;
-    if (!evict()) ::sched_yield();
+  const Wanted wanted{hash_of(key), home_of(hash_of(key)), key};
+  for (unsigned tries = 0; tries < kMostRetries; ++tries) {
+    const int result = put_once(wanted, flags, replace, writer);
+    // Room is made while no chunk is locked; another may be quicker to take it.
+    if (result == -EAGAIN)
+      ::sched_yield();
+    else if (result == -E2BIG && get(state_->dirty) != 0)
+      recount();
+    else if (result == -E2BIG && shape_.lru)
+      evict() ? void() : void(::sched_yield());
+    else
+      return result;
   }
+  return shape_.lru ? -ENOMEM : -EBUSY;
 }
 
-int HashTable::put_locked(Bucket& bucket, std::uint32_t hash, const std::byte* key, std::uint64_t flags,
-                          Replace replace, Writer& writer) noexcept {
-  const Place place = locate(bucket, hash, key);
-  if (place.element == 0) {
-    if (flags == spec::kExist) return -ENOENT;
-    if (!reserve()) return -E2BIG;
-    const int error = link_new(bucket.head, get(bucket.head), hash, key, writer);
-    if (error != 0) std::atomic_ref(state_->count).fetch_sub(1);
-    return error;
-  }
+int HashTable::put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
+  Hold hold(*this, wanted.home);
+  if (!hold) return -EBUSY;
+  const Place place = look(wanted.home, by_key(wanted.hash, wanted.key));
+  if (place.unsure) return -EAGAIN;
+  if (!place) return flags == spec::kExist ? -ENOENT : add(hold, wanted, writer);
+  if (place.chunk == wanted.home) return change(place.chunk, place.slot, wanted, flags, replace, writer);
+  hold.release();
+  const Hold there(*this, place.chunk);
+  if (!there) return -EBUSY;
+  const unsigned slot = search(chunk(place.chunk), Control::tag_of(wanted.hash), wanted.key);
+  return slot == kSlots ? -EAGAIN : change(place.chunk, slot, wanted, flags, replace, writer);
+}
+
+// What is in a slot of a locked chunk.
+int HashTable::change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
+                      Writer& writer) noexcept {
   if (flags == spec::kNoExist) return -EEXIST;
+  Chunk& at = chunk(number);
   if (replace == Replace::InPlace) {
-    writer.overwrite(value_of(place.element));
-    if (shape_.lru) touch(value_of(place.element));
+    if (std::byte* const key = key_in(at, slot); key != nullptr) {
+      writer.overwrite(key + layout_.value_at);
+      touch(key + layout_.value_at);
+    }
     return 0;
   }
-  if (const int error = link_new(*place.link, get(next_of(place.element)), hash, key, writer); error != 0) return error;
-  if (shape_.lru) {
-    set(mark_of(get(*place.link)), kTouched);
-    set(mark_of(place.element), kUnused);
-  }
-  std::atomic_ref(bucket.generation).fetch_add(1);
-  release(place.element);
+  return layout_.pooled ? change_element(number, slot, wanted.key, writer) : change_slot(at, slot, wanted, writer);
+}
+
+int HashTable::change_slot(Chunk& at, unsigned old, const Wanted& wanted, Writer& writer) noexcept {
+  const Control::Slots empty = control(at).empty();
+  if (empty == 0) return -ENOMEM;  // never in a region that nobody scribbled on
+  const unsigned fresh = Control::first(empty);
+  fill(slot(at, fresh), wanted.key, writer);
+  commit(at, control(at).with(fresh, Control::tag_of(wanted.hash)).without(old));
+  outdate(at);
   return 0;
 }
 
-int HashTable::link_new(std::uint32_t& link, std::uint32_t next, std::uint32_t hash, const std::byte* key,
-                        Writer& writer) noexcept {
-  std::uint32_t element = allocate();
-  for (unsigned tries = 0; element == 0 && tries < kMostAllocations;
-       ++tries) {  // another's replacement has it for a moment
+int HashTable::change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept {
+  const std::uint32_t fresh = make_element(number, key, writer);
+  if (fresh == 0) return -ENOMEM;
+  Chunk& at = chunk(number);
+  if (shape_.lru) pool_.touch(fresh);
+  const std::uint32_t old = get(link(at, slot));
+  if (pool_.valid(old)) pool_.end_use(old);
+  set(link(at, slot), fresh);
+  outdate(at);
+  if (pool_.valid(old)) pool_.give_back(old);
+  return 0;
+}
+
+// The key last.
+void HashTable::fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept {
+  writer.fill(key_at + layout_.value_at);
+  copy_in(key_at, key, shape_.key_size);
+}
+
+// A new element in the pool for a chunk that is held, used from now on; 0 if there is none.
+std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept {
+  std::uint32_t element = pool_.take();
+  for (unsigned tries = 0; element == 0 && tries < kMostAllocations; ++tries) {  // another's replacement has it
     ::sched_yield();
-    element = allocate();
+    element = pool_.take();
   }
-  if (element == 0) return -ENOMEM;
-  set(hash_of(element), hash);
-  copy_in(key_of(element), key, shape_.key_size);
-  writer.fill(value_of(element));
-  if (shape_.lru) set(mark_of(element), kIdle);
-  set(next_of(element), next);
-  set(link, element);
+  if (element == 0) return 0;
+  pool_.set_chunk(element, number);
+  fill(pool_.key(element), key, writer);
+  pool_.start_use(element);
+  return element;
+}
+
+// A key whose home is held, and which is not there.
+int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
+  const std::optional<unsigned> count = reserve();
+  if (!count) return -E2BIG;
+  const Addition addition{wanted, *count, writer};
+  ChunkNumber reached = wanted.home;
+  const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached);
+  if (error == 0) return 0;
+  std::atomic_ref(state_->counts[*count]).fetch_sub(1);
+  hold.release();
+  forget_passing(wanted.home, reached);
+  if (error == -EAGAIN) const Hold wait_for(*this, reached);
+  return error;
+}
+
+// In the first chunk behind a full home that has room. -EAGAIN where a chunk is locked: `reached`.
+int HashTable::add_behind(const Addition& addition, ChunkNumber& reached) noexcept {
+  pass(chunk(addition.wanted.home));
+  for (reached = after(reached); reached != addition.wanted.home; reached = after(reached)) {
+    const Hold hold = Hold::if_free(*this, reached);
+    if (!hold) return -EAGAIN;
+    if (has_room(chunk(reached))) return add_here(reached, addition);
+    pass(chunk(reached));
+  }
+  return -ENOMEM;  // never in a region that nobody scribbled on
+}
+
+int HashTable::add_here(ChunkNumber number, const Addition& addition) noexcept {
+  Chunk& at = chunk(number);
+  const unsigned fresh = Control::first(control(at).empty());
+  if (!layout_.pooled) {
+    fill(slot(at, fresh), addition.wanted.key, addition.writer);
+  } else {
+    const std::uint32_t element = make_element(number, addition.wanted.key, addition.writer);
+    if (element == 0) return -ENOMEM;
+    set(link(at, fresh), element);
+  }
+  commit(at, control(at).with(fresh, Control::tag_of(addition.wanted.hash)));
+  note_change(number, addition.count, 1);
   return 0;
 }
 
-// Takes the element out of its chain and gives it back.
-void HashTable::unlink(Bucket& bucket, const Place& place) noexcept {
-  if (shape_.lru) set(mark_of(place.element), kUnused);
-  set(*place.link, get(next_of(place.element)));
-  std::atomic_ref(bucket.generation).fetch_add(1);
-  release(place.element);
-  std::atomic_ref(state_->count).fetch_sub(1);
+// ---- removing
+
+// From a slot of a locked chunk.
+void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
+  Chunk& at = chunk(number);
+  const std::uint32_t element = layout_.pooled ? get(link(at, slot)) : 0;
+  if (pool_.valid(element)) pool_.end_use(element);
+  commit(at, control(at).without(slot));
+  outdate(at);
+  if (pool_.valid(element)) pool_.give_back(element);
+  const unsigned count = get(state_->phase) & 1;
+  std::atomic_ref(state_->counts[count]).fetch_sub(1);
+  note_change(number, count, -1);
+}
+
+// An element that passed the chunks from `home` up to `end` is not there any more.
+void HashTable::forget_passing(ChunkNumber home, ChunkNumber end) noexcept {
+  for (ChunkNumber number = home; number != end; number = after(number)) {
+    Chunk& at = chunk(number);
+    if (const Hold hold(*this, number); hold) commit(at, control(at).with_one_back());
+  }
+}
+
+// Removes what `search` finds, after `before`, which may refuse.
+template <class Search, class Before>
+int HashTable::remove_where(ChunkNumber home, Search search, Before before) noexcept {
+  const auto remove_at = [&](ChunkNumber number, unsigned slot) {
+    const int error = before(key_in(chunk(number), slot));
+    if (error == 0) drop(number, slot);
+    return error;
+  };
+  for (unsigned tries = 0; tries < kMostRetries; ++tries) {
+    Hold hold(*this, home);
+    if (!hold) return -EBUSY;
+    const Place place = look(home, search);
+    if (!place && !place.unsure) return -ENOENT;
+    if (place && place.chunk == home) return remove_at(home, place.slot);
+    hold.release();
+    if (place.unsure) {
+      ::sched_yield();
+      continue;
+    }
+    Hold there(*this, place.chunk);
+    if (!there) return -EBUSY;
+    const unsigned slot = search(chunk(place.chunk));
+    if (slot == kSlots) continue;
+    const int error = remove_at(place.chunk, slot);
+    there.release();
+    if (error == 0) forget_passing(home, place.chunk);
+    return error;
+  }
+  return -EBUSY;
 }
 
 int HashTable::remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock) noexcept {
-  const std::uint32_t hash = hash_of(key);
-  Bucket& bucket = bucket_of(hash);
-  const Guard guard(bucket.lock);
-  if (!guard) return -EBUSY;
-  const Place place = locate(bucket, hash, key);
-  if (place.element == 0) return -ENOENT;
-  if (to != nullptr && value_lock) {
-    if (const int error = value_lock.read_locked(to, value_of(place.element), size); error != 0) return error;
-  } else if (to != nullptr) {
-    copy_out(to, value_of(place.element), size);
-  }
-  unlink(bucket, place);
-  return 0;
+  const std::uint64_t hash = hash_of(key);
+  return remove_where(home_of(hash), by_key(hash, key), [&](std::byte* there) {
+    if (to == nullptr || there == nullptr) return 0;
+    if (value_lock) return value_lock.read_locked(to, there + layout_.value_at, size);
+    copy_out(to, there + layout_.value_at, size);
+    return 0;
+  });
 }
 
-// The key of the first element in this bucket or a later one.
-bool HashTable::first_from(std::uint64_t bucket, std::byte* next) noexcept {
-  for (; bucket <= layout_.bucket_mask; ++bucket) {
-    for (unsigned tries = 0; tries < kMostRetries; ++tries) {
-      const std::uint32_t generation = get(buckets_[bucket].generation);
-      const std::uint32_t link = get(buckets_[bucket].head);
-      if (!valid(link)) break;
-      copy_out(next, key_of(link), shape_.key_size);
-      if (get(buckets_[bucket].generation) == generation) return true;
-    }
+bool HashTable::evict() noexcept {
+  return pool_.sweep([&](std::uint32_t element) {
+    const ChunkNumber number = pool_.chunk(element);
+    if (number >= layout_.chunks) return false;
+    Hold hold(*this, number);
+    if (!hold || pool_.chunk(element) != number || !pool_.in_use(element)) return false;
+    const unsigned slot = search(chunk(number), element);
+    if (slot == kSlots) return disown(element), false;
+    const ChunkNumber home = home_of(hash_of(pool_.key(element)));
+    drop(number, slot);
+    hold.release();
+    forget_passing(home, number);
+    return true;
+  });
+}
+
+// After its last owner died: readers may still believe what that one had begun to change, counts may be too high, and a
+// pooled element that was to be replaced may be marked as out of use.
+void HashTable::repair(Chunk& at) noexcept {
+  outdate(at);
+  set(state_->dirty, 1U);
+  if (!layout_.pooled) return;
+  for (auto slots = control(at).used(); slots != 0; slots = Control::rest(slots))
+    if (const std::uint32_t element = get(link(at, Control::first(slots)));
+        pool_.valid(element) && !pool_.in_use(element))
+      pool_.start_use(element);
+}
+
+// Takes back an element whose maker did not live to link it. Who makes one, links it and removes it holds its chunk all
+// the while: what is in use and not linked while others hold the chunk belongs to nobody.
+void HashTable::reclaim(std::uint32_t element) noexcept {
+  const ChunkNumber number = pool_.chunk(element);
+  if (number >= layout_.chunks) return;
+  const Hold hold(*this, number);
+  if (!hold || pool_.chunk(element) != number || !pool_.in_use(element)) return;
+  if (search(chunk(number), element) == kSlots) disown(element);
+}
+
+void HashTable::disown(std::uint32_t element) noexcept {
+  pool_.end_use(element);
+  pool_.give_back(element);
+}
+
+// ---- counting
+
+// Counts one more, unless the map is full. Which of the counts it was.
+std::optional<unsigned> HashTable::reserve() noexcept {
+  const unsigned current = get(state_->phase) & 1;
+  const std::atomic_ref<std::uint32_t> count(state_->counts[current]);
+  std::uint32_t used = count.load(std::memory_order_relaxed);
+  while (used < shape_.entries)
+    if (count.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return current;
+  return {};
+}
+
+// A locked chunk holds one more or one less, which `count` knows: the other count must, if it has this chunk already.
+void HashTable::note_change(ChunkNumber number, unsigned count, int by) noexcept {
+  if (number < get(state_->phase) >> 1)
+    std::atomic_ref(state_->counts[count ^ 1]).fetch_add(static_cast<std::uint32_t>(by));
+}
+
+// Makes the other count, chunk by chunk, and then the one in use.
+void HashTable::recount() noexcept {
+  const Guard guard(state_->recount_lock);
+  if (!guard || get(state_->dirty) == 0) return;
+  set(state_->dirty, 0U);
+  const std::uint32_t current = get(state_->phase) & 1;
+  set(state_->phase, current);
+  set(state_->counts[current ^ 1], 0U);
+  for (ChunkNumber number = 0; number < layout_.chunks; ++number) {
+    const Hold hold(*this, number);
+    if (!hold) return set(state_->dirty, 1U);
+    std::atomic_ref(state_->counts[current ^ 1]).fetch_add(control(chunk(number)).population());
+    set(state_->phase, (number + 1) << 1 | current);
   }
+  set(state_->phase, layout_.chunks << 1 | (current ^ 1));
+  pool_.for_each_used([&](std::uint32_t element) { reclaim(element); });
+}
+
+// ---- in order
+
+// The key of the first element in this chunk or a later one.
+bool HashTable::first_from(std::uint32_t number, std::byte* next) noexcept {
+  for (; number < layout_.chunks; ++number)
+    for (unsigned tries = 0; tries < kMostRetries; ++tries) {
+      Chunk& at = chunk(number);
+      const std::uint32_t generation = get(at.generation);
+      const Control::Slots used = control(at).used();
+      if (used == 0) break;
+      std::byte* const key = key_in(at, Control::first(used));
+      if (key == nullptr) break;
+      copy_out(next, key, shape_.key_size);
+      if (get(at.generation) == generation) return true;
+    }
   return false;
 }
 
 int HashTable::next_key(const std::byte* key, std::byte* next) noexcept {
   if (key == nullptr) return first_from(0, next) ? 0 : -ENOENT;
-  const std::uint32_t hash = hash_of(key);
-  bool found = false;
-  bool in_chain = false;
-  with_stable(bucket_of(hash), hash, key, [&](std::uint32_t link) {
-    found = link != 0;
-    const std::uint32_t after = found ? get(next_of(link)) : 0;
-    in_chain = valid(after);
-    if (in_chain) copy_out(next, key_of(after), shape_.key_size);
+  const std::uint64_t hash = hash_of(key);
+  std::uint32_t from = 0;
+  bool copied = false;
+  with_stable(home_of(hash), by_key(hash, key), [&](const Place& place) {
+    copied = false;
+    from = place ? place.chunk + 1 : 0;
+    const Control::Slots later = place ? Control::behind(control(chunk(place.chunk)).used(), place.slot) : 0;
+    std::byte* const after = later != 0 ? key_in(chunk(place.chunk), Control::first(later)) : nullptr;
+    copied = after != nullptr;
+    if (copied) copy_out(next, after, shape_.key_size);
   });
-  if (in_chain) return 0;
-  const std::uint64_t from = found ? std::uint64_t{hash & layout_.bucket_mask} + 1 : 0;
-  return first_from(from, next) ? 0 : -ENOENT;
+  return copied || first_from(from, next) ? 0 : -ENOENT;
 }
 
 std::byte* HashTable::value_around(const std::byte* address) const noexcept {
-  const auto offset = reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(elements_);
-  const std::uint64_t element = offset / layout_.element_bytes;
-  if (element >= layout_.capacity || element >= get(state_->fresh)) return nullptr;
-  const std::size_t in_element = offset % layout_.element_bytes;
-  const std::size_t end = layout_.value_at + shape_.value_bytes;
-  if (in_element < layout_.value_at || in_element >= end) return nullptr;
-  return value_of(static_cast<std::uint32_t>(element) + 1);
-}
-
-std::uint32_t HashTable::length(const Bucket& bucket) const noexcept {
-  std::uint32_t count = 0;
-  std::uint32_t link = get(const_cast<Bucket&>(bucket).head);
-  for (; valid(link) && count < layout_.capacity; link = get(next_of(link))) ++count;
-  return count;
-}
-
-std::uint32_t HashTable::allocate() noexcept {
-  const std::atomic_ref<std::uint64_t> free(state_->free);
-  std::uint64_t top = free.load(std::memory_order_acquire);
-  while (valid(static_cast<std::uint32_t>(top))) {
-    const auto link = static_cast<std::uint32_t>(top);
-    const std::uint64_t tag = (top >> 32) + 1;
-    // A free element's hash word holds the next free one; its next word still serves readers that stand on it.
-    if (free.compare_exchange_weak(top, tag << 32 | get(hash_of(link)), std::memory_order_acq_rel,
-                                   std::memory_order_acquire))
-      return link;
+  std::byte* key = nullptr;
+  if (layout_.pooled) {
+    const auto element = pool_.around(address);
+    if (element) key = pool_.key(*element);
+  } else {
+    const auto offset = reinterpret_cast<std::uintptr_t>(address) - reinterpret_cast<std::uintptr_t>(chunks_);
+    const std::size_t number = offset / layout_.chunk_bytes;
+    const std::size_t in_chunk = offset % layout_.chunk_bytes;
+    const std::size_t in_slots = in_chunk - sizeof(Chunk);
+    if (number < layout_.chunks && in_chunk >= sizeof(Chunk) && in_slots / layout_.slot_bytes < kSlots)
+      key = slot(chunk(static_cast<ChunkNumber>(number)), static_cast<unsigned>(in_slots / layout_.slot_bytes));
   }
-  const std::atomic_ref<std::uint32_t> fresh(state_->fresh);
-  std::uint32_t used = fresh.load(std::memory_order_relaxed);
-  while (used < layout_.capacity)
-    if (fresh.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return used + 1;
-  return 0;
-}
-
-void HashTable::release(std::uint32_t link) noexcept {
-  const std::atomic_ref<std::uint64_t> free(state_->free);
-  std::uint64_t top = free.load(std::memory_order_acquire);
-  do set(hash_of(link), static_cast<std::uint32_t>(top));
-  while (!free.compare_exchange_weak(top, ((top >> 32) + 1) << 32 | link, std::memory_order_acq_rel,
-                                     std::memory_order_acquire));
-}
-
-bool HashTable::reserve() noexcept {
-  const std::atomic_ref<std::uint32_t> count(state_->count);
-  std::uint32_t used = count.load(std::memory_order_relaxed);
-  while (used < shape_.entries)
-    if (count.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return true;
-  return false;
-}
-
-// Moves the hand until it finds an element that was not used since it last came by, and removes that one.
-bool HashTable::evict() noexcept {
-  const std::uint32_t used = std::min(get(state_->fresh), layout_.capacity);
-  for (std::uint64_t steps = 0; steps < 3 * std::uint64_t{used}; ++steps) {
-    const std::uint32_t link = std::atomic_ref(state_->hand).fetch_add(1) % used + 1;
-    const std::atomic_ref<std::uint32_t> mark(mark_of(link));
-    std::uint32_t seen = mark.load(std::memory_order_acquire);
-    if (seen == kUnused) continue;
-    if (seen == kTouched && steps < kMostPassedOver && mark.compare_exchange_strong(seen, kIdle)) continue;
-    if (evict(link)) return true;
-  }
-  return false;
-}
-
-bool HashTable::evict(std::uint32_t link) noexcept {
-  Bucket& bucket = bucket_of(get(hash_of(link)));
-  const Guard guard(bucket.lock);
-  if (!guard) return false;
-  Place place{&bucket.head, get(bucket.head)};
-  for (std::uint32_t steps = 0; valid(place.element) && steps < layout_.capacity; ++steps) {
-    if (place.element == link) return unlink(bucket, place), true;
-    place.link = &next_of(place.element);
-    place.element = get(*place.link);
-  }
-  return false;
+  if (key == nullptr) return nullptr;
+  std::byte* const value = key + layout_.value_at;
+  return address >= value && address < value + shape_.value_bytes ? value : nullptr;
 }
 
 }  // namespace skep::maps

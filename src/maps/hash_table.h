@@ -1,24 +1,35 @@
-// The hash table under every hash-like map: chains of numbered elements in shared memory.
+// The hash table under every hash-like map: chunks of seven slots in shared memory.
 //
-//   buckets    power of two: {lock, generation, head}; a link is an element's number + 1, 0 ends a chain
-//   elements   {next, hash} [mark] key value, each part rounded up to 8 bytes
+//   chunk      {control, lock, generation}, then 7 slots; the control word (maps/control.h) holds a tag per slot
+//   slot       small elements lie in it: key value, each rounded up to 8 bytes (128 together at most); else the link
+//              of an element in a pool (maps/element_pool.h), as in LRU maps, whose elements have marks
 //
-// Readers take no lock and write nothing: they walk the chain and then look whether the bucket's generation is still
-// the one they started with. Writers hold the bucket's lock; each commits with one store of a link (a replacement puts
-// the new element where the old one was), and bumps the generation before an element that readers might stand on goes
-// back to the free list, where others reuse it. So a value pointer stays valid memory for good, while its content may
-// become another element's. The free list is a stack of numbers with a tag against ABA; elements never used come from a
-// counter, so that an unused part of the region stays untouched (maps without preallocation grow with use).
+// A key's hash names its home chunk. An element that finds no room there goes into the next chunk that has some, and
+// every chunk it passes counts it, so that a search ends at the first chunk that nobody passed. Elements never move. Of
+// seven slots with elements in them one stays empty, so that a replacement can be written beside what it replaces.
 //
-// LRU: an element's mark is 0 (not in a chain), 1, or 2 (used since the hand of the clock last passed). Eviction moves
-// the hand, which goes through the elements in order of their number: second chance in order of insertion.
+// Readers take no lock and write nothing. They read the control word, compare the keys of slots with the right tag, and
+// believe that they found nothing, or copied something, only if the chunk's generation stood still. Writers hold the
+// lock of the chunk they change; one that adds a key also that of the key's home, which makes adding a key exclusive.
+// They never wait for a second lock while they hold a first. Each change commits with one store: of the control word,
+// or of a link where the key's element in a pool is replaced. The generation is bumped before a slot or element that
+// readers might look at can be used again, and a slot's key is written last: whoever sees a key of one word has seen
+// its value.
 //
-// Hostile regions: numbers are compared with the capacity of this handle's plan, walks are bounded by it. Tested by:
-// maps/hash_map_test.cc.
+// A writer that dies leaves every chunk whole, at most a lock that is succeeded, a slot or element that nothing refers
+// to, and counts that are too high; the successor notes that, and the elements are counted again before the map is said
+// to be full.
+//
+// Memory for 8-byte keys and values: 28.6 bytes per entry, 16-byte ones: 53.4. Hostile regions: numbers are compared
+// with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/hash_death_test.cc.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "maps/control.h"
+#include "maps/element_pool.h"
+#include "maps/hash.h"
 #include "maps/lock.h"
 #include "maps/map.h"
 #include "maps/recipe.h"
@@ -38,13 +49,14 @@ class HashTable {
   };
   // Where things lie in the region; computed, never read.
   struct Layout {
-    std::size_t buckets_at = 0;
-    std::size_t elements_at = 0;
-    std::uint32_t bucket_mask = 0;
-    std::uint32_t capacity = 0;  // elements: `entries` and a few for replacements
-    std::size_t element_bytes = 0;
-    std::size_t key_at = 0;  // in an element
-    std::size_t value_at = 0;
+    std::size_t chunks_at = 0;
+    std::uint32_t chunks = 0;
+    std::size_t chunk_bytes = 0;
+    std::size_t slot_bytes = 0;
+    std::size_t value_at = 0;  // from the key
+    bool pooled = false;
+    std::size_t pool_at = 0;
+    ElementPool::Shape pool{};
     std::size_t bytes = 0;  // 0: impossibly large
   };
   static Layout layout(const Shape& shape) noexcept;
@@ -66,107 +78,202 @@ class HashTable {
   void touch(std::byte* value) const noexcept;           // LRU: just used
   // Both in one, made for this table's size of keys; called with the table.
   Recipe::Find finder() const noexcept;
+  // What finds elements without a call; none for tables whose keys are not one word, or whose elements are in a pool.
+  Recipe::Chunks chunks() const noexcept;
   // Copies `size` bytes of the value, all of them of one element that had this key. 0 or -ENOENT.
   int read(const std::byte* key, std::byte* to, std::size_t size) noexcept;
   int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
   // Removes the element, after copying `size` bytes of its value to `to`, under the value's lock if there is one.
   int remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock = {}) noexcept;
   int next_key(const std::byte* key, std::byte* next) noexcept;
-  // Visits the elements of whole buckets from `bucket` on, at most `room`, and removes them if told so. 0, -ENOENT,
-  // -ENOSPC as Map::read_batch; `bucket` and `room` become where to go on and how many were visited.
+  // Visits the elements of whole chunks from `chunk` on, at most `room`, and removes them if told so. 0, -ENOENT,
+  // -ENOSPC as Map::read_batch; `chunk` and `room` become where to go on and how many were visited.
   template <class Visitor>
-  int read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then then, Visitor visit) noexcept;
+  int read_chunks(std::uint32_t& chunk, std::uint32_t& room, Then then, Visitor visit) noexcept;
   // The values of all elements, each with its key, until `visit` returns non-zero; the number visited.
   template <class Visitor>
   std::int64_t for_each(Visitor visit) noexcept;
-  // The start of the value that `address` lies in, if it lies in the value of an element that was ever used.
+  // The start of the value that `address` lies in, if it lies in the value of an element.
   std::byte* value_around(const std::byte* address) const noexcept;
 
  private:
-  struct Bucket {
+  struct Chunk {
+    std::uint64_t control;
     std::uint32_t lock;
     std::uint32_t generation;
-    std::uint32_t head;
-    std::uint32_t reserved;
   };
-  // In Header::kind.
+  static_assert(sizeof(Chunk) == Recipe::Chunks::kHeaderBytes);
+
+  // In Header::kind. There are two counts, so that one can be made anew while the other is in use: who changes a
+  // chunk that is in the new one already changes both.
   struct State {
-    std::uint64_t free;   // tag << 32 | link
-    std::uint32_t fresh;  // elements ever used
-    std::uint32_t count;
-    std::uint32_t hand;
-  };
-  struct Place {
-    std::uint32_t* link = nullptr;  // that leads to the element, or ends the chain
-    std::uint32_t element = 0;      // its link; 0: absent
+    ElementPool::State pool;
+    std::uint32_t counts[2];
+    std::uint32_t phase;  // chunks at the start that are in both counts << 1 | the count in use
+    std::uint32_t recount_lock;
+    std::uint32_t dirty;  // somebody died while holding a lock
   };
 
-  std::byte* at(std::uint32_t link) const noexcept { return elements_ + (link - 1) * layout_.element_bytes; }
-  bool valid(std::uint32_t link) const noexcept { return link - 1 < layout_.capacity; }
-  std::uint32_t& next_of(std::uint32_t link) const noexcept { return reinterpret_cast<std::uint32_t*>(at(link))[0]; }
-  std::uint32_t& hash_of(std::uint32_t link) const noexcept { return reinterpret_cast<std::uint32_t*>(at(link))[1]; }
-  std::uint32_t& mark_of(std::uint32_t link) const noexcept { return reinterpret_cast<std::uint32_t*>(at(link))[2]; }
-  std::byte* key_of(std::uint32_t link) const noexcept { return at(link) + layout_.key_at; }
-  std::byte* value_of(std::uint32_t link) const noexcept { return at(link) + layout_.value_at; }
-  Bucket& bucket_of(std::uint32_t hash) const noexcept { return buckets_[hash & layout_.bucket_mask]; }
-  std::uint32_t hash_of(const std::byte* key) const noexcept;
+  using ChunkNumber = std::uint32_t;
+  struct Place {
+    ChunkNumber chunk = 0;
+    std::uint32_t generation = 0;  // of the chunk, before it was searched
+    unsigned slot = kSlots;        // kSlots: nowhere
+    bool unsure = false;           // a chunk never stood still
+    explicit operator bool() const noexcept { return slot != kSlots; }
+  };
+  struct Wanted {
+    std::uint64_t hash;
+    ChunkNumber home;
+    const std::byte* key;
+  };
+  struct Addition {
+    const Wanted& wanted;
+    unsigned count;  // where it is counted
+    Writer& writer;
+  };
+  // The lock of a chunk, for a scope. When its last owner died, what that one may have left is cleared up.
+  class Hold;
+
+  Chunk& chunk(ChunkNumber number) const noexcept {
+    return *reinterpret_cast<Chunk*>(chunks_ + number * layout_.chunk_bytes);
+  }
+  std::byte* slot(const Chunk& chunk, unsigned number) const noexcept {
+    auto* const bytes = reinterpret_cast<std::byte*>(const_cast<Chunk*>(&chunk));
+    return bytes + sizeof(Chunk) + number * layout_.slot_bytes;
+  }
+  std::uint32_t& link(const Chunk& chunk, unsigned number) const noexcept {
+    return *reinterpret_cast<std::uint32_t*>(slot(chunk, number));
+  }
+  static Control control(const Chunk& chunk) noexcept { return Control(get(const_cast<Chunk&>(chunk).control)); }
+  static void commit(Chunk& chunk, Control control) noexcept { set(chunk.control, control.bits()); }
+  // Before what a slot referred to may be used again.
+  static void outdate(Chunk& chunk) noexcept { set(chunk.generation, get(chunk.generation) + 1); }
+  static void pass(Chunk& chunk) noexcept { commit(chunk, control(chunk).with_one_past()); }
+
+  ChunkNumber home_of(std::uint64_t hash) const noexcept {
+    return static_cast<ChunkNumber>((hash >> 32) * layout_.chunks >> 32);
+  }
+  ChunkNumber after(ChunkNumber number) const noexcept { return number + 1 == layout_.chunks ? 0 : number + 1; }
+  std::uint64_t hash_of(const std::byte* key) const noexcept;
+  // The key of what is in a slot; null when a hostile region's link leads nowhere.
+  std::byte* key_in(const Chunk& chunk, unsigned slot) const noexcept;
+  template <bool kPooled>
+  std::byte* key_as(const Chunk& chunk, unsigned number) const noexcept {
+    if (!kPooled) return slot(chunk, number);
+    const std::uint32_t element = get(link(chunk, number));
+    return pool_.valid(element) ? pool_.key(element) : nullptr;
+  }
 
   // Sizes of keys that have a find() of their own; 0 is for all others.
-  template <std::size_t kKeySize>
+  template <std::size_t kKeySize, bool kPooled>
   static std::byte* find_as(const void* table, std::uint64_t, const std::byte* key) noexcept;
-  template <std::size_t kKeySize = 0>
-  std::uint32_t walk(const Bucket& bucket, std::uint32_t hash, const std::byte* key) const noexcept;
-  template <class Use>
-  bool with_stable(Bucket& bucket, std::uint32_t hash, const std::byte* key, Use use) const noexcept;
-  Place locate(Bucket& bucket, std::uint32_t hash, const std::byte* key) const noexcept;
-  int put_locked(Bucket& bucket, std::uint32_t hash, const std::byte* key, std::uint64_t flags, Replace replace,
-                 Writer& writer) noexcept;
-  int link_new(std::uint32_t& link, std::uint32_t next, std::uint32_t hash, const std::byte* key,
-               Writer& writer) noexcept;
-  void unlink(Bucket& bucket, const Place& place) noexcept;
-  bool first_from(std::uint64_t bucket, std::byte* next) noexcept;
+  std::byte* find_again(const std::byte* key) const noexcept;
 
-  std::uint32_t length(const Bucket& bucket) const noexcept;
-  std::uint32_t allocate() noexcept;  // a link; 0: none left
-  void release(std::uint32_t link) noexcept;
-  bool reserve() noexcept;  // counts one more, unless full
+  unsigned search(const Chunk& chunk, std::uint8_t tag, const std::byte* key) const noexcept;
+  unsigned search(const Chunk& chunk, std::uint32_t element) const noexcept;
+  auto by_key(std::uint64_t hash, const std::byte* key) const noexcept {
+    return [this, tag = Control::tag_of(hash), key](const Chunk& at) { return search(at, tag, key); };
+  }
+  template <class Search>
+  Place look(ChunkNumber home, Search search) const noexcept;
+  template <class Search, class Use>
+  bool with_stable(ChunkNumber home, Search search, Use use) const noexcept;
+
+  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
+  int change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
+             Writer& writer) noexcept;
+  int change_slot(Chunk& at, unsigned old, const Wanted& wanted, Writer& writer) noexcept;
+  int change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept;
+  void fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept;
+  std::uint32_t make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept;
+  bool has_room(const Chunk& chunk) const noexcept { return control(chunk).population() < usable_; }
+  int add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
+  int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
+  int add_here(ChunkNumber number, const Addition& addition) noexcept;
+
+  void drop(ChunkNumber number, unsigned slot) noexcept;
+  void forget_passing(ChunkNumber home, ChunkNumber end) noexcept;
+  template <class Search, class Before>
+  int remove_where(ChunkNumber home, Search search, Before before) noexcept;
   bool evict() noexcept;
-  bool evict(std::uint32_t link) noexcept;
+  void repair(Chunk& chunk) noexcept;
+  void reclaim(std::uint32_t element) noexcept;
+  void disown(std::uint32_t element) noexcept;
+
+  std::optional<unsigned> reserve() noexcept;
+  void note_change(ChunkNumber number, unsigned count, int by) noexcept;
+  void recount() noexcept;
+  bool first_from(std::uint32_t number, std::byte* next) noexcept;
 
   Shape shape_;
   Layout layout_;
-  Bucket* buckets_;
-  std::byte* elements_;
+  unsigned usable_;  // slots of a chunk that may be in use
+  std::byte* chunks_;
+  ElementPool pool_;
   State* state_;
+  WordHash word_hash_;
   std::uint64_t seed_;
 };
 
+class HashTable::Hold {
+ public:
+  Hold(HashTable& table, ChunkNumber number) noexcept
+      : Hold(table, table.chunk(number), lock(table.chunk(number).lock)) {}
+  // Not if that means waiting.
+  static Hold if_free(HashTable& table, ChunkNumber number) noexcept {
+    Chunk& chunk = table.chunk(number);
+    return {table, chunk, try_lock(chunk.lock) ? Locked::Yes : Locked::No};
+  }
+  ~Hold() { release(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  explicit operator bool() const noexcept { return chunk_ != nullptr; }
+  void release() noexcept {
+    if (chunk_ != nullptr) unlock(chunk_->lock);
+    chunk_ = nullptr;
+  }
+
+ private:
+  Hold(HashTable& table, Chunk& chunk, Locked locked) noexcept : chunk_(locked != Locked::No ? &chunk : nullptr) {
+    if (locked == Locked::Inherited) table.repair(chunk);
+  }
+
+  Chunk* chunk_;
+};
+
 template <class Visitor>
-int HashTable::read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then then, Visitor visit) noexcept {
+int HashTable::read_chunks(std::uint32_t& chunk_number, std::uint32_t& room, Then then, Visitor visit) noexcept {
   std::uint32_t visited = 0;
   int result = -ENOENT;
-  std::uint64_t number = bucket;
-  for (; number <= layout_.bucket_mask; ++number) {
-    Bucket& at = buckets_[number];
-    if (get(at.head) == 0) continue;
-    const Guard guard(at.lock);
-    const std::uint32_t wanted = length(at);
-    if (!guard || wanted > room - visited) {
-      result = !guard ? -EBUSY : visited == 0 ? -ENOSPC : 0;
-      break;
+  std::uint32_t number = chunk_number;
+  for (; number < layout_.chunks; ++number) {
+    Chunk& at = chunk(number);
+    if (control(at).used() == 0) continue;
+    ChunkNumber homes[kSlots];
+    unsigned strangers = 0;
+    {
+      const Hold hold(*this, number);
+      const Control::Slots used = control(at).used();
+      if (!hold || control(at).population() > room - visited) {
+        result = !hold ? -EBUSY : visited == 0 ? -ENOSPC : 0;
+        break;
+      }
+      for (Control::Slots slots = used; slots != 0; slots = Control::rest(slots)) {
+        const unsigned slot = Control::first(slots);
+        std::byte* const key = key_in(at, slot);
+        if (key == nullptr) continue;
+        visit(key, key + layout_.value_at);
+        ++visited;
+        if (then == Then::Keep) continue;
+        const ChunkNumber home = home_of(hash_of(key));
+        if (home != number) homes[strangers++] = home;
+        drop(number, slot);
+      }
     }
-    Place place{&at.head, get(at.head)};
-    for (std::uint32_t i = 0; i < wanted && valid(place.element); ++i) {
-      visit(key_of(place.element), value_of(place.element));
-      ++visited;
-      if (then == Then::Remove)
-        unlink(at, place);
-      else
-        place.link = &next_of(place.element);
-      place.element = get(*place.link);
-    }
+    for (unsigned i = 0; i < strangers; ++i) forget_passing(homes[i], number);
   }
-  bucket = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, UINT32_MAX));
+  chunk_number = number;
   room = visited;
   return result;
 }
@@ -174,13 +281,14 @@ int HashTable::read_buckets(std::uint32_t& bucket, std::uint32_t& room, Then the
 template <class Visitor>
 std::int64_t HashTable::for_each(Visitor visit) noexcept {
   std::int64_t visited = 0;
-  for (std::uint64_t b = 0; b <= layout_.bucket_mask; ++b) {
-    std::uint32_t link = get(buckets_[b].head);
-    for (std::uint32_t steps = 0; valid(link) && steps < layout_.capacity; ++steps) {
-      const std::uint32_t next = get(next_of(link));  // before the visitor deletes it
+  for (ChunkNumber number = 0; number < layout_.chunks; ++number) {
+    Chunk& at = chunk(number);
+    for (Control::Slots slots = control(at).used(); slots != 0; slots = Control::rest(slots)) {
+      const unsigned slot = Control::first(slots);
+      std::byte* const key = control(at).is_used(slot) ? key_in(at, slot) : nullptr;  // the visitor may delete
+      if (key == nullptr) continue;
       ++visited;
-      if (visit(key_of(link), value_of(link)) != 0) return visited;
-      link = next;
+      if (visit(key, key + layout_.value_at) != 0) return visited;
     }
   }
   return visited;

@@ -12,22 +12,27 @@
 
 namespace skep::maps {
 
-// What is left to do for thread `self` when somebody holds the lock.
-bool wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept;
+// Inherited: held now, but its last owner died holding it, perhaps in the middle of something.
+enum class Locked : std::uint8_t { No, Yes, Inherited };
 
-inline bool lock(std::uint32_t& word) noexcept {
-  const std::uint32_t self = thread_id();
+// What is left to do for thread `self` when somebody holds the lock.
+Locked wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept;
+
+// Without waiting; a dead owner's lock is not taken either.
+inline bool try_lock(std::uint32_t& word) noexcept {
   std::uint32_t free = 0;
-  return std::atomic_ref(word).compare_exchange_strong(free, self, std::memory_order_acquire,
-                                                       std::memory_order_relaxed) ||
-         wait_for_lock(word, self);
+  return std::atomic_ref(word).compare_exchange_strong(free, thread_id(), std::memory_order_acquire,
+                                                       std::memory_order_relaxed);
+}
+inline Locked lock(std::uint32_t& word) noexcept {
+  return try_lock(word) ? Locked::Yes : wait_for_lock(word, thread_id());
 }
 inline void unlock(std::uint32_t& word) noexcept { std::atomic_ref(word).store(0, std::memory_order_release); }
 
 // lock() for a scope.
 class Guard {
  public:
-  explicit Guard(std::uint32_t& word) noexcept : word_(word), held_(lock(word)) {}
+  explicit Guard(std::uint32_t& word) noexcept : word_(word), held_(lock(word) != Locked::No) {}
   ~Guard() {
     if (held_) unlock(word_);
   }

@@ -44,11 +44,13 @@ TEST(Lock, AnOwnerThatIsNoMoreIsSucceeded) {
   auto* word =
       static_cast<std::uint32_t*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(lock(*word) ? 0 : 1);
+  if (child == 0) ::_exit(lock(*word) == Locked::Yes ? 0 : 1);
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(*word, static_cast<std::uint32_t>(child));
-  EXPECT_TRUE(Guard(*word));
+  EXPECT_FALSE(try_lock(*word)) << "asks nobody whether the owner lives";
+  EXPECT_EQ(lock(*word), Locked::Inherited);
+  EXPECT_EQ(*word, thread_id());
   ::munmap(word, 4096);
 }
 

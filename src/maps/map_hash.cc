@@ -57,7 +57,7 @@ int MapHash::read_batch(Batch& batch, Then then) noexcept {
   batch.count = batch.room;
   std::byte* key_to = batch.keys;
   std::byte* value_to = batch.values;
-  return table_.read_buckets(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
+  return table_.read_chunks(batch.cursor, batch.count, then, [&](std::byte* key, std::byte* value) noexcept {
     copy_out(key_to, key, spec_.key_size);
     copy_out(value_to, value, sizeof(std::uint32_t));  // the id
     key_to += spec_.key_size;

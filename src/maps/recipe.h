@@ -3,13 +3,16 @@
 // Arrays say where their elements lie: element i of CPU c is at base + i * stride + c * per_cpu, for i below `entries`.
 // In an array of programs or maps an element is a slot with a Reference, which lookup() does not give.
 // Hash maps name a function made for their size of keys: it gives the value of CPU 0, or null; that of CPU c is at
-// c * per_cpu from there. Either is what lookup() would say, while the map lives. Tested by: maps/array_map_test.cc,
-// maps/hash_map_test.cc.
+// c * per_cpu from there. Where small keys and values lie in chunks of slots, they also say how (maps/hash_table.h), so
+// that a caller can look himself and only asks that function when the key's home does not settle it. Either is what
+// lookup() would say, while the map lives. Tested by: maps/array_map_test.cc, maps/hash_map_test.cc.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+
+#include "maps/hash.h"
 
 namespace skep::maps {
 
@@ -19,6 +22,21 @@ struct Recipe {
   // The second argument is not looked at: a caller has its arguments where a helper's would be.
   using Find = std::byte* (*)(const void* table, std::uint64_t unused, const std::byte* key) noexcept;
 
+  // Chunk (hash >> 32) * count >> 32 is the key's home: the control word (maps/control.h), the generation at
+  // kGenerationAt, and from kHeaderBytes on the slots: a key of one word, padded with zeros, and its value.
+  struct Chunks {
+    static constexpr std::uint32_t kGenerationAt = 12;
+    static constexpr std::uint32_t kHeaderBytes = 16;
+    static constexpr std::uint32_t kKeyBytes = 8;
+
+    std::uint64_t base = 0;
+    std::uint32_t count = 0;  // 0: none
+    std::uint32_t bytes = 0;  // of a chunk
+    std::uint32_t slot_bytes = 0;
+    std::uint32_t key_size = 0;  // 4 or 8
+    WordHash hash{};
+  };
+
   const Map* map = nullptr;
   std::uint64_t base = 0;
   std::uint32_t entries = 0;
@@ -27,6 +45,7 @@ struct Recipe {
   bool references = false;    // elements are slots: a Reference each
   Find find = nullptr;        // null: an array
   const void* table = nullptr;
+  Chunks chunks{};
 };
 
 // Nothing where elements must be looked up.

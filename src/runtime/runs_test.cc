@@ -277,7 +277,9 @@ TEST_P(Runs, TailCallsFromFramesOfAllShapes) {
       "r0 = 45\nexit",
       "call pc+2\nr0 += 5\nexit\nr0 = 40\nexit",
       "call bpf_ktime_get_ns#5\nr6 = 40\nr7 = 5\n*(u64 *)(r10 -8) = r7\nr0 = *(u64 *)(r10 -8)\nr0 += r6\nexit",
-      "r0 = 45\nmay_goto +1\nexit\nr0 = 2\nexit"};
+      "r0 = 45\nmay_goto +1\nexit\nr0 = 2\nexit",
+      "r1 = 1\nr2 = subprog[f]\nr3 = 0\nr4 = 0\ncall bpf_loop#181\nr0 += 44\nexit\nf: r0 = 0\nexit"};
+  world.add_helper(HelperId::loop, helpers::body(std::to_underlying(HelperId::loop)));
   world.add_helper(HelperId::ktime_get_ns, helpers::body(std::to_underlying(HelperId::ktime_get_ns)));
   const std::string_view callers[] = {
       "r6 = r1\nr7 = 2\n*(u64 *)(r10 -8) = 1\nr2 = map[id:1]\nr3 = 0\ncall bpf_tail_call#12\nr0 = r7\nexit",
@@ -465,6 +467,22 @@ TEST_P(Runs, TailCallsGoToTheProgramWithItsContext) {
       EXPECT_FALSE(outcome.stopped);
       if (with == GetParam()) {
         EXPECT_EQ(outcome.program, target.get());
+      }
+    }
+  }
+}
+
+TEST_P(Runs, AStopBehindATailCallEndsTheRun) {
+  for (const With with : {GetParam(), other()}) {
+    const auto target = load(world, "call bpf_ktime_get_ns#5\nr0 = 7\nexit", with);
+    put(0, 7, *target);
+    for (const std::string_view caller : {"{}r0 = 1\nexit", "call pc+2\nr0 += 1\nexit\n{}r0 = 1\nexit"}) {
+      const auto first = load(world, fmt::format(fmt::runtime(caller), kTail), GetParam());
+      for (const std::uint64_t budget : {0, 100}) {
+        const Outcome outcome = world.run(*first, {}, 1, budget);
+        EXPECT_TRUE(outcome.stopped) << caller;
+        EXPECT_EQ(outcome.failure.kind, exec::Failure::Kind::BadCall) << caller;
+        EXPECT_EQ(outcome.r0, 0U) << caller;
       }
     }
   }

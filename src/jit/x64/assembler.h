@@ -120,6 +120,11 @@ class Assembler : public CodeBuffer {
       memory(width, 0x8b, to, from);
     }
   }
+  void load_rax(std::uint64_t address) noexcept {  // all of it, from anywhere
+    byte(0x48);
+    byte(0xa1);
+    value(address);
+  }
   template <class Address>
   void load_signed(Width width, Reg to, Address from) noexcept {  // to 64 bits; width is 8, 16 or 32
     rex_of(true, to, from, false);
@@ -236,6 +241,11 @@ class Assembler : public CodeBuffer {
     byte(0xf2);
     modrm(3, low(to), low(other));
   }
+  // tzcnt, which processors without BMI1 take for bsf: the same where `from` is not 0.
+  void trailing_zeros(Width width, Reg to, Reg from) noexcept {
+    byte(0xf3);
+    reg_reg2(width, 0xbc, to, from);
+  }
   void bswap(Width width, Reg reg) noexcept {
     rex_if(width == Width::W64, 0, 0, high(reg));
     byte(0x0f);
@@ -271,7 +281,8 @@ class Assembler : public CodeBuffer {
     byte(0xff);
     modrm(3, 4, low(to));
   }
-  void jump(Indexed to) noexcept {
+  template <class Address>
+  void jump(Address to) noexcept {
     rex_of(false, Reg::Rax, to, false);
     byte(0xff);
     operand(4, to);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <ranges>
 
 #include "exec/executable.h"
 
@@ -68,11 +69,16 @@ Code Compiler::compile() {
   code.fixups.assign(a_.fixups().begin(), a_.fixups().end());
   for (std::size_t i = 0; i < survey_.functions.size(); ++i) code.entries.push_back(a_.offset(label_of_function(i)));
   code.body = a_.offset(body_);
-  code.frame = main_frame_;
-  const bool tail_calls = std::ranges::any_of(survey_.functions, &Function::tail_calls);
-  code.guarded = survey_.callbacks || tail_calls || !stops_.empty();
+  code.guarded = survey_.callbacks || tails_may_stop() || !stops_.empty();
+  code.frame = main_frame_ | (code.guarded ? 0 : exec::JumpTarget::kNeverStops);
   if (order_.wanted == Wanted::Layout) code.layout = final_layout(shared);
   return code;
+}
+
+// Whether what a tail call goes to may have to be stopped past frames of this program: those of callers of subprograms.
+bool Compiler::tails_may_stop() const noexcept {
+  const auto subprograms = survey_.functions | std::views::drop(1);
+  return std::ranges::any_of(subprograms, &Function::tail_calls);
 }
 
 // ---- Layout

@@ -117,6 +117,7 @@ class Compiler {
   void note_piece(std::uint32_t slot);
   void note_frame(FrameStep::Kind kind, Reg reg = Reg::Rax, std::uint32_t bytes = 0);
   std::uint32_t frame_shape() const noexcept;
+  bool tails_may_stop() const noexcept;
   void push(Reg reg);
   void pop(Reg reg);
   Layout final_layout(std::uint32_t shared);
@@ -139,17 +140,22 @@ class Compiler {
     Label label;
     const InlinedCall& call;
     Ways ways;
+    Label absent{};  // of a hash map: where no slot of the key's home has its tag
   };
   std::uint32_t write_inline(const At& at);
   Ways behind(std::uint32_t slot) const;
   Ways ways_behind(std::uint32_t slot) const;
   void go_on(const Ways& ways);
-  Label call_later(const InlinedCall& call, const Ways& ways);
+  const ColdCall& call_later(const InlinedCall& call, const Ways& ways);
   void write_cold_calls();
   void call_for_value(const ColdCall& cold);
   void call_for_tail(const ColdCall& cold);
   void index_element(const InlinedCall& call, const Ways& ways);
   void find_element(const maps::Recipe& recipe);
+  void find_in_chunks(const InlinedCall& call, const Ways& ways);
+  void load_key(const InlinedCall& call);
+  void load_home(const maps::Recipe::Chunks& chunks);
+  void find_further(const ColdCall& cold);
   void loop(const InlinedCall& call);
   void draw_random(const InlinedCall& call);
   enum class Copying : std::uint8_t { FromPacket, ToPacket };
@@ -166,6 +172,7 @@ class Compiler {
   void load_reference(const InlinedCall& call, Label none);
   void load_known(const exec::KnownSlot* table, Label unknown);
   void tail_call(const InlinedCall& call);
+  void go_on_in_body();
   void note_tail_call();
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);

@@ -8,6 +8,7 @@
 
 #include "exec/packet_view.h"
 #include "jit/x64/compiler.h"
+#include "maps/control.h"
 #include "spec/helpers.h"
 #include "spec/uapi.h"
 
@@ -36,6 +37,8 @@ std::uint32_t Compiler::write_inline(const At& at) {
     find_inner_map(call, ways);
   else if (call.recipe->find == nullptr)
     index_element(call, ways);
+  else if (call.recipe->chunks.count != 0)
+    find_in_chunks(call, ways);
   else
     return find_element(*call.recipe), 1;
   return ways.slots;
@@ -64,19 +67,22 @@ void Compiler::go_on(const Ways& ways) {
 
 // ---- The call itself, where its place cannot do without
 
-Label Compiler::call_later(const InlinedCall& call, const Ways& ways) {
+const Compiler::ColdCall& Compiler::call_later(const InlinedCall& call, const Ways& ways) {
   cold_calls_.push_back({a_.label(), call, ways});
-  return cold_calls_.back().label;
+  return cold_calls_.back();
 }
 
 void Compiler::write_cold_calls() {
   for (const ColdCall& cold : cold_calls_) {
     a_.reserve();
-    a_.bind(cold.label);
     slot_ = cold.call.slot;
+    const bool searches = cold.call.recipe != nullptr && cold.call.recipe->find != nullptr;
+    if (!searches) a_.bind(cold.label);
     note_piece(slot_);
     if (insn(slot_).imm == kTailCall)
       call_for_tail(cold);
+    else if (searches)
+      find_further(cold);
     else
       call_for_value(cold);
   }
@@ -175,11 +181,107 @@ void Compiler::find_element(const maps::Recipe& recipe) {
   a_.land(none);
 }
 
+// Registers that are free where a hash map is searched: those of arguments, all but r2's.
+constexpr Reg kWord = Reg::R8, kKeyAddress = Reg::R9, kControl = Reg::R10, kChunk = Reg::Rcx, kGeneration = Reg::Rsi;
+
+// An element of a hash map whose keys are one word (maps/hash_table.h): the first slot of the key's home that has its
+// tag. Where another one is wanted, a call finds it.
+void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
+  using maps::Control;
+  const maps::Recipe::Chunks& chunks = call.recipe->chunks;
+  const std::uint32_t step = chunks.slot_bytes / 8;  // a slot's bit in sets of slots is 8 * slot + 7
+  const auto value_at = static_cast<std::int32_t>(chunks.kHeaderBytes + chunks.kKeyBytes - 7 * step);
+  const ColdCall& cold = call_later(call, ways);
+  cold_calls_.back().absent = a_.label();
+  load_key(call);
+  load_home(chunks);
+  a_.reserve();
+  a_.load(Width::W32, kGeneration, Mem{kChunk, chunks.kGenerationAt});
+  a_.load(Width::W64, kControl, Mem{kChunk, 0});
+  a_.alu(Alu::Or, Width::W32, Reg::Rdx, Control::kTagBit);  // Control::matches(Control::tag_of(hash))
+  a_.movzx(Width::W8, Reg::Rdx, Reg::Rdx);
+  a_.mov(kScratch, Control::kOnes);
+  a_.imul(Width::W64, Reg::Rdx, kScratch);
+  a_.alu(Alu::Xor, Width::W64, Reg::Rdx, kControl);
+  a_.mov(Width::W64, Reg::Rax, Reg::Rdx);
+  a_.alu(Alu::Sub, Width::W64, Reg::Rax, kScratch);
+  a_.unary(Unary::Not, Width::W64, Reg::Rdx);
+  a_.alu(Alu::And, Width::W64, Reg::Rax, Reg::Rdx);
+  a_.shift(x64::Shift::Shl, Width::W64, kScratch, 7);
+  a_.alu(Alu::And, Width::W64, Reg::Rax, kScratch);
+  a_.jump(Condition::E, cold.absent);
+  a_.trailing_zeros(Width::W64, Reg::Rax, Reg::Rax);
+  const bool scales = std::has_single_bit(step) && step <= 8;
+  if (!scales) a_.imul(Width::W32, Reg::Rax, Reg::Rax, static_cast<std::int32_t>(step));
+  const auto log = static_cast<std::uint8_t>(scales ? std::countr_zero(step) : 0);
+  a_.lea(Width::W64, Reg::Rax, Indexed{kChunk, Reg::Rax, log, value_at});
+  a_.alu(Alu::Cmp, Width::W64, kWord, Mem{Reg::Rax, -static_cast<std::int32_t>(chunks.kKeyBytes)});
+  a_.jump(Condition::NE, cold.label);
+  add_cpu(*call.recipe);
+  go_on(ways);
+}
+
+// rax and kWord become the key's word, as maps::load_halves() loads it. Where the key is goes to kKeyAddress unless the
+// frame tells.
+void Compiler::load_key(const InlinedCall& call) {
+  const bool in_frame = call.key_in_frame != InlinedCall::kNotInFrame;
+  const Mem key = in_frame ? Mem{Reg::Rbp, call.key_in_frame} : Mem{reg(2), 0};
+  if (!in_frame) a_.mov(Width::W64, kKeyAddress, reg(2));
+  a_.load(Width::W32, Reg::Rax, key);
+  if (call.recipe->chunks.key_size == 8) {
+    a_.load(Width::W32, kScratch, Mem{key.base, key.offset + 4});
+    a_.shift(x64::Shift::Shl, Width::W64, kScratch, 32);
+    a_.alu(Alu::Or, Width::W64, Reg::Rax, kScratch);
+  }
+  a_.mov(Width::W64, kWord, Reg::Rax);
+}
+
+// From the word in rax: kChunk becomes its home's address, rdx its hash, as maps::WordHash says.
+void Compiler::load_home(const maps::Recipe::Chunks& chunks) {
+  a_.mov(kScratch, chunks.hash.seed);
+  a_.alu(Alu::Xor, Width::W64, Reg::Rax, kScratch);
+  a_.mov(kScratch, chunks.hash.multiplier);
+  a_.unary(Unary::Mul, Width::W64, kScratch);
+  a_.alu(Alu::Xor, Width::W64, Reg::Rdx, Reg::Rax);
+  a_.mov(Width::W64, kChunk, Reg::Rdx);
+  a_.shift(x64::Shift::Shr, Width::W64, kChunk, 32);
+  a_.imul(Width::W64, kChunk, kChunk, static_cast<std::int32_t>(chunks.count));
+  a_.shift(x64::Shift::Shr, Width::W64, kChunk, 32);
+  scale(kChunk, chunks.bytes);
+  a_.mov(kScratch, chunks.base);
+  a_.alu(Alu::Add, Width::W64, kChunk, kScratch);
+}
+
+// Of what find_in_chunks() left: where the home has no such tag, the key is absent if nothing went past it and nothing
+// changed meanwhile. Everything else is the function's.
+void Compiler::find_further(const ColdCall& cold) {
+  const InlinedCall& call = cold.call;
+  const maps::Recipe& recipe = *call.recipe;
+  a_.bind(cold.absent);
+  a_.shift(x64::Shift::Shr, Width::W64, kControl, maps::Control::kPassedAt);
+  a_.jump(Condition::NE, cold.label);
+  a_.alu(Alu::Cmp, Width::W32, Mem{kChunk, maps::Recipe::Chunks::kGenerationAt}, kGeneration);
+  a_.jump(Condition::NE, cold.label);
+  a_.mov(Reg::Rax, 0);
+  a_.jump(cold.ways.null);
+  a_.bind(cold.label);
+  if (call.key_in_frame != InlinedCall::kNotInFrame)
+    a_.lea(Width::W64, reg(2), Mem{Reg::Rbp, call.key_in_frame});
+  else
+    a_.mov(Width::W64, reg(2), kKeyAddress);
+  find_element(recipe);
+  if (cold.ways.null.id != cold.ways.found.id) {
+    a_.test(Width::W64, Reg::Rax, Reg::Rax);
+    a_.jump(Condition::E, cold.ways.null);
+  }
+  a_.jump(cold.ways.found);
+}
+
 // An element of a map of which nothing is known but its address, in r1: perhaps it is an array.
 void Compiler::find_in_unknown(const InlinedCall& call, const Ways& ways) {
   load_index(call);
   a_.alu(Alu::Cmp, Width::W32, kScratch, Mem{reg(1), kOtherOffsets.entries});
-  a_.jump(Condition::AE, call_later(call, ways));
+  a_.jump(Condition::AE, call_later(call, ways).label);
   if (order_.image.masks_indices) mask_index();
   a_.imul(Width::W64, kScratch, Mem{reg(1), kOtherOffsets.stride});
   a_.load(Width::W64, Reg::Rax, Mem{reg(1), kOtherOffsets.base});
@@ -189,7 +291,7 @@ void Compiler::find_in_unknown(const InlinedCall& call, const Ways& ways) {
 
 // The map in a slot of an array of maps.
 void Compiler::find_inner_map(const InlinedCall& call, const Ways& ways) {
-  const Label unknown = call_later(call, ways);
+  const Label unknown = call_later(call, ways).label;
   if (order_.known.maps == nullptr) return a_.jump(unknown);
   load_reference(call, ways.null);
   load_known(order_.known.maps, unknown);
@@ -201,8 +303,7 @@ void Compiler::find_inner_map(const InlinedCall& call, const Ways& ways) {
 void Compiler::load_reference(const InlinedCall& call, Label none) {
   const maps::Recipe& recipe = *call.recipe;
   if (call.index.is_constant() && call.index.most < recipe.entries) {
-    a_.mov(Reg::Rax, recipe.base + recipe.stride * call.index.least);
-    a_.load(Width::W64, Reg::Rax, Mem{Reg::Rax, 0});
+    a_.load_rax(recipe.base + recipe.stride * call.index.least);
   } else {
     load_index_inside(call, none);
     a_.mov(Reg::Rax, recipe.base);
@@ -223,40 +324,53 @@ void Compiler::load_known(const exec::KnownSlot* table, Label unknown) {
 }
 
 // Goes on in the program in slot r3 of a known array, if it is compiled and known here. Code that counts goes on in
-// code that does, which the service finds.
+// code that does, which the service finds. A program that may be run without the guard goes on by itself only in those
+// that may, too.
 void Compiler::tail_call(const InlinedCall& call) {
   const Ways ways = behind(call.slot);
-  const Label unknown = call_later(call, ways);
+  const Label unknown = call_later(call, ways).label;
   if (order_.known.programs == nullptr || order_.counting == Counting::Yes) return a_.jump(unknown);
   a_.load(Width::W32, kScratch3, field(kCallOffsets.tail_calls));
   a_.alu(Alu::Cmp, Width::W32, kScratch3, static_cast<std::int32_t>(isa::kMaxTailCalls));
   a_.jump(Condition::AE, ways.null);
   load_reference(call, ways.null);
   load_known(order_.known.programs, unknown);
+  const std::uint32_t unstopped = survey_.callbacks || tails_may_stop() ? 0 : exec::JumpTarget::kNeverStops;
   if (const std::uint32_t shape = frame_shape(); shape != 0 && function_ == survey_.functions.data()) {
     const Label other = a_.label();
-    a_.alu(Alu::Cmp, Width::W32, Mem{kScratch, kOtherOffsets.frame}, static_cast<std::int32_t>(shape));
+    a_.alu(Alu::Cmp, Width::W32, Mem{kScratch, kOtherOffsets.frame}, static_cast<std::int32_t>(shape | unstopped));
     a_.jump(Condition::NE, other);
-    a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.body});
-    note_tail_call();
-    a_.load(Width::W64, Reg::Rsi, field(kCallOffsets.context));
-    if (!order_.hardening.retpolines) a_.notrack();  // no endbr stands there
-    jump_register(Reg::Rax);
+    note_tail_call();  // the context is in r1
+    go_on_in_body();
     a_.bind(other);
   }
-  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.code});
-  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  if (unstopped != 0) {
+    a_.alu(Alu::Cmp, Width::W32, Mem{kScratch, kOtherOffsets.frame}, 0);
+    a_.jump(Condition::NS, unknown);
+  }
+  a_.alu(Alu::Cmp, Width::W64, Mem{kScratch, kOtherOffsets.code}, 0);
   a_.jump(Condition::E, unknown);
   note_tail_call();
+  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.code});
   go_on_in_other();
+}
+
+// Of the exec::Known in kScratch, whose frame is like this one.
+void Compiler::go_on_in_body() {
+  if (!order_.hardening.retpolines) {
+    a_.notrack();  // no endbr stands there
+    return a_.jump(Mem{kScratch, kOtherOffsets.body});
+  }
+  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.body});
+  jump_register(Reg::Rax);
 }
 
 // Of the program whose exec::Known is in kScratch; the calls before it are counted in kScratch3.
 void Compiler::note_tail_call() {
-  a_.load(Width::W64, kScratch, Mem{kScratch, kOtherOffsets.object});
+  a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.object});
   a_.alu(Alu::Add, Width::W32, kScratch3, 1);
   a_.store(Width::W32, field(kCallOffsets.tail_calls), kScratch3);
-  a_.store(Width::W64, field(kCallOffsets.program), kScratch);
+  a_.store(Width::W64, field(kCallOffsets.program), Reg::Rax);
 }
 
 // ---- Others
@@ -266,7 +380,7 @@ void Compiler::draw_random(const InlinedCall& call) {
   static_assert(offsetof(exec::Generator, state) == 0);
   a_.load(Width::W64, kScratch, field(kCallOffsets.generator));
   a_.test(Width::W64, kScratch, kScratch);
-  a_.jump(Condition::E, call_later(call, behind(call.slot)));
+  a_.jump(Condition::E, call_later(call, behind(call.slot)).label);
   a_.mov(kScratch2, exec::Generator::kStep);
   a_.alu(Alu::Add, Width::W64, kScratch2, Mem{kScratch, 0});
   a_.store(Width::W64, Mem{kScratch, 0}, kScratch2);
@@ -279,7 +393,7 @@ void Compiler::draw_random(const InlinedCall& call) {
 // bpf_xdp_load_bytes and bpf_xdp_store_bytes(r1 context, r2 offset, r3 memory, r4 bytes) of a packet that lies in one
 // piece and is long enough.
 void Compiler::copy_packet(const InlinedCall& call, Copying direction) {
-  const Label elsewhere = call_later(call, behind(call.slot));
+  const Label elsewhere = call_later(call, behind(call.slot)).label;
   const auto bytes = static_cast<std::int32_t>(call.bytes);
   a_.mov(Width::W32, kScratch, reg(2));
   a_.alu(Alu::Cmp, Width::W32, kScratch, static_cast<std::int32_t>(exec::kMostXdpOffset));

@@ -130,8 +130,12 @@ class Finder {
     InlinedCall call{.slot = slot};
     if (known) call.recipe = recipe_of(values_[setter]);
     if (known && call.recipe == nullptr) return;
-    if (known && call.recipe->find != nullptr) return note(call, set_of(2));
+    if (known && call.recipe->find != nullptr && call.recipe->chunks.count == 0) return note(call, set_of(2));
     call.key_in_frame = key_in_frame(slot);
+    if (known && call.recipe->find != nullptr) {
+      const bool in_frame = call.key_in_frame != InlinedCall::kNotInFrame;
+      return note(call, set_of(in_frame ? kFramePointer : 2U));
+    }
     // What the call does not ask for in r1 and r2 may be left out, and they keep what they held before.
     const isa::RegisterSet unasked = known ? set_of(1) | set_of(2) : set_of(2);
     if (call.key_in_frame != InlinedCall::kNotInFrame)
@@ -148,7 +152,8 @@ class Finder {
     const maps::Recipe* const recipe = recipe_of(values_[setter]);
     if (recipe == nullptr || !recipe->references) return;
     const Index index = index_in(3, slot);
-    note({.slot = slot, .index = index, .recipe = recipe}, index.is_constant() ? isa::RegisterSet{0} : set_of(3));
+    note({.slot = slot, .index = index, .recipe = recipe},
+         set_of(1) | (index.is_constant() ? isa::RegisterSet{0} : set_of(3)));
   }
 
   // What the lower half of a register holds at `slot`.
