@@ -14,7 +14,8 @@ inline std::uint32_t thread_id() noexcept {  // never 0
   const std::uint32_t id = internal::cached_thread_id;
   return id != 0 ? id : internal::ask_thread_id();
 }
-// Whether a thread with this id exists anywhere (seen from this pid namespace).
+// Whether a thread with this id lives anywhere (seen from this pid namespace): one whose parent has not asked after it
+// yet does not.
 bool thread_exists(std::uint32_t id) noexcept;
 
 }  // namespace skep

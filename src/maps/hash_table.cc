@@ -1,17 +1,22 @@
 #include "maps/hash_table.h"
 
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+
+#include "base/thread.h"
 
 namespace skep::maps {
 namespace {
 
-constexpr std::size_t kMostInSlot = 128;      // bytes of an element that lies in the slot itself
-constexpr std::uint32_t kSpare = 16;          // pooled elements that replacements hold for a moment, beside one per CPU
-constexpr unsigned kMostRetries = 1000;       // of what others disturb
-constexpr unsigned kMostAllocations = 10000;  // until a replacement gives up waiting for a spare
+constexpr std::size_t kMostInSlot = 128;    // bytes of an element that lies in the slot itself
+constexpr std::uint32_t kSpare = 16;        // pooled elements that replacements hold for a moment, beside one per CPU
+constexpr unsigned kMostRetries = 1000;     // of what others disturb
+constexpr std::uint32_t kFewChunks = 64;    // that are looked through without much ado
+constexpr unsigned kMostAllocations = 100;  // until a replacement gives up waiting for a spare
 
 // Chunks are full to three quarters of what may be in use when the map is.
 std::uint64_t chunks_for(std::uint64_t entries, unsigned usable) noexcept {
@@ -213,19 +218,26 @@ int HashTable::read(const std::byte* key, std::byte* to, std::size_t size) noexc
 int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
   if (flags > spec::kExist) return -EINVAL;
   const Wanted wanted{hash_of(key), home_of(hash_of(key)), key};
+  bool reclaimed = false;
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
     const int result = put_once(wanted, flags, replace, writer);
-    // Room is made while no chunk is locked; another may be quicker to take it.
     if (result == -EAGAIN)
       ::sched_yield();
-    else if (result == -E2BIG && get(state_->dirty) != 0)
+    else if ((result == -E2BIG || result == -ENOMEM) && (get(state_->dirty) != 0 || seek_the_dead()))
       recount();
+    else if (result == -ENOMEM && !std::exchange(reclaimed, true))
+      pool_.for_each_made([&](std::uint32_t element) { reclaim(element); });
     else if (result == -E2BIG && shape_.lru)
-      evict() ? void() : void(::sched_yield());
+      make_room();
     else
       return result;
   }
   return shape_.lru ? -ENOMEM : -EBUSY;
+}
+
+// While no chunk is locked; another may be quicker to take it.
+void HashTable::make_room() noexcept {
+  if (!evict()) ::sched_yield();
 }
 
 int HashTable::put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
@@ -288,13 +300,12 @@ void HashTable::fill(std::byte* key_at, const std::byte* key, Writer& writer) co
 
 // A new element in the pool for a chunk that is held, used from now on; 0 if there is none.
 std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept {
-  std::uint32_t element = pool_.take();
+  std::uint32_t element = pool_.take(number);
   for (unsigned tries = 0; element == 0 && tries < kMostAllocations; ++tries) {  // another's replacement has it
     ::sched_yield();
-    element = pool_.take();
+    element = pool_.take(number);
   }
   if (element == 0) return 0;
-  pool_.set_chunk(element, number);
   fill(pool_.key(element), key, writer);
   pool_.start_use(element);
   return element;
@@ -413,7 +424,7 @@ bool HashTable::evict() noexcept {
     Hold hold(*this, number);
     if (!hold || pool_.chunk(element) != number || !pool_.in_use(element)) return false;
     const unsigned slot = search(chunk(number), element);
-    if (slot == kSlots) return disown(element), false;
+    if (slot == kSlots) return false;  // somebody scribbled
     const ChunkNumber home = home_of(hash_of(pool_.key(element)));
     drop(number, slot);
     hold.release();
@@ -430,23 +441,18 @@ void HashTable::repair(Chunk& at) noexcept {
   if (!layout_.pooled) return;
   for (auto slots = control(at).used(); slots != 0; slots = Control::rest(slots))
     if (const std::uint32_t element = get(link(at, Control::first(slots)));
-        pool_.valid(element) && !pool_.in_use(element))
+        pool_.valid(element) && pool_.is_made(element))
       pool_.start_use(element);
 }
 
-// Takes back an element whose maker did not live to link it. Who makes one, links it and removes it holds its chunk all
-// the while: what is in use and not linked while others hold the chunk belongs to nobody.
+// Takes back an element whose maker did not live to link it, or whose remover did not live to give it back. Who does
+// either holds its chunk all the while: what is not linked while others hold the chunk belongs to nobody.
 void HashTable::reclaim(std::uint32_t element) noexcept {
   const ChunkNumber number = pool_.chunk(element);
   if (number >= layout_.chunks) return;
   const Hold hold(*this, number);
-  if (!hold || pool_.chunk(element) != number || !pool_.in_use(element)) return;
-  if (search(chunk(number), element) == kSlots) disown(element);
-}
-
-void HashTable::disown(std::uint32_t element) noexcept {
-  pool_.end_use(element);
-  pool_.give_back(element);
+  if (!hold || pool_.chunk(element) != number || !pool_.is_made(element)) return;
+  if (search(chunk(number), element) == kSlots) pool_.give_back(element);
 }
 
 // ---- counting
@@ -482,7 +488,18 @@ void HashTable::recount() noexcept {
     set(state_->phase, (number + 1) << 1 | current);
   }
   set(state_->phase, layout_.chunks << 1 | (current ^ 1));
-  pool_.for_each_used([&](std::uint32_t element) { reclaim(element); });
+}
+
+// Whether somebody died and nobody has come by his lock since. Large maps are looked through once a second.
+bool HashTable::seek_the_dead() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  const auto second = static_cast<std::uint32_t>(now.tv_sec);
+  if (layout_.chunks > kFewChunks && std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
+  for (ChunkNumber number = 0; number < layout_.chunks; ++number)
+    if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !thread_exists(owner))
+      const Hold inherit(*this, number);
+  return get(state_->dirty) != 0;
 }
 
 // ---- in order

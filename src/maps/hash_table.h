@@ -21,7 +21,7 @@
 // to be full.
 //
 // Memory for 8-byte keys and values: 28.6 bytes per entry, 16-byte ones: 53.4. Hostile regions: numbers are compared
-// with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/hash_death_test.cc.
+// with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/death_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -111,7 +111,8 @@ class HashTable {
     std::uint32_t counts[2];
     std::uint32_t phase;  // chunks at the start that are in both counts << 1 | the count in use
     std::uint32_t recount_lock;
-    std::uint32_t dirty;  // somebody died while holding a lock
+    std::uint32_t dirty;      // somebody died while holding a lock
+    std::uint32_t looked_at;  // the second in which the dead were last sought
   };
 
   using ChunkNumber = std::uint32_t;
@@ -197,13 +198,14 @@ class HashTable {
   template <class Search, class Before>
   int remove_where(ChunkNumber home, Search search, Before before) noexcept;
   bool evict() noexcept;
+  void make_room() noexcept;
   void repair(Chunk& chunk) noexcept;
   void reclaim(std::uint32_t element) noexcept;
-  void disown(std::uint32_t element) noexcept;
 
   std::optional<unsigned> reserve() noexcept;
   void note_change(ChunkNumber number, unsigned count, int by) noexcept;
   void recount() noexcept;
+  bool seek_the_dead() noexcept;
   bool first_from(std::uint32_t number, std::byte* next) noexcept;
 
   Shape shape_;

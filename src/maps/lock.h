@@ -32,7 +32,14 @@ inline void unlock(std::uint32_t& word) noexcept { std::atomic_ref(word).store(0
 // lock() for a scope.
 class Guard {
  public:
-  explicit Guard(std::uint32_t& word) noexcept : word_(word), held_(lock(word) != Locked::No) {}
+  explicit Guard(std::uint32_t& word) noexcept : Guard(word, [] {}) {}
+  // `repair` what an owner left who died holding it.
+  template <class Repair>
+  Guard(std::uint32_t& word, Repair repair) noexcept : word_(word) {
+    const Locked locked = lock(word);
+    held_ = locked != Locked::No;
+    if (locked == Locked::Inherited) repair();
+  }
   ~Guard() {
     if (held_) unlock(word_);
   }

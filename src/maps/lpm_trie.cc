@@ -127,7 +127,7 @@ int LpmTrie::with_best(const std::byte* key, Use use) noexcept {
     if ((best = best_match(key)) != nullptr) use(*best);
     if (get(state().generation) == generation) return best != nullptr ? 0 : -ENOENT;
   }
-  const Guard guard(state().lock);
+  const Guard guard(state().lock, [this] { repair(); });
   if (!guard) return -EBUSY;
   if ((best = best_match(key)) != nullptr) use(*best);
   return best != nullptr ? 0 : -ENOENT;
@@ -178,7 +178,7 @@ int LpmTrie::check_add(std::uint64_t flags) const noexcept {
 
 int LpmTrie::update(const std::byte* key, const std::byte* value, std::uint64_t flags, unsigned) noexcept {
   if (flags > spec::kExist || key_bits(key) > max_bits_) return -EINVAL;
-  const Guard guard(state().lock);
+  const Guard guard(state().lock, [this] { repair(); });
   if (!guard) return -EBUSY;
   const Path path = descend(data_key(key));
   const bool exists = is_prefix(path, data_key(key));
@@ -239,7 +239,7 @@ int LpmTrie::add(const Path& path, const std::byte* key, const std::byte* value)
 
 int LpmTrie::erase(const std::byte* key) noexcept {
   if (key_bits(key) > max_bits_) return -EINVAL;
-  const Guard guard(state().lock);
+  const Guard guard(state().lock, [this] { repair(); });
   if (!guard) return -EBUSY;
   const Path path = descend(data_key(key));
   if (!is_prefix(path, data_key(key))) return -ENOENT;
@@ -281,6 +281,34 @@ void LpmTrie::release(Link link) noexcept {
   set(node(link).kind, std::uint32_t{kFree});
   set(node(link).bits, get(state().free));
   set(state().free, link);
+}
+
+// After a writer's death, under its lock: which nodes lead somewhere is found by walking; all others are free.
+void LpmTrie::repair() noexcept {
+  bump();
+  const std::uint32_t fresh = std::min(get(state().fresh), shape_.capacity);
+  const std::unique_ptr<bool[]> reached(new (std::nothrow) bool[fresh + 1]());
+  const std::unique_ptr<Link[]> open(new (std::nothrow) Link[fresh + 1]);
+  if (!reached || !open) return;
+  std::uint32_t waiting = 0, prefixes = 0;
+  const auto reach = [&](Link link) {
+    if (link == 0 || link > fresh || reached[link]) return;
+    reached[link] = true;
+    open[waiting++] = link;
+  };
+  for (const Table& table : tables())
+    for (std::size_t number = 0; number < std::size_t{1} << table.bits; ++number) {
+      reach(get(slot(table, number)));
+      while (waiting != 0) {
+        Node& here = node(open[--waiting]);
+        prefixes += get(here.kind) == kPrefix ? 1 : 0;
+        for (Link& child : here.child) reach(get(child));
+      }
+    }
+  set(state().count, prefixes);
+  set(state().free, Link{0});
+  for (Link link = 1; link <= fresh; ++link)
+    if (!reached[link]) release(link);
 }
 
 // ---- Postorder, in which keys are walked: where two differ, 0 before 1; what is in a prefix before it. Under the
@@ -347,7 +375,7 @@ LpmTrie::Node* LpmTrie::first_after(const Table& table, const DataKey& key, std:
 
 // The first of what the tables give. A table's slots are looked through only up to what a shorter one gave.
 int LpmTrie::next_key(const std::byte* key, std::byte* next) noexcept {
-  const Guard guard(state().lock);
+  const Guard guard(state().lock, [this] { repair(); });
   if (!guard) return -EBUSY;
   const bool there = key != nullptr && key_bits(key) <= max_bits_ && is_prefix(descend(data_key(key)), data_key(key));
   bool found = false;

@@ -117,6 +117,7 @@ class LpmTrie final : public Map {
   Link new_prefix(const std::byte* key, const std::byte* value) noexcept;
   Link allocate() noexcept;
   void release(Link link) noexcept;
+  void repair() noexcept;
 
   Node* leftmost(Link from) const noexcept;
   Node* first_after(Link link, const DataKey& key) const noexcept;

@@ -40,34 +40,40 @@ std::byte* QueueMap::slot(std::uint64_t number) const noexcept {
   return region_.data() + kPageSize + number % spec_.max_entries * stride_;
 }
 
+QueueMap::Contents QueueMap::contents() const noexcept {
+  const std::uint64_t word = get(state().contents);
+  return {static_cast<std::uint32_t>(word >> 32) % spec_.max_entries,
+          std::min(static_cast<std::uint32_t>(word), spec_.max_entries)};
+}
+
+void QueueMap::commit(Contents contents) noexcept {
+  set(state().contents, std::uint64_t{contents.first % spec_.max_entries} << 32 | contents.count);
+}
+
 int QueueMap::push(const std::byte* value, std::uint64_t flags) noexcept {
   if ((flags & spec::kNoExist) != 0 || flags > spec::kExist) return -EINVAL;
   const Guard guard(state().lock);
   if (!guard) return -EBUSY;
-  std::uint32_t first = get(state().first) % spec_.max_entries;
-  const std::uint32_t count = std::min(get(state().count), spec_.max_entries);
-  const bool full = count == spec_.max_entries;
-  if (full && flags != spec::kExist) return -E2BIG;
-  copy_in(slot(std::uint64_t{first} + count), value, spec_.value_size);
-  if (full) first = (first + 1) % spec_.max_entries;
-  set(state().first, first);
-  set(state().count, full ? count : count + 1);
+  Contents now = contents();
+  if (now.count == spec_.max_entries) {
+    if (flags != spec::kExist) return -E2BIG;
+    commit(now = {now.first + 1, now.count - 1});
+  }
+  copy_in(slot(std::uint64_t{now.first} + now.count), value, spec_.value_size);
+  commit({now.first, now.count + 1});
   return 0;
 }
 
 int QueueMap::read(std::byte* value, Then then) noexcept {
   const Guard guard(state().lock);
   if (!guard) return -EBUSY;
-  const std::uint32_t first = get(state().first) % spec_.max_entries;
-  const std::uint32_t count = std::min(get(state().count), spec_.max_entries);
-  if (count == 0) {
+  const Contents now = contents();
+  if (now.count == 0) {
     std::memset(value, 0, spec_.value_size);
     return -ENOENT;
   }
-  copy_out(value, slot(last_first_ ? std::uint64_t{first} + count - 1 : first), spec_.value_size);
-  if (then == Then::Keep) return 0;
-  if (!last_first_) set(state().first, (first + 1) % spec_.max_entries);
-  set(state().count, count - 1);
+  copy_out(value, slot(last_first_ ? std::uint64_t{now.first} + now.count - 1 : now.first), spec_.value_size);
+  if (then == Then::Remove) commit({last_first_ ? now.first : now.first + 1, now.count - 1});
   return 0;
 }
 

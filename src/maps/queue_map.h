@@ -23,9 +23,14 @@ class QueueMap final : public Map {
  private:
   struct State {  // in Header::kind
     std::uint32_t lock;
-    std::uint32_t first;  // slot of the oldest value
-    std::uint32_t count;
+    std::uint32_t reserved;
+    std::uint64_t contents;  // the slot of the oldest value << 32 | how many: one store commits
   };
+  struct Contents {
+    std::uint32_t first, count;
+  };
+  Contents contents() const noexcept;
+  void commit(Contents contents) noexcept;
 
   State& state() const noexcept { return *reinterpret_cast<State*>(region_.header().kind); }
   std::byte* slot(std::uint64_t number) const noexcept;
