@@ -23,6 +23,7 @@ lint:
 
 bench: all
 	@build/bin/skep-bench --json build/bench.json
+	@build/bin/skep-bench-maps --json build/bench-maps.json
 	@scripts/bench-verifier
 
 fuzz:

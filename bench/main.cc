@@ -19,11 +19,7 @@
 namespace skep::bench {
 namespace {
 
-constexpr double kBatchTime = 1.5e6;     // nanoseconds a batch takes, about
-constexpr double kMostParts = 10;        // of a batch, between which ring buffers are drained
-constexpr std::uint32_t kPlenty = 1000;  // runs: programs that can make fewer in a row fill a ring buffer
-constexpr int kRounds = 8;               // of such runs, to fill it once
-constexpr int kChecks = 3;               // runs that are compared
+constexpr int kChecks = 3;  // runs that are compared
 constexpr Form kChecked[] = {Form::Native, Form::Vector, Form::Jit, Form::Interp, Form::Checked, Form::Kernel};
 constexpr Form kMeasured[] = {Form::Native, Form::Vector, Form::Jit, Form::Interp, Form::Kernel};
 
@@ -38,7 +34,6 @@ Result<std::unique_ptr<Runner>> start(const Program& program, Form form) {
   Result<std::unique_ptr<Runner>> runner = load(program, form);
   if (!runner && runner.error().code == ENOTSUP) return nullptr;
   if (!runner) return fail(runner.error().code, fmt::format("{}: {}", name(form), runner.error().message));
-  TRY_VOID((*runner)->set_up());
   return runner;
 }
 
@@ -80,61 +75,18 @@ Result<> agree(const Program& program) {
 
 // ---- Measuring
 
-// A program in one form, with the number of runs that make a batch.
-class Measured {
- public:
-  static Result<std::optional<Measured>> start(const Program& program, Form form) {
-    TRY(std::unique_ptr<Runner> runner, bench::start(program, form));
-    if (!runner) return std::nullopt;
-    Measured measured(std::move(runner), packet_of(program));
-    const std::uint32_t most = measured.runner_->most_runs();
-    if (most < kPlenty)  // once around the ring buffer: its memory is touched for the first time
-      for (int i = 0; i < kRounds; ++i) TRY_VOID(measured.time(most));
-    double each = 0;
-    for (std::uint32_t runs = 1; runs <= most; runs *= 4) {  // the first runs are slower than what follows
-      TRY(const double time, measured.time(runs));
-      each = std::max(time, 1.0) / runs;
-      if (time > kBatchTime / 4) break;
-    }
-    measured.runs_ = static_cast<std::uint32_t>(std::clamp<double>(kBatchTime / each, 1, most));
-    measured.parts_ =
-        static_cast<std::uint32_t>(std::clamp<double>(kBatchTime / (each * measured.runs_), 1, kMostParts));
-    return measured;
-  }
-
-  // Nanoseconds a run.
-  Result<double> batch() {
-    double total = 0;
-    for (std::uint32_t i = 0; i < parts_; ++i) {
-      TRY(const double spent, time(runs_));
-      total += spent;
-    }
-    return std::max(total / parts_ / runs_, 0.5);
-  }
-
- private:
-  Measured(std::unique_ptr<Runner> runner, std::vector<std::byte> packet)
-      : runner_(std::move(runner)), packet_(std::move(packet)) {}
-
-  Result<double> time(std::uint32_t runs) {
-    TRY(const double spent, runner_->time(packet_, runs));
-    runner_->drain();
-    return spent;
-  }
-
-  std::unique_ptr<Runner> runner_;
-  std::vector<std::byte> packet_;
-  std::uint32_t runs_ = 1, parts_ = 1;
-};
-
 Result<Row> measure(const Program& program) {
   Row row{.program = program, .compile = {}, .times = {}};
   TRY(row.compile, compile_cost(program));
   std::array<std::optional<Measured>, kForms> forms;
+  std::array<std::vector<std::byte>, kForms> packets;
   for (const Form form : kMeasured) {
     const auto index = static_cast<std::size_t>(form);
-    TRY(forms[index], Measured::start(program, form));
-    if (forms[index]) row.times[index].emplace();
+    TRY(std::unique_ptr<Runner> runner, start(program, form));
+    if (!runner) continue;
+    packets[index] = packet_of(program);
+    TRY(forms[index], Measured::start(std::move(runner), packets[index]));
+    row.times[index].emplace();
   }
   for (std::size_t batch = 0; batch < kBatches; ++batch) {
     for (const Form form : kMeasured) {

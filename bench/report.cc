@@ -11,8 +11,6 @@
 namespace skep::bench {
 namespace {
 
-constexpr std::size_t kDisturbed = 2;  // batches at each end that a spread leaves out
-
 std::optional<Ratio> ratio(const Row& row, Form over, Form under) {
   if (!row.of(over) || !row.of(under)) return std::nullopt;
   return bench::ratio(*row.of(over), *row.of(under));
@@ -154,18 +152,6 @@ nlohmann::json json(const Row& row) {
 }
 
 }  // namespace
-
-Ratio ratio(const Batches& over, const Batches& under) {
-  Batches ratios;
-  for (std::size_t i = 0; i < kBatches; ++i) ratios[i] = over[i] / under[i];
-  std::ranges::sort(ratios);
-  return {ratios[kBatches / 2], ratios[kDisturbed], ratios[kBatches - 1 - kDisturbed]};
-}
-
-double median(Batches values) {
-  std::ranges::nth_element(values, values.begin() + kBatches / 2);
-  return values[kBatches / 2];
-}
 
 void print_heading() {
   fmt::print(kColumns, "ns a run", "native", "vector", "jit", "/native", "spread", "interp", "/native", "kernel",

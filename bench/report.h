@@ -7,19 +7,9 @@
 #include <vector>
 
 #include "engines.h"
+#include "measure.h"
 
 namespace skep::bench {
-
-inline constexpr std::size_t kBatches = 21;
-using Batches = std::array<double, kBatches>;  // nanoseconds a run
-
-// A ratio of two forms, batch by batch: the middle one, and the third from both ends, so that a few disturbed batches
-// do not count.
-struct Ratio {
-  double median = 0, low = 0, high = 0;
-};
-Ratio ratio(const Batches& over, const Batches& under);
-double median(Batches values);
 
 struct Row {
   Program program;
