@@ -97,6 +97,8 @@ Recipe HashMapOf<kSlots, kFull>::recipe() const noexcept {
   recipe.map = this;
   recipe.per_cpu = kSlots == Slots::PerCpu ? stride_ : 0;
   recipe.find = table_.finder();
+  if (kSlots == Slots::One && !value_lock_) recipe.update = table_.updater();
+  recipe.erase = table_.eraser();
   recipe.table = &table_;
   recipe.chunks = table_.chunks();
   return recipe;
@@ -115,6 +117,8 @@ int HashMapOf<kSlots, kFull>::update(const std::byte* key, const std::byte* valu
     OneCpu writer(value, spec_.value_size, cpu, cpus_);
     return table_.put(key, flags, HashTable::Replace::InPlace, writer);
   }
+  if (const Recipe::Update simple = value_lock_ ? nullptr : table_.updater(); simple != nullptr)
+    return static_cast<int>(simple(&table_, 0, key, value, flags));
   const bool locked = may_lock(flags);
   Whole writer(value, spec_.value_size, value_lock_);
   const auto replace = locked ? HashTable::Replace::InPlace : HashTable::Replace::NewElement;
@@ -124,7 +128,8 @@ int HashMapOf<kSlots, kFull>::update(const std::byte* key, const std::byte* valu
 
 template <Slots kSlots, Full kFull>
 int HashMapOf<kSlots, kFull>::erase(const std::byte* key) noexcept {
-  return table_.remove(key, nullptr, 0);
+  const Recipe::Erase simple = table_.eraser();
+  return simple != nullptr ? static_cast<int>(simple(&table_, 0, key)) : table_.remove(key, nullptr, 0);
 }
 
 template <Slots kSlots, Full kFull>

@@ -80,6 +80,9 @@ class HashTable {
   Recipe::Find finder() const noexcept;
   // What finds elements without a call; none for tables whose keys are not one word, or whose elements are in a pool.
   Recipe::Chunks chunks() const noexcept;
+  // Updates of whole values and deletions, likewise; null for tables whose elements are in a pool.
+  Recipe::Update updater() const noexcept;
+  Recipe::Erase eraser() const noexcept;
   // Copies `size` bytes of the value, all of them of one element that had this key. 0 or -ENOENT.
   int read(const std::byte* key, std::byte* to, std::size_t size) noexcept;
   int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
@@ -166,11 +169,22 @@ class HashTable {
     return pool_.valid(element) ? pool_.key(element) : nullptr;
   }
 
-  // Sizes of keys that have a find() of their own; 0 is for all others.
+  template <std::size_t kKeySize>
+  class Sought;
+  // Sizes of keys that have functions of their own; 0 is for all others.
   template <std::size_t kKeySize, bool kPooled>
   static std::byte* find_as(const void* table, std::uint64_t, const std::byte* key) noexcept;
+  template <std::size_t kKeySize>
+  static std::int64_t put_as(void* table, std::uint64_t, const std::byte* key, const std::byte* value,
+                             std::uint64_t flags) noexcept;
+  template <std::size_t kKeySize>
+  static std::int64_t erase_as(void* table, std::uint64_t, const std::byte* key) noexcept;
   std::byte* find_again(const std::byte* key) const noexcept;
+  bool is_not_behind(ChunkNumber home, std::uint64_t hash, const std::byte* key) const noexcept;
+  int put_plain(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept;
 
+  template <std::size_t kKeySize>
+  unsigned search_as(const Chunk& chunk, const Sought<kKeySize>& sought) const noexcept;
   unsigned search(const Chunk& chunk, std::uint8_t tag, const std::byte* key) const noexcept;
   unsigned search(const Chunk& chunk, std::uint32_t element) const noexcept;
   auto by_key(std::uint64_t hash, const std::byte* key) const noexcept {
@@ -184,7 +198,8 @@ class HashTable {
   int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
   int change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
              Writer& writer) noexcept;
-  int change_slot(Chunk& at, unsigned old, const Wanted& wanted, Writer& writer) noexcept;
+  template <class Fill>
+  int change_slot(Chunk& at, unsigned old, std::uint8_t tag, Fill fill) noexcept;
   int change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept;
   void fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept;
   std::uint32_t make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept;

@@ -5,7 +5,8 @@
 // Hash maps name a function made for their size of keys: it gives the value of CPU 0, or null; that of CPU c is at
 // c * per_cpu from there. Where small keys and values lie in chunks of slots, they also say how (maps/hash_table.h), so
 // that a caller can look himself and only asks that function when the key's home does not settle it. Either is what
-// lookup() would say, while the map lives. Tested by: maps/array_map_test.cc, maps/hash_map_test.cc.
+// lookup() would say, while the map lives. Some name functions that do what update() and erase() do, too. Tested by:
+// maps/array_map_test.cc, maps/hash_map_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +22,9 @@ class Map;
 struct Recipe {
   // The second argument is not looked at: a caller has its arguments where a helper's would be.
   using Find = std::byte* (*)(const void* table, std::uint64_t unused, const std::byte* key) noexcept;
+  using Update = std::int64_t (*)(void* table, std::uint64_t unused, const std::byte* key, const std::byte* value,
+                                  std::uint64_t flags) noexcept;
+  using Erase = std::int64_t (*)(void* table, std::uint64_t unused, const std::byte* key) noexcept;
 
   // Chunk (hash >> 32) * count >> 32 is the key's home: the control word (maps/control.h), the generation at
   // kGenerationAt, and from kHeaderBytes on the slots: a key of one word, padded with zeros, and its value.
@@ -44,6 +48,8 @@ struct Recipe {
   std::uint64_t per_cpu = 0;  // 0: all CPUs share the elements
   bool references = false;    // elements are slots: a Reference each
   Find find = nullptr;        // null: an array
+  Update update = nullptr;    // null: Map::update() is the only way
+  Erase erase = nullptr;      // likewise
   const void* table = nullptr;
   Chunks chunks{};
 };

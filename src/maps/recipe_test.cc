@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -61,6 +64,49 @@ TEST_F(RecipeTest, HashMapsAreSearchedByTheSizeOfTheirKeys) {
       }
       EXPECT_TRUE(hits > 0 || size > 5);
     }
+}
+
+// What update() and erase() answer, by a model: with keys enough to fill the map, and flags.
+TEST_F(RecipeTest, HashMapsAreChangedByTheSizeOfTheirKeys) {
+  for (const std::uint32_t size : {1U, 3U, 4U, 5U, 8U, 12U, 16U, 17U, 24U, 40U}) {
+    const auto map = make(Hash, size);
+    const auto found = recipe(*map);
+    ASSERT_TRUE(found && found->update != nullptr && found->erase != nullptr);
+    void* const table = const_cast<void*>(found->table);
+    std::map<std::vector<std::byte>, std::vector<std::byte>> model;
+    for (int i = 0; i < 2000; ++i) {
+      const std::vector<std::byte> key = random_key(size);
+      const std::uint64_t flags = random_() % 4;
+      const bool there = model.contains(key);
+      if (random_() % 4 == 0) {
+        ASSERT_EQ(found->erase(table, 77, key.data()), there ? 0 : -ENOENT);
+        model.erase(key);
+        continue;
+      }
+      const std::vector<std::byte> value(12, static_cast<std::byte>(i));
+      const int expected = flags == 3                         ? -EINVAL
+                           : there && flags == spec::kNoExist ? -EEXIST
+                           : !there && flags == spec::kExist  ? -ENOENT
+                           : !there && model.size() == 64     ? -E2BIG
+                                                              : 0;
+      ASSERT_EQ(found->update(table, 77, key.data(), value.data(), flags), expected) << size;
+      if (expected == 0) model[key] = value;
+    }
+    for (const auto& [key, value] : model) {
+      const std::byte* const stored = map->lookup(key.data(), 0);
+      ASSERT_TRUE(stored != nullptr && std::equal(value.begin(), value.end(), stored));
+    }
+  }
+}
+
+TEST_F(RecipeTest, WholeValuesAloneAreUpdatedWithoutTheMap) {
+  EXPECT_EQ(recipe(*make(PercpuHash, 8))->update, nullptr);
+  EXPECT_EQ(recipe(*make(LruHash, 8))->update, nullptr);
+  EXPECT_EQ(recipe(*make(LruHash, 8))->erase, nullptr);
+  const auto map = make(Hash, 8);
+  map->set_value_lock(4);
+  EXPECT_EQ(recipe(*map)->update, nullptr);
+  EXPECT_NE(recipe(*map)->erase, nullptr);
 }
 
 TEST_F(RecipeTest, TriesGiveTheLongestPrefix) {

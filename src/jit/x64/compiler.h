@@ -152,6 +152,8 @@ class Compiler {
   void call_for_tail(const ColdCall& cold);
   void index_element(const InlinedCall& call, const Ways& ways);
   void find_element(const maps::Recipe& recipe);
+  template <class Function>
+  void call_of_table(const maps::Recipe& recipe, Function body);
   void find_in_chunks(const InlinedCall& call, const Ways& ways);
   void load_key(const InlinedCall& call);
   void load_home(const maps::Recipe::Chunks& chunks);

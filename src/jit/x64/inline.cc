@@ -29,6 +29,8 @@ std::uint32_t Compiler::write_inline(const At& at) {
     case HelperId::csum_diff: return compare_checksums(call), 1;
     case HelperId::loop: return loop(call), 1;
     case HelperId::tail_call: return tail_call(call), 1;
+    case HelperId::map_update_elem: return call_of_table(*call.recipe, call.recipe->update), 1;
+    case HelperId::map_delete_elem: return call_of_table(*call.recipe, call.recipe->erase), 1;
     default: break;
   }
   if (call.recipe == nullptr)
@@ -172,13 +174,19 @@ void Compiler::add_cpu(const maps::Recipe& recipe) {
 
 // An element of a hash map: its function is called past the helper's body; the key is in rdx for both.
 void Compiler::find_element(const maps::Recipe& recipe) {
-  a_.mov(Reg::Rdi, reinterpret_cast<std::uint64_t>(recipe.table));
-  call_address(reinterpret_cast<std::uint64_t>(recipe.find));
+  call_of_table(recipe, recipe.find);
   if (recipe.per_cpu == 0) return;
   a_.test(Width::W64, Reg::Rax, Reg::Rax);
   const std::uint32_t none = a_.skip(Condition::E);
   add_cpu(recipe);
   a_.land(none);
+}
+
+// A function of the map, with the helper's arguments but for the first.
+template <class Function>
+void Compiler::call_of_table(const maps::Recipe& recipe, Function body) {
+  a_.mov(Reg::Rdi, reinterpret_cast<std::uint64_t>(recipe.table));
+  call_address(reinterpret_cast<std::uint64_t>(body));
 }
 
 // Registers that are free where a hash map is searched: those of arguments, all but r2's.

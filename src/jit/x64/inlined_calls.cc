@@ -56,6 +56,7 @@ class Finder {
     if (helper == HelperId::strncmp) return look_at_text(slot, start);
     if (helper == HelperId::csum_diff) return look_at_checksum(slot, start);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
+    if (helper == HelperId::map_update_elem || helper == HelperId::map_delete_elem) look_at_change(slot, start);
   }
 
   // The number in a register at `slot`, if there is but one.
@@ -144,6 +145,19 @@ class Finder {
     if (call.index.reg != Index::kNone && !call.index.is_constant()) reads |= set_of(call.index.reg);
     reads |= set_of(call.key_in_frame != InlinedCall::kNotInFrame ? kFramePointer : 2U);
     note(call, reads);
+  }
+
+  // An element that is updated or deleted by a function of its map.
+  void look_at_change(std::uint32_t slot, std::uint32_t start) {
+    const std::uint32_t setter = setter_of(1, slot, start);
+    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
+    const maps::Recipe* const recipe = recipe_of(values_[setter]);
+    if (recipe == nullptr) return;
+    const bool updates = static_cast<HelperId>(image_.insns[slot].imm) == HelperId::map_update_elem;
+    if (updates && recipe->update != nullptr)
+      note({.slot = slot, .recipe = recipe}, set_of(2) | set_of(3) | set_of(4));
+    else if (!updates && recipe->erase != nullptr)
+      note({.slot = slot, .recipe = recipe}, set_of(2));
   }
 
   void look_at_tail_call(std::uint32_t slot, std::uint32_t start) {
