@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "maps/control.h"
 #include "maps/hash.h"
 
 namespace skep::maps {
@@ -29,6 +30,9 @@ struct Recipe {
   // Chunk (hash >> 32) * count >> 32 is the key's home: the control word (maps/control.h), the generation at
   // kGenerationAt, and from kHeaderBytes on the slots: a key of one word, padded with zeros, and its value.
   struct Chunks {
+    static constexpr std::uint64_t kOnes = Control::kOnes;
+    static constexpr std::uint8_t kTagBit = Control::kTagBit;
+    static constexpr unsigned kPassedAt = Control::kPassedAt;
     static constexpr std::uint32_t kGenerationAt = 12;
     static constexpr std::uint32_t kHeaderBytes = 16;
     static constexpr std::uint32_t kKeyBytes = 8;

@@ -8,7 +8,6 @@
 
 #include "exec/packet_view.h"
 #include "jit/x64/compiler.h"
-#include "maps/control.h"
 #include "spec/helpers.h"
 #include "spec/uapi.h"
 
@@ -195,7 +194,6 @@ constexpr Reg kWord = Reg::R8, kKeyAddress = Reg::R9, kControl = Reg::R10, kChun
 // An element of a hash map whose keys are one word (maps/hash_table.h): the first slot of the key's home that has its
 // tag. Where another one is wanted, a call finds it.
 void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
-  using maps::Control;
   const maps::Recipe::Chunks& chunks = call.recipe->chunks;
   const std::uint32_t step = chunks.slot_bytes / 8;  // a slot's bit in sets of slots is 8 * slot + 7
   const auto value_at = static_cast<std::int32_t>(chunks.kHeaderBytes + chunks.kKeyBytes - 7 * step);
@@ -206,9 +204,9 @@ void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   a_.reserve();
   a_.load(Width::W32, kGeneration, Mem{kChunk, chunks.kGenerationAt});
   a_.load(Width::W64, kControl, Mem{kChunk, 0});
-  a_.alu(Alu::Or, Width::W32, Reg::Rdx, Control::kTagBit);  // Control::matches(Control::tag_of(hash))
+  a_.alu(Alu::Or, Width::W32, Reg::Rdx, chunks.kTagBit);  // the hash's tag, and the slots that match it
   a_.movzx(Width::W8, Reg::Rdx, Reg::Rdx);
-  a_.mov(kScratch, Control::kOnes);
+  a_.mov(kScratch, chunks.kOnes);
   a_.imul(Width::W64, Reg::Rdx, kScratch);
   a_.alu(Alu::Xor, Width::W64, Reg::Rdx, kControl);
   a_.mov(Width::W64, Reg::Rax, Reg::Rdx);
@@ -266,7 +264,7 @@ void Compiler::find_further(const ColdCall& cold) {
   const InlinedCall& call = cold.call;
   const maps::Recipe& recipe = *call.recipe;
   a_.bind(cold.absent);
-  a_.shift(x64::Shift::Shr, Width::W64, kControl, maps::Control::kPassedAt);
+  a_.shift(x64::Shift::Shr, Width::W64, kControl, maps::Recipe::Chunks::kPassedAt);
   a_.jump(Condition::NE, cold.label);
   a_.alu(Alu::Cmp, Width::W32, Mem{kChunk, maps::Recipe::Chunks::kGenerationAt}, kGeneration);
   a_.jump(Condition::NE, cold.label);
