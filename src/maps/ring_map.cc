@@ -5,6 +5,7 @@
 
 #include <bit>
 
+#include "base/thread.h"
 #include "maps/lock.h"
 #include "maps/words.h"
 
@@ -17,7 +18,6 @@ constexpr std::size_t kHeaderBytes = 8;
 constexpr std::uint64_t kMostBytes = UINT32_MAX / 4;  // in a record
 constexpr std::uint64_t kNoWakeup = 1;
 constexpr std::uint64_t kForceWakeup = 2;
-constexpr std::size_t kPagesBeforeData = 3;  // as the kernel counts them, its own page included
 
 std::uint64_t record_bytes(std::uint64_t length) noexcept {
   return round_up((length & ~std::uint64_t{kBusy | kDiscarded}) + kHeaderBytes, 8);
@@ -50,6 +50,21 @@ std::uint64_t RingMap::oldest_busy(Places ring, std::uint64_t from, std::uint64_
   return from;
 }
 
+// Whether a record that is being written never will be, as its thread is no more: it is discarded then.
+bool RingMap::discard_if_dead(Record& record) noexcept {
+  std::uint32_t length = get(record.length);
+  if ((length & kBusy) == 0 || thread_exists(get(record.owner))) return false;
+  return std::atomic_ref(record.length).compare_exchange_strong(length, (length & ~kBusy) | kDiscarded);
+}
+
+// Under the lock: from the oldest record that is being written to the oldest that somebody writes.
+std::uint64_t RingMap::pass_the_dead(Places ring, std::uint64_t pending, std::uint64_t end) noexcept {
+  const std::uint64_t before = pending;
+  while (pending < end && discard_if_dead(ring.record_at(pending))) pending = oldest_busy(ring, pending, end);
+  if (pending != before) wake();
+  return pending;
+}
+
 std::byte* RingMap::reserve(std::uint64_t size, std::uint64_t flags) noexcept {
   const Places ring = ring_;
   if (flags != 0 || size > kMostBytes || record_bytes(size) > ring.mask + 1) return nullptr;
@@ -58,17 +73,19 @@ std::byte* RingMap::reserve(std::uint64_t size, std::uint64_t flags) noexcept {
   if (!guard) return nullptr;
   const std::uint64_t begin = get(ring.producer());
   const std::uint64_t end = begin + record_bytes(size);
-  if (end - consumed > ring.mask) return nullptr;
-  const std::uint64_t pending = oldest_busy(ring, get(ring.state->pending), begin);
+  const std::uint64_t before = get(ring.state->pending);
+  std::uint64_t pending = oldest_busy(ring, before, begin);
+  const std::uint32_t stalls = pending == before && pending != begin ? get(ring.state->stalls) + 1 : 0;
+  const bool full = end - consumed > ring.mask || end - pending > ring.mask;
+  if (full || stalls >= kStalls) pending = pass_the_dead(ring, pending, begin);
+  set(ring.state->stalls, stalls % kStalls);
   set(ring.state->pending, pending);
-  if (end - pending > ring.mask) return nullptr;
+  if (end - consumed > ring.mask || end - pending > ring.mask) return nullptr;
   Record& record = ring.record_at(begin);
-  auto* bytes = reinterpret_cast<std::byte*>(&record);
-  const auto page = static_cast<std::size_t>(bytes - ring.data()) / kPageSize + kPagesBeforeData;
-  set(record.page, static_cast<std::uint32_t>(page));
+  set(record.owner, thread_id());
   set(record.length, static_cast<std::uint32_t>(size) | kBusy);
   set(ring.producer(), end);
-  return bytes + kHeaderBytes;
+  return reinterpret_cast<std::byte*>(&record) + kHeaderBytes;
 }
 
 void RingMap::commit(std::byte* bytes, std::uint64_t flags, std::uint32_t bits) noexcept {
@@ -116,6 +133,7 @@ int RingMap::drain(void (*consume)(void* context, Bytes record), void* context) 
   int count = 0;
   std::uint64_t position = get(ring_.consumer());
   while (position < get(ring_.producer())) {
+    discard_if_dead(ring_.record_at(position));
     const std::uint32_t length = get(ring_.record_at(position).length);
     if ((length & kBusy) != 0 || record_bytes(length) > ring_.mask + 1) break;
     if ((length & kDiscarded) == 0) {

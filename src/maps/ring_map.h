@@ -8,9 +8,10 @@
 //   behind                header page with the producers' lock
 //
 // Positions count bytes and never wrap; a record starts at data + (position & (max_entries - 1)) and is contiguous. A
-// record's header is {u32 length with a busy and a discard bit, u32 page of the header}. Room is what neither the
+// record's header is {u32 length with a busy and a discard bit, u32 thread that reserved it}. Room is what neither the
 // consumer's position nor the oldest record still being written forbids, so that a consumer (whose page users write)
-// cannot make producers overwrite each other. Threads: producers reserve under a lock and write without it; one
+// cannot make producers overwrite each other. A record whose thread died is discarded by who waits for it: a producer
+// for room or after kStalls others, a consumer. Threads: producers reserve under a lock and write without it; one
 // consumer. Tested by: maps/ring_map_test.cc.
 #pragma once
 
@@ -46,11 +47,11 @@ class RingMap final : public Map {
  private:
   struct Record {
     std::uint32_t length;
-    std::uint32_t page;
+    std::uint32_t owner;
   };
   struct State {  // in Header::kind
     std::uint32_t lock;
-    std::uint32_t reserved;
+    std::uint32_t stalls;   // records reserved since `pending` last moved
     std::uint64_t pending;  // position of the oldest record that is being written
   };
 
@@ -69,6 +70,10 @@ class RingMap final : public Map {
     }
   };
 
+  static constexpr std::uint32_t kStalls = 64;
+
+  bool discard_if_dead(Record& record) noexcept;
+  std::uint64_t pass_the_dead(Places ring, std::uint64_t pending, std::uint64_t end) noexcept;
   static std::uint64_t oldest_busy(Places ring, std::uint64_t from, std::uint64_t end) noexcept;
   void commit(std::byte* record, std::uint64_t flags, std::uint32_t bits) noexcept;
   void wake() noexcept;
