@@ -1,6 +1,7 @@
 // A program bound in this process: code that an engine can enter. Made by an engine from an Image and Bindings.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -37,6 +38,8 @@ class Executable {
   // Whether `other` is run by the same engine under the same policy: then it may go on with this one's code.
   bool same_engine(const Executable& other) const noexcept { return enter_ == other.enter_; }
   JumpTarget jump_target = {};
+  // The reference that it was last found by, in bits, so that its code knows itself in a slot: all ones is none.
+  mutable std::atomic<std::uint64_t> found_as{UINT64_MAX};
 
  protected:
   using Enter = std::uint64_t (*)(const Executable& self, Call& call) noexcept;

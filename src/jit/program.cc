@@ -84,6 +84,7 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
                        .known = values_.known,
                        .helpers = helpers_,
                        .program = reinterpret_cast<std::uint64_t>(this),
+                       .found_as = reinterpret_cast<std::uint64_t>(&found_as),
                        .services = services(),
                        .features = features_,
                        .place = place,

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -58,7 +59,10 @@ class ObjectCache {
  private:
   struct Entry : exec::Known {
     Entry(maps::Reference its_reference, std::shared_ptr<T> kept)
-        : Known{its_reference, kept.get(), target_of(*kept)}, keeper(std::move(kept)) {}
+        : Known{its_reference, kept.get(), target_of(*kept)}, keeper(std::move(kept)) {
+      if constexpr (requires { keeper->found_as; })
+        keeper->found_as.store(std::bit_cast<std::uint64_t>(its_reference), std::memory_order_relaxed);
+    }
     std::shared_ptr<T> keeper;
   };
   static exec::JumpTarget target_of(const T& object) noexcept {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <bit>
+
 #include "helpers/bodies.h"
 #include "interp/testing.h"
 #include "jit/jit.h"
@@ -60,6 +62,7 @@ class Runs : public ::testing::TestWithParam<With> {
   void put(std::uint32_t slot, std::uint32_t id, const exec::Executable& program) {
     world.add_program(id, program);
     know(known_programs, id, &program, program.jump_target);
+    if (id % 2 != 0) program.found_as = std::bit_cast<std::uint64_t>(maps::Reference{id, 1});
     EXPECT_EQ(slots->set_reference(reinterpret_cast<const std::byte*>(&slot), {id, 1}, 0, nullptr), 0);
   }
   static void expect_stop(const Outcome& outcome, Failure::Kind kind, std::string_view object) {

@@ -63,6 +63,7 @@ struct Order {
   exec::KnownTables known = {};
   std::span<const std::uint64_t> helpers;  // bodies by id, for calls through registers; stays where it is
   std::uint64_t program = 0;               // what Call::program is while this program runs
+  std::uint64_t found_as = 0;              // where its exec::Executable::found_as is; 0: nowhere
   Services services = {};
   Features features = {};
   Place place = {};

@@ -174,6 +174,7 @@ class Compiler {
   void load_reference(const InlinedCall& call, Label none);
   void load_known(const exec::KnownSlot* table, Label unknown);
   void tail_call(const InlinedCall& call);
+  void go_on_in_itself();
   void go_on_in_body();
   void note_tail_call();
   void scale(Reg what, std::uint64_t by);

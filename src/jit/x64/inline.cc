@@ -340,9 +340,11 @@ void Compiler::tail_call(const InlinedCall& call) {
   a_.alu(Alu::Cmp, Width::W32, kScratch3, static_cast<std::int32_t>(isa::kMaxTailCalls));
   a_.jump(Condition::AE, ways.null);
   load_reference(call, ways.null);
+  const std::uint32_t shape = function_ == survey_.functions.data() ? frame_shape() : 0;
+  if (shape != 0 && order_.found_as != 0) go_on_in_itself();
   load_known(order_.known.programs, unknown);
   const std::uint32_t unstopped = survey_.callbacks || tails_may_stop() ? 0 : exec::JumpTarget::kNeverStops;
-  if (const std::uint32_t shape = frame_shape(); shape != 0 && function_ == survey_.functions.data()) {
+  if (shape != 0) {
     const Label other = a_.label();
     a_.alu(Alu::Cmp, Width::W32, Mem{kScratch, kOtherOffsets.frame}, static_cast<std::int32_t>(shape | unstopped));
     a_.jump(Condition::NE, other);
@@ -359,6 +361,19 @@ void Compiler::tail_call(const InlinedCall& call) {
   note_tail_call();
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.code});
   go_on_in_other();
+}
+
+// Where the reference in rax is the program's own: loops are made of such calls. What call.program and the frame hold
+// is what they should.
+void Compiler::go_on_in_itself() {
+  const Label other = a_.label();
+  a_.mov(kScratch, order_.found_as);
+  a_.alu(Alu::Cmp, Width::W64, Reg::Rax, Mem{kScratch, 0});
+  a_.jump(Condition::NE, other);
+  a_.alu(Alu::Add, Width::W32, kScratch3, 1);
+  a_.store(Width::W32, field(kCallOffsets.tail_calls), kScratch3);
+  a_.jump(body_);
+  a_.bind(other);
 }
 
 // Of the exec::Known in kScratch, whose frame is like this one.
