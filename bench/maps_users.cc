@@ -19,7 +19,7 @@ constexpr std::uint32_t kDumped = 1'000'000;
 constexpr std::uint32_t kPart = 4096;   // elements that one system call of a dump asks for
 constexpr std::uint32_t kAsked = 4096;  // keys of a batch
 constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15;
-constexpr kernel::NewMap kHash{.type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 8, .name = {}};
+const kernel::NewMap kHash{.type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 8, .name = {}};
 
 using Key = std::uint64_t;
 using Value = std::uint64_t;

@@ -24,6 +24,7 @@
 // with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/death_test.cc.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 
@@ -89,10 +90,10 @@ class HashTable {
   // Removes the element, after copying `size` bytes of its value to `to`, under the value's lock if there is one.
   int remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock = {}) noexcept;
   int next_key(const std::byte* key, std::byte* next) noexcept;
-  // Visits the elements of whole chunks from `chunk` on, at most `room`, and removes them if told so. 0, -ENOENT,
-  // -ENOSPC as Map::read_batch; `chunk` and `room` become where to go on and how many were visited.
+  // Visits the elements of whole chunks from `cursor` on, at most `room`, and removes them if told so. 0, -ENOENT,
+  // -ENOSPC as Map::read_batch; `cursor` and `room` become where to go on and how many were visited.
   template <class Visitor>
-  int read_chunks(std::uint32_t& chunk, std::uint32_t& room, Then then, Visitor visit) noexcept;
+  int read_chunks(std::uint32_t& cursor, std::uint32_t& room, Then then, Visitor visit) noexcept;
   // The values of all elements, each with its key, until `visit` returns non-zero; the number visited.
   template <class Visitor>
   std::int64_t for_each(Visitor visit) noexcept;
@@ -157,6 +158,14 @@ class HashTable {
 
   ChunkNumber home_of(std::uint64_t hash) const noexcept {
     return static_cast<ChunkNumber>((hash >> 32) * layout_.chunks >> 32);
+  }
+  // Users see cursors among as many buckets as the kernel would have: of a chunk the first that is its.
+  std::uint64_t buckets() const noexcept { return std::bit_ceil(std::uint64_t{shape_.entries}); }
+  ChunkNumber chunk_at(std::uint64_t cursor) const noexcept {
+    return cursor >= buckets() ? layout_.chunks : static_cast<ChunkNumber>(cursor * layout_.chunks / buckets());
+  }
+  std::uint32_t cursor_at(std::uint64_t chunk) const noexcept {
+    return static_cast<std::uint32_t>((chunk * buckets() + layout_.chunks - 1) / layout_.chunks);
   }
   ChunkNumber after(ChunkNumber number) const noexcept { return number + 1 == layout_.chunks ? 0 : number + 1; }
   std::uint64_t hash_of(const std::byte* key) const noexcept;
@@ -260,10 +269,10 @@ class HashTable::Hold {
 };
 
 template <class Visitor>
-int HashTable::read_chunks(std::uint32_t& chunk_number, std::uint32_t& room, Then then, Visitor visit) noexcept {
+int HashTable::read_chunks(std::uint32_t& cursor, std::uint32_t& room, Then then, Visitor visit) noexcept {
   std::uint32_t visited = 0;
   int result = -ENOENT;
-  std::uint32_t number = chunk_number;
+  std::uint32_t number = chunk_at(cursor);
   for (; number < layout_.chunks; ++number) {
     Chunk& at = chunk(number);
     if (control(at).used() == 0) continue;
@@ -290,7 +299,7 @@ int HashTable::read_chunks(std::uint32_t& chunk_number, std::uint32_t& room, The
     }
     for (unsigned i = 0; i < strangers; ++i) forget_passing(homes[i], number);
   }
-  chunk_number = number;
+  cursor = cursor_at(number);
   room = visited;
   return result;
 }
