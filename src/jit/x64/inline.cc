@@ -13,6 +13,7 @@
 
 namespace skep::jit::x64 {
 
+using Chunks = maps::Recipe::Chunks;
 using spec::HelperId;
 
 // How many slots were done: the call, and perhaps what comes behind it.
@@ -196,17 +197,17 @@ constexpr Reg kWord = Reg::R8, kKeyAddress = Reg::R9, kControl = Reg::R10, kChun
 void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   const maps::Recipe::Chunks& chunks = call.recipe->chunks;
   const std::uint32_t step = chunks.slot_bytes / 8;  // a slot's bit in sets of slots is 8 * slot + 7
-  const auto value_at = static_cast<std::int32_t>(chunks.kHeaderBytes + chunks.kKeyBytes - 7 * step);
+  const auto value_at = static_cast<std::int32_t>(Chunks::kHeaderBytes + Chunks::kKeyBytes - 7 * step);
   const ColdCall& cold = call_later(call, ways);
   cold_calls_.back().absent = a_.label();
   load_key(call);
   load_home(chunks);
   a_.reserve();
-  a_.load(Width::W32, kGeneration, Mem{kChunk, chunks.kGenerationAt});
+  a_.load(Width::W32, kGeneration, Mem{kChunk, Chunks::kGenerationAt});
   a_.load(Width::W64, kControl, Mem{kChunk, 0});
-  a_.alu(Alu::Or, Width::W32, Reg::Rdx, chunks.kTagBit);  // the hash's tag, and the slots that match it
+  a_.alu(Alu::Or, Width::W32, Reg::Rdx, Chunks::kTagBit);  // the hash's tag, and the slots that match it
   a_.movzx(Width::W8, Reg::Rdx, Reg::Rdx);
-  a_.mov(kScratch, chunks.kOnes);
+  a_.mov(kScratch, Chunks::kOnes);
   a_.imul(Width::W64, Reg::Rdx, kScratch);
   a_.alu(Alu::Xor, Width::W64, Reg::Rdx, kControl);
   a_.mov(Width::W64, Reg::Rax, Reg::Rdx);
@@ -221,7 +222,7 @@ void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   if (!scales) a_.imul(Width::W32, Reg::Rax, Reg::Rax, static_cast<std::int32_t>(step));
   const auto log = static_cast<std::uint8_t>(scales ? std::countr_zero(step) : 0);
   a_.lea(Width::W64, Reg::Rax, Indexed{kChunk, Reg::Rax, log, value_at});
-  a_.alu(Alu::Cmp, Width::W64, kWord, Mem{Reg::Rax, -static_cast<std::int32_t>(chunks.kKeyBytes)});
+  a_.alu(Alu::Cmp, Width::W64, kWord, Mem{Reg::Rax, -static_cast<std::int32_t>(Chunks::kKeyBytes)});
   a_.jump(Condition::NE, cold.label);
   add_cpu(*call.recipe);
   go_on(ways);
@@ -264,9 +265,9 @@ void Compiler::find_further(const ColdCall& cold) {
   const InlinedCall& call = cold.call;
   const maps::Recipe& recipe = *call.recipe;
   a_.bind(cold.absent);
-  a_.shift(x64::Shift::Shr, Width::W64, kControl, maps::Recipe::Chunks::kPassedAt);
+  a_.shift(x64::Shift::Shr, Width::W64, kControl, Chunks::kPassedAt);
   a_.jump(Condition::NE, cold.label);
-  a_.alu(Alu::Cmp, Width::W32, Mem{kChunk, maps::Recipe::Chunks::kGenerationAt}, kGeneration);
+  a_.alu(Alu::Cmp, Width::W32, Mem{kChunk, Chunks::kGenerationAt}, kGeneration);
   a_.jump(Condition::NE, cold.label);
   a_.mov(Reg::Rax, 0);
   a_.jump(cold.ways.null);
