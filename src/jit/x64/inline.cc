@@ -78,10 +78,11 @@ void Compiler::write_cold_calls() {
   for (const ColdCall& cold : cold_calls_) {
     a_.reserve();
     slot_ = cold.call.slot;
-    const bool searches = cold.call.recipe != nullptr && cold.call.recipe->find != nullptr;
+    const bool tails = insn(slot_).imm == kTailCall;
+    const bool searches = !tails && cold.call.recipe != nullptr && cold.call.recipe->find != nullptr;
     if (!searches) a_.bind(cold.label);
     note_piece(slot_);
-    if (insn(slot_).imm == kTailCall)
+    if (tails)
       call_for_tail(cold);
     else if (searches)
       find_further(cold);
