@@ -75,9 +75,7 @@ std::uint64_t HashTable::hash_of(const std::byte* key) const noexcept {
 }
 
 std::byte* HashTable::key_in(const Chunk& chunk, unsigned number) const noexcept {
-  if (!layout_.pooled) return slot(chunk, number);
-  const std::uint32_t element = get(link(chunk, number));
-  return pool_.valid(element) ? pool_.key(element) : nullptr;
+  return layout_.pooled ? key_as<true>(chunk, number) : key_as<false>(chunk, number);
 }
 
 // ---- finding
@@ -240,13 +238,14 @@ int HashTable::read(const std::byte* key, std::byte* to, std::size_t size) noexc
 
 int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
   if (flags > spec::kExist) return -EINVAL;
-  const Wanted wanted{hash_of(key), home_of(hash_of(key)), key};
+  const std::uint64_t hash = hash_of(key);
+  const Wanted wanted{hash, home_of(hash), key};
   bool reclaimed = false;
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
     const int result = put_once(wanted, flags, replace, writer);
     if (result == -EAGAIN)
       ::sched_yield();
-    else if ((result == -E2BIG || result == -ENOMEM) && (get(state_->dirty) != 0 || seek_the_dead()))
+    else if ((result == -E2BIG || result == -ENOMEM) && counts_may_be_wrong(result))
       recount();
     else if (result == -ENOMEM && !std::exchange(reclaimed, true))
       pool_.for_each_made([&](std::uint32_t element) { reclaim(element); });
@@ -256,6 +255,13 @@ int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, W
       return result;
   }
   return shape_.lru ? -ENOMEM : -EBUSY;
+}
+
+// Whether a map that is said to be full, or out of elements, may owe that to the dead. LRU maps are full most of the
+// time: they make room, and go by what was found already.
+bool HashTable::counts_may_be_wrong(int error) noexcept {
+  if (get(state_->dirty) != 0) return true;
+  return !(shape_.lru && error == -E2BIG) && seek_the_dead();
 }
 
 // While no chunk is locked; another may be quicker to take it.
@@ -519,10 +525,12 @@ void HashTable::recount() noexcept {
 
 // Whether somebody died and nobody has come by his lock since. Large maps are looked through once a second.
 bool HashTable::seek_the_dead() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  const auto second = static_cast<std::uint32_t>(now.tv_sec);
-  if (layout_.chunks > kFewChunks && std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
+  if (layout_.chunks > kFewChunks) {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    const auto second = static_cast<std::uint32_t>(now.tv_sec);
+    if (std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
+  }
   for (ChunkNumber number = 0; number < layout_.chunks; ++number)
     if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !thread_exists(owner))
       const Hold inherit(*this, number);

@@ -229,6 +229,7 @@ class HashTable {
   std::optional<unsigned> reserve() noexcept;
   void note_change(ChunkNumber number, unsigned count, int by) noexcept;
   void recount() noexcept;
+  bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
   bool first_from(std::uint32_t number, std::byte* next) noexcept;
 
