@@ -24,12 +24,6 @@ std::uint64_t chunks_for(std::uint64_t entries, unsigned usable) noexcept {
 }
 unsigned usable_slots(bool pooled) noexcept { return pooled ? kSlots : kSlots - 1; }
 
-// Keys of one word, which can be compared at once.
-template <std::size_t kKeySize>
-std::uint64_t key_word(const std::byte* key) noexcept {
-  return kKeySize == 8 ? load_halves(key) : load<std::uint32_t>(key);
-}
-
 }  // namespace
 
 HashTable::Layout HashTable::layout(const Shape& shape) noexcept {
@@ -80,67 +74,6 @@ std::byte* HashTable::key_in(const Chunk& chunk, unsigned number) const noexcept
 
 // ---- finding
 
-// A key of a size known here (0: any), and its hash.
-template <std::size_t kKeySize>
-class HashTable::Sought {
- public:
-  static constexpr bool kOneWord = kKeySize == 4 || kKeySize == 8;
-
-  Sought(const HashTable& table, const std::byte* key) noexcept
-      : key_(key),
-        size_(kKeySize != 0 ? kKeySize : table.shape_.key_size),
-        word_(kOneWord ? key_word<kKeySize>(key) : 0),
-        hash_(kOneWord ? table.word_hash_(word_) : maps::hash(key, size_, table.seed_)) {}
-
-  std::uint64_t hash() const noexcept { return hash_; }
-  std::uint8_t tag() const noexcept { return Control::tag_of(hash_); }
-  bool is(std::byte* there) const noexcept {
-    return kOneWord ? word_at<std::uint64_t>(there).load(std::memory_order_acquire) == word_
-                    : equal(there, key_, size_);
-  }
-  void copy_to(std::byte* slot) const noexcept {
-    kOneWord ? word_at<std::uint64_t>(slot).store(word_, std::memory_order_release) : copy_in(slot, key_, size_);
-  }
-
- private:
-  const std::byte* key_;
-  std::size_t size_;
-  std::uint64_t word_;
-  std::uint64_t hash_;
-};
-
-// For a size of keys known here. A chunk that changes meanwhile leaves it to find().
-template <std::size_t kKeySize, bool kPooled>
-std::byte* HashTable::find_as(const void* table, std::uint64_t, const std::byte* key) noexcept {
-  const HashTable& self = *static_cast<const HashTable*>(table);
-  const Sought<kKeySize> sought(self, key);
-  ChunkNumber number = self.home_of(sought.hash());
-  for (std::uint32_t passed = 0; passed < self.layout_.chunks; ++passed, number = self.after(number)) {
-    Chunk& at = self.chunk(number);
-    const std::uint32_t generation = get(at.generation);
-    const Control control = HashTable::control(at);
-    for (auto slots = control.matches(sought.tag()); slots != 0; slots = Control::rest(slots)) {
-      std::byte* const found = self.key_as<kPooled>(at, Control::first(slots));
-      if (found == nullptr || !sought.is(found)) continue;
-      if (!sought.kOneWord && get(at.generation) != generation) return self.find_again(key);
-      if (kPooled && self.shape_.lru) ElementPool::touch(found);
-      return found + self.layout_.value_at;
-    }
-    if (get(at.generation) != generation) return self.find_again(key);
-    if (control.passed() == 0) return nullptr;
-  }
-  return nullptr;
-}
-
-Recipe::Find HashTable::finder() const noexcept {
-  switch (shape_.key_size) {
-    case 4: return layout_.pooled ? find_as<4, true> : find_as<4, false>;
-    case 8: return layout_.pooled ? find_as<8, true> : find_as<8, false>;
-    case 16: return layout_.pooled ? find_as<16, true> : find_as<16, false>;
-    default: return layout_.pooled ? find_as<0, true> : find_as<0, false>;
-  }
-}
-
 Recipe::Chunks HashTable::chunks() const noexcept {
   if (layout_.pooled || (shape_.key_size != 4 && shape_.key_size != 8)) return {};
   return {.base = reinterpret_cast<std::uint64_t>(chunks_),
@@ -187,6 +120,13 @@ HashTable::Place HashTable::look(ChunkNumber home, Search search) const noexcept
     number = after(number);
   }
   return {};
+}
+
+// Whether a key that is not in its home, which is held, is nowhere.
+bool HashTable::is_not_behind(ChunkNumber home, std::uint64_t hash, const std::byte* key) const noexcept {
+  if (control(chunk(home)).passed() == 0) return true;
+  const Place place = look(home, by_key(hash, key));
+  return !place && !place.unsure;
 }
 
 // Calls `use` with the place of what is looked for until it stood still meanwhile. False when that never came to pass.
@@ -300,18 +240,6 @@ int HashTable::change(ChunkNumber number, unsigned slot, const Wanted& wanted, s
                      [&](std::byte* to) noexcept { fill(to, wanted.key, writer); });
 }
 
-// `fill` gets an empty slot.
-template <class Fill>
-int HashTable::change_slot(Chunk& at, unsigned old, std::uint8_t tag, Fill fill) noexcept {
-  const Control::Slots empty = control(at).empty();
-  if (empty == 0) return -ENOMEM;  // never in a region that nobody scribbled on
-  const unsigned fresh = Control::first(empty);
-  fill(slot(at, fresh));
-  commit(at, control(at).with(fresh, tag).without(old));
-  outdate(at);
-  return 0;
-}
-
 int HashTable::change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept {
   const std::uint32_t fresh = make_element(number, key, writer);
   if (fresh == 0) return -ENOMEM;
@@ -372,18 +300,14 @@ int HashTable::add_behind(const Addition& addition, ChunkNumber& reached) noexce
 }
 
 int HashTable::add_here(ChunkNumber number, const Addition& addition) noexcept {
-  Chunk& at = chunk(number);
-  const unsigned fresh = Control::first(control(at).empty());
-  if (!layout_.pooled) {
-    fill(slot(at, fresh), addition.wanted.key, addition.writer);
-  } else {
-    const std::uint32_t element = make_element(number, addition.wanted.key, addition.writer);
-    if (element == 0) return -ENOMEM;
-    set(link(at, fresh), element);
-  }
-  commit(at, control(at).with(fresh, Control::tag_of(addition.wanted.hash)));
-  note_change(number, addition.count, 1);
-  return 0;
+  const std::uint8_t tag = Control::tag_of(addition.wanted.hash);
+  if (!layout_.pooled)
+    return add_to_slot(number, tag, addition.count,
+                       [&](std::byte* to) noexcept { fill(to, addition.wanted.key, addition.writer); });
+  const std::uint32_t element = make_element(number, addition.wanted.key, addition.writer);
+  if (element == 0) return -ENOMEM;
+  return add_to_slot(number, tag, addition.count,
+                     [&](std::byte* to) noexcept { set(*reinterpret_cast<std::uint32_t*>(to), element); });
 }
 
 // ---- removing
@@ -535,104 +459,6 @@ bool HashTable::seek_the_dead() noexcept {
     if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !thread_exists(owner))
       const Hold inherit(*this, number);
   return get(state_->dirty) != 0;
-}
-
-// ---- in the home alone: what most updates and deletions of small elements come to, for a size of keys known here
-
-namespace {
-
-class Plain final : public HashTable::Writer {
- public:
-  Plain(const std::byte* from, std::size_t size) noexcept : from_(from), size_(size) {}
-  void fill(std::byte* value) noexcept override { copy_in(value, from_, size_); }
-  void overwrite(std::byte* value) noexcept override { fill(value); }
-
- private:
-  const std::byte* from_;
-  std::size_t size_;
-};
-
-}  // namespace
-
-template <std::size_t kKeySize>
-unsigned HashTable::search_as(const Chunk& at, const Sought<kKeySize>& sought) const noexcept {
-  for (auto slots = control(at).matches(sought.tag()); slots != 0; slots = Control::rest(slots))
-    if (const unsigned number = Control::first(slots); sought.is(slot(at, number))) return number;
-  return kSlots;
-}
-
-// Whether a key that is not in its home, which is held, is nowhere.
-bool HashTable::is_not_behind(ChunkNumber home, std::uint64_t hash, const std::byte* key) const noexcept {
-  if (control(chunk(home)).passed() == 0) return true;
-  const Place place = look(home, by_key(hash, key));
-  return !place && !place.unsure;
-}
-
-template <std::size_t kKeySize>
-std::int64_t HashTable::put_as(void* table, std::uint64_t, const std::byte* key, const std::byte* value,
-                               std::uint64_t flags) noexcept {
-  HashTable& self = *static_cast<HashTable*>(table);
-  const Sought<kKeySize> sought(self, key);
-  const ChunkNumber home = self.home_of(sought.hash());
-  const auto fill = [&](std::byte* to) noexcept {
-    copy_in(to + self.layout_.value_at, value, self.shape_.value_bytes);
-    sought.copy_to(to);
-  };
-  if (flags > spec::kExist) return -EINVAL;
-  if (const Hold hold = Hold::if_free(self, home); hold) {
-    Chunk& at = self.chunk(home);
-    const unsigned slot = self.search_as(at, sought);
-    if (slot != kSlots) return flags == spec::kNoExist ? -EEXIST : self.change_slot(at, slot, sought.tag(), fill);
-    const bool fits = flags != spec::kExist && self.has_room(at) && self.is_not_behind(home, sought.hash(), key);
-    const std::optional<unsigned> count = fits ? self.reserve() : std::nullopt;
-    if (count) {
-      const unsigned fresh = Control::first(control(at).empty());
-      fill(self.slot(at, fresh));
-      commit(at, control(at).with(fresh, sought.tag()));
-      self.note_change(home, *count, 1);
-      return 0;
-    }
-  }
-  return self.put_plain(key, value, flags);
-}
-
-template <std::size_t kKeySize>
-std::int64_t HashTable::erase_as(void* table, std::uint64_t, const std::byte* key) noexcept {
-  HashTable& self = *static_cast<HashTable*>(table);
-  const Sought<kKeySize> sought(self, key);
-  const ChunkNumber home = self.home_of(sought.hash());
-  if (const Hold hold = Hold::if_free(self, home); hold) {
-    Chunk& at = self.chunk(home);
-    const unsigned slot = self.search_as(at, sought);
-    if (slot != kSlots) return self.drop(home, slot), 0;
-    if (control(at).passed() == 0) return -ENOENT;
-  }
-  return self.remove(key, nullptr, 0);
-}
-
-int HashTable::put_plain(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
-  Plain writer(value, shape_.value_bytes);
-  return put(key, flags, Replace::NewElement, writer);
-}
-
-Recipe::Update HashTable::updater() const noexcept {
-  if (layout_.pooled) return nullptr;
-  switch (shape_.key_size) {
-    case 4: return put_as<4>;
-    case 8: return put_as<8>;
-    case 16: return put_as<16>;
-    default: return put_as<0>;
-  }
-}
-
-Recipe::Erase HashTable::eraser() const noexcept {
-  if (layout_.pooled) return nullptr;
-  switch (shape_.key_size) {
-    case 4: return erase_as<4>;
-    case 8: return erase_as<8>;
-    case 16: return erase_as<16>;
-    default: return erase_as<0>;
-  }
 }
 
 // ---- in order

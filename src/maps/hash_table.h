@@ -25,6 +25,7 @@
 #pragma once
 
 #include <bit>
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 
@@ -216,6 +217,8 @@ class HashTable {
   int add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
   int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
+  template <class Fill>
+  int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept;
 
   void drop(ChunkNumber number, unsigned slot) noexcept;
   void forget_passing(ChunkNumber home, ChunkNumber end) noexcept;
@@ -268,6 +271,32 @@ class HashTable::Hold {
 
   Chunk* chunk_;
 };
+
+// Of a locked chunk. `fill` gets an empty slot. -ENOMEM where there is none: never when has_room(), but for a region
+// that somebody scribbles on.
+template <class Fill>
+int HashTable::add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept {
+  Chunk& at = chunk(number);
+  const Control now = control(at);
+  if (now.empty() == 0) return -ENOMEM;
+  const unsigned fresh = Control::first(now.empty());
+  fill(slot(at, fresh));
+  commit(at, now.with(fresh, tag));
+  note_change(number, count, 1);
+  return 0;
+}
+
+// Likewise, in the place of another.
+template <class Fill>
+int HashTable::change_slot(Chunk& at, unsigned old, std::uint8_t tag, Fill fill) noexcept {
+  const Control now = control(at);
+  if (now.empty() == 0) return -ENOMEM;
+  const unsigned fresh = Control::first(now.empty());
+  fill(slot(at, fresh));
+  commit(at, now.with(fresh, tag).without(old));
+  outdate(at);
+  return 0;
+}
 
 template <class Visitor>
 int HashTable::read_chunks(std::uint32_t& cursor, std::uint32_t& room, Then then, Visitor visit) noexcept {

@@ -49,6 +49,12 @@ inline std::uint32_t load_bytes(const std::byte* from) noexcept {
   return all;
 }
 
+// Keys of one word, which can be compared at once.
+template <std::size_t kKeySize>
+inline std::uint64_t key_word(const std::byte* key) noexcept {
+  return kKeySize == 8 ? load_halves(key) : load<std::uint32_t>(key);
+}
+
 // The last, partial word of a block of `size` bytes, padded with zeros.
 inline std::uint64_t partial_word(const std::byte* from, std::size_t size) noexcept {
   std::uint64_t word = 0;
