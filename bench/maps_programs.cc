@@ -213,13 +213,7 @@ Result<Line> measure_threads(Sides& sides, const ThreadsRow& row, std::string na
       TRY(kernel_work[i], kernel->batch());
     }
   }
-  Line line{.name = std::move(name),
-            .unit = "x",
-            .ours = median(our_work),
-            .kernel = {},
-            .spread = {},
-            .reached = {},
-            .bar = {}};
+  Line line{.name = std::move(name), .unit = "x", .ours = median(our_work)};
   if (kernel) line.kernel = median(kernel_work);
   line.spread = ratio(our_work, ones);
   line.reached = line.ours;
@@ -248,7 +242,7 @@ Result<double> kernel_bytes(const Side& side) {
 
 Result<Line> measure_memory(const MapCase& map, const Sides& sides, std::string name) {
   const double entries = map.entries;
-  Line line{.name = std::move(name), .unit = "bytes", .ours = 0, .kernel = {}, .spread = {}, .reached = {}, .bar = {}};
+  Line line{.name = std::move(name), .unit = "bytes", .ours = 0};
   TRY(line.ours, our_bytes(sides.ours));
   line.ours /= entries;
   line.reached = line.ours;

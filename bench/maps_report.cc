@@ -31,13 +31,7 @@ nlohmann::json json(const Line& line) {
 }  // namespace
 
 Line time_line(std::string name, const Batches& ours, const std::optional<Batches>& kernel, double bar) {
-  Line line{.name = std::move(name),
-            .unit = "ns",
-            .ours = median(ours),
-            .kernel = {},
-            .spread = {},
-            .reached = {},
-            .bar = {}};
+  Line line{.name = std::move(name), .unit = "ns", .ours = median(ours)};
   if (bar != 0) line.bar = Bar{Bar::Kind::AtMost, bar};
   if (!kernel) return line;
   line.kernel = median(*kernel);

@@ -19,10 +19,10 @@ struct Bar {
 struct Line {
   std::string name, unit;
   double ours = 0;
-  std::optional<double> kernel;  // missing: there is no kernel to ask
-  std::optional<Ratio> spread;   // of what the bar is about
-  std::optional<double> reached;
-  std::optional<Bar> bar;
+  std::optional<double> kernel = {};  // missing: there is no kernel to ask
+  std::optional<Ratio> spread = {};   // of what the bar is about
+  std::optional<double> reached = {};
+  std::optional<Bar> bar = {};
 };
 // Nanoseconds an operation: the bar is about our time over the kernel's. No bar: 0.
 Line time_line(std::string name, const Batches& ours, const std::optional<Batches>& kernel, double bar);
