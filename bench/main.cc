@@ -3,8 +3,9 @@
 //
 // Time is the thread's processor time, in the kernel that of PROG_TEST_RUN's clock. A batch is some milliseconds of one
 // form; in each of 21 rounds every form has one, one after the other, so that a slow second of the machine meets all of
-// them, and ratios are taken within a round. --check runs each program three times in each form and compares results
-// and packets.
+// them, and ratios are taken within a round. After each seventh round every form is loaded anew: where code comes to
+// lie decides what a processor's branch predictor mixes up, which alone can make a third. --check runs each program
+// three times in each form and compares results and packets.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,26 +76,36 @@ Result<> agree(const Program& program) {
 
 // ---- Measuring
 
-Result<Row> measure(const Program& program) {
-  Row row{.program = program, .compile = {}, .times = {}};
-  TRY(row.compile, compile_cost(program));
+constexpr std::size_t kLoads = 3;
+static_assert(kBatches % kLoads == 0);
+
+// Fills a part of the batches of `row` with what freshly loaded forms take.
+Result<> measure(Row& row, std::size_t first, std::size_t end) {
   std::array<std::optional<Measured>, kForms> forms;
   std::array<std::vector<std::byte>, kForms> packets;
   for (const Form form : kMeasured) {
     const auto index = static_cast<std::size_t>(form);
-    TRY(std::unique_ptr<Runner> runner, start(program, form));
+    TRY(std::unique_ptr<Runner> runner, start(row.program, form));
     if (!runner) continue;
-    packets[index] = packet_of(program);
+    packets[index] = packet_of(row.program);
     TRY(forms[index], Measured::start(std::move(runner), packets[index]));
-    row.times[index].emplace();
+    if (!row.times[index]) row.times[index].emplace();
   }
-  for (std::size_t batch = 0; batch < kBatches; ++batch) {
+  for (std::size_t batch = first; batch < end; ++batch) {
     for (const Form form : kMeasured) {
       const auto index = static_cast<std::size_t>(form);
       if (!forms[index]) continue;
       TRY((*row.times[index])[batch], forms[index]->batch());
     }
   }
+  return {};
+}
+
+Result<Row> measure(const Program& program) {
+  Row row{.program = program, .compile = {}, .times = {}};
+  TRY(row.compile, compile_cost(program));
+  constexpr std::size_t kPart = kBatches / kLoads;
+  for (std::size_t load = 0; load < kLoads; ++load) TRY_VOID(measure(row, load * kPart, (load + 1) * kPart));
   return row;
 }
 

@@ -405,9 +405,10 @@ TEST_P(EveryInstruction, WrittenTogether) {
     const Op op = pick(Op::JEq64Imm, Op::JSgt32Reg, Op::JLt64Reg, Op::JSet32Imm, Op::JNe32Reg, Op::JGe64Imm,
                        Op::JGt64Imm, Op::JLe32Imm);
     const bool of_register = isa::form(op) == Form::JumpReg;
-    return made(op, reg(), of_register ? other : 0, 1, of_register ? 0 : pick(0, 1, -1, 0x8765, INT32_MAX));
+    return made(op, reg(), of_register ? other : 0, 1,
+                of_register ? 0 : pick(0, 1, -1, 3, 0xff, 0xffff, 0x8765, INT32_MAX));
   };
-  for (int i = 0; i < 40'000; ++i) {
+  for (int i = 0; i < 80'000; ++i) {
     std::vector<Insn> insns;
     const unsigned a = reg(), b = reg(), c = reg();
     const auto through = [&](unsigned base) {  // a load or a store
@@ -420,7 +421,8 @@ TEST_P(EveryInstruction, WrittenTogether) {
                                                              : 0,
                            offset(), isa::form(op) == Form::StoreImm ? 77 : 0));
     };
-    switch (random() % 6) {
+    const unsigned other = a == b ? a ^ 1U : a;
+    switch (random() % 11) {
       case 0:
         insns.push_back(made(pick(Op::Load32, Op::Load64), a, 8, offset()));
         insns.push_back(made(pick(Op::Add32Reg, Op::Sub64Reg, Op::Or32Reg, Op::And64Reg, Op::Xor32Reg, Op::Mul64Reg,
@@ -430,16 +432,16 @@ TEST_P(EveryInstruction, WrittenTogether) {
       case 1:
         insns.push_back(made(Op::And64Imm, b, 0, 0, 7));
         if (random() % 2 != 0) insns.push_back(made(Op::Lsh64Imm, b, 0, 0, pick(1, 2, 3, 4)));
-        insns.push_back(made(Op::LdImm64, a == b ? a ^ 1U : a, 0, 0, static_cast<std::int32_t>(middle)));
+        insns.push_back(made(Op::LdImm64, other, 0, 0, static_cast<std::int32_t>(middle)));
         insns.push_back({.imm = static_cast<std::int32_t>(middle >> 32)});
-        insns.push_back(made(Op::Add64Reg, a == b ? a ^ 1U : a, b));
-        through(a == b ? a ^ 1U : a);
+        insns.push_back(made(Op::Add64Reg, other, b));
+        through(other);
         break;
       case 2:
         insns.push_back(made(Op::And64Imm, b, 0, 0, 7));
-        insns.push_back(made(Op::Mov64Reg, a == b ? a ^ 1U : a, 8));
-        insns.push_back(made(Op::Add64Reg, a == b ? a ^ 1U : a, b));
-        through(a == b ? a ^ 1U : a);
+        insns.push_back(made(Op::Mov64Reg, other, 8));
+        insns.push_back(made(Op::Add64Reg, other, b));
+        through(other);
         break;
       case 3:
         insns.push_back(jump_over_one(b));
@@ -455,6 +457,50 @@ TEST_P(EveryInstruction, WrittenTogether) {
           insns.push_back(made(pick(Op::Lsh32Imm, Op::Lsh64Imm), a, 0, 0, pick(1, 3, 4, 5, 6)));
           insns.push_back(made(pick(Op::Rsh32Reg, Op::Rsh64Reg), pick(unsigned{jump.dst}, unsigned{jump.dst}, b), a));
         }
+        break;
+      }
+      case 5:
+        insns.push_back(made(Op::And64Imm, b, 0, 0, 7));
+        insns.push_back(made(Op::Lsh64Imm, b, 0, 0, pick(1, 2, 3, 4)));
+        insns.push_back(made(Op::Mov64Reg, other, 8));
+        insns.push_back(made(Op::Add64Reg, other, b));
+        through(other);
+        break;
+      case 6:
+        insns.push_back(made(Op::Mov64Reg, other, 8));
+        insns.push_back(made(Op::And64Imm, b, 0, 0, 7));
+        insns.push_back(made(Op::Add64Reg, other, b));
+        through(other);
+        break;
+      case 7: {  // x without its sign
+        const bool whole = random() % 2 != 0;
+        insns.push_back(made(whole ? Op::Mov64Reg : Op::Mov32Reg, a, b));
+        insns.push_back(made(pick(whole, whole, !whole) ? Op::Arsh64Imm : Op::Arsh32Imm, a, 0, 0,
+                             pick(whole ? 63 : 31, whole ? 63 : 31, 30)));
+        insns.push_back(made(whole ? Op::Xor64Reg : Op::Xor32Reg, b, pick(a, a, c)));
+        insns.push_back(made(whole ? Op::Sub64Reg : Op::Sub32Reg, pick(b, b, c), a));
+        break;
+      }
+      case 8: {  // a choice between copies of what is compared; both ways may end in one jump
+        insns.push_back(made(pick(Op::Mov64Reg, Op::Mov32Reg), a, c));
+        Insn jump = jump_over_one(b);
+        jump.off = static_cast<std::int16_t>(pick(1, 2, 3));
+        insns.push_back(jump);
+        insns.push_back(made(pick(Op::Mov64Reg, Op::Mov32Reg), a, reg()));
+        insns.push_back(made(Op::Goto, 0, 0, 1));
+        insns.push_back(made(Op::Mov64Imm, reg(), 0, 0, 5));
+        break;
+      }
+      case 9: {  // or of a spilled value that is loaded twice
+        const Op op = pick(Op::Load32, Op::Load64);
+        const auto slot = static_cast<std::int16_t>(pick(-8, -16));
+        insns.push_back(made(Op::StoreReg64, 10, reg(), -8));
+        insns.push_back(made(Op::StoreReg64, 10, reg(), -16));
+        insns.push_back(made(op, c, 10, slot));
+        Insn jump = jump_over_one(b);
+        if (random() % 2 != 0) jump.dst = static_cast<std::uint8_t>(c & 0xf);
+        insns.push_back(jump);
+        insns.push_back(made(pick(op, op, Op::Load32), a, 10, pick(slot, slot, std::int16_t{-8})));
         break;
       }
       default: {

@@ -190,13 +190,22 @@ void Compiler::divide_by(Width width, Division what, Reg to, Reg by) {
   if (keep_rdx) a_.mov(Width::W64, Reg::Rdx, kScratch3);
 }
 
-// Whether the verifier's facts say that a register is never zero here.
-bool Compiler::is_never_zero(Width width, unsigned number) const {
+// What the verifier's facts say of a number in a register, here; null: nothing.
+const spec::Numbers* Compiler::known_number(unsigned number) const {
   const spec::Facts* facts = order_.image.facts.get();
-  if (facts == nullptr || slot_ >= facts->entries.size() || !facts->reached(slot_)) return false;
+  if (facts == nullptr || slot_ >= facts->entries.size() || !facts->reached(slot_)) return nullptr;
   const spec::Fact& fact = facts->at(slot_, number);
-  if (fact.kind != spec::Fact::Kind::Number) return false;
-  return width == Width::W64 ? fact.numbers.excludes_zero() : fact.numbers.low_excludes_zero();
+  return fact.kind == spec::Fact::Kind::Number ? &fact.numbers : nullptr;
+}
+
+bool Compiler::is_never_zero(Width width, unsigned number) const {
+  const spec::Numbers* numbers = known_number(number);
+  return numbers != nullptr && (width == Width::W64 ? numbers->excludes_zero() : numbers->low_excludes_zero());
+}
+
+bool Compiler::has_no_upper_half(unsigned number) const {
+  const spec::Numbers* numbers = known_number(number);
+  return numbers != nullptr && numbers->umax <= std::numeric_limits<std::uint32_t>::max();
 }
 
 // Constants that need no division; false: this one does.

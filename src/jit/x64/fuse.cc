@@ -13,6 +13,8 @@ using isa::AluOp;
 using isa::Form;
 using isa::Op;
 
+constexpr unsigned kFramePointer = 10;
+
 bool is_alu(Op op, AluOp which, Form form) { return isa::form(op) == form && isa::alu_op(op) == which; }
 
 }  // namespace
@@ -24,6 +26,7 @@ std::uint32_t Compiler::fuse(const At& at) {
   if (form == Form::JumpImm || form == Form::JumpReg) return fuse_jump(at);
   if (form == Form::MovImm) return fuse_truth(at);
   if (form == Form::StoreReg) return fuse_halves(at);
+  if (at.op == Op::Add64Reg) return fuse_load_of_sum(at);
   if (form == Form::LoadImm64) return at.op == Op::LdFunc ? 0 : fuse_element(at, Reg::Rsp, 0);
   return at.op == Op::Lsh64Imm ? fuse_shifts(at) : 0;
 }
@@ -51,6 +54,7 @@ std::uint32_t Compiler::fuse_move(const At& at) {
   const At next = this->at(at.slot + 1);
   const Form form = isa::form(next.op);
   if ((form != Form::AluImm && form != Form::AluReg) || next.insn.dst != at.insn.dst) return 0;
+  if (is_alu(next.op, AluOp::Arsh, Form::AluImm)) return fuse_distance(at);
   const Reg to = reg(at.insn.dst), from = reg(at.insn.src);
   if (form == Form::AluImm && isa::alu_op(next.op) == AluOp::And &&
       (next.insn.imm == 0xff || next.insn.imm == 0xffff)) {
@@ -85,6 +89,31 @@ std::uint32_t Compiler::fuse_sum(const At& move, const At& add) {
   else
     a_.lea(move.width, to, Mem{from, add.insn.imm});
   return 2;
+}
+
+//   a = x, a s>>= bits - 1, x ^= a, x -= a, where nobody asks for a afterwards: x without its sign
+std::uint32_t Compiler::fuse_distance(const At& copy) {
+  const std::uint8_t a = copy.insn.dst, x = copy.insn.src;
+  const std::uint32_t slot = copy.slot + 1;
+  if (!follows(slot + 1) || !follows(slot + 2)) return 0;
+  const At sign = at(slot), flip = at(slot + 1), add = at(slot + 2);
+  if (sign.width != copy.width || sign.insn.imm != static_cast<std::int32_t>(isa::bits(copy.op)) - 1) return 0;
+  if (!is_alu(flip.op, AluOp::Xor, Form::AluReg) || !is_alu(add.op, AluOp::Sub, Form::AluReg)) return 0;
+  for (const At& step : {flip, add})
+    if (step.width != copy.width || step.insn.dst != x || step.insn.src != a) return 0;
+  if (!dead_after(add.slot, a)) return 0;
+  a_.mov(copy.width, kScratch, reg(x));
+  a_.unary(Unary::Neg, copy.width, kScratch);
+  a_.cmov(Condition::NS, copy.width, reg(x), kScratch);
+  return 4;
+}
+
+//   a += b, and a load through a, where nobody asks for a afterwards
+std::uint32_t Compiler::fuse_load_of_sum(const At& add) {
+  if (add.insn.dst == add.insn.src || !follows(add.slot + 1)) return 0;
+  const At load = at(add.slot + 1);
+  if (isa::form(load.op) != Form::Load || load.insn.src != add.insn.dst) return 0;
+  return access(load, add.insn.dst, Indexed{reg(add.insn.dst), reg(add.insn.src), 0, load.insn.off}) ? 2 : 0;
 }
 
 void Compiler::rotate(Width width, Reg to, Reg from, std::uint8_t right) {
@@ -191,10 +220,26 @@ std::uint32_t Compiler::fuse_scaled(const At& shift) {
   const std::uint32_t slot = shift.slot + 1;
   if (shift.insn.imm < 1 || shift.insn.imm > 3 || !follows(slot)) return 0;
   const At address = at(slot);
+  if (address.op == Op::Mov64Reg) return fuse_scaled_sum(shift, address);
   if (isa::form(address.op) != Form::LoadImm64 || address.op == Op::LdFunc || address.insn.dst == shift.insn.dst)
     return 0;
   const std::uint32_t done = fuse_element(address, reg(shift.insn.dst), static_cast<std::uint8_t>(shift.insn.imm));
   return done == 0 ? 0 : done + 1;
+}
+
+//   b <<= 1, 2 or 3, a = p, a += b, and a load through a, where nobody asks for a or b afterwards
+std::uint32_t Compiler::fuse_scaled_sum(const At& shift, const At& move) {
+  const std::uint32_t slot = move.slot + 1;
+  if (!follows(slot) || !follows(slot + 1)) return 0;
+  const At add = at(slot), load = at(slot + 1);
+  const unsigned a = move.insn.dst, b = shift.insn.dst, p = move.insn.src;
+  if (add.op != Op::Add64Reg || add.insn.dst != a || add.insn.src != b || a == b || p == b || p == a) return 0;
+  if (isa::form(load.op) != Form::Load || load.insn.src != a) return 0;
+  for (const unsigned gone : {a, b})
+    if (load.insn.dst != gone && !dead_after(load.slot, gone)) return 0;
+  a_.load(load.width, reg(load.insn.dst),
+          Indexed{reg(p), reg(b), static_cast<std::uint8_t>(shift.insn.imm), load.insn.off});
+  return 4;
 }
 
 // What joined_bytes.cc found.
@@ -263,32 +308,58 @@ std::uint32_t Compiler::fuse_shifts(const At& at) {
 // ---- Jumps over one instruction
 
 std::uint32_t Compiler::fuse_jump(const At& at) {
-  if (at.insn.off != 1 || !follows(at.slot + 1) || order_.counting == Counting::Yes) return 0;
+  if (!follows(at.slot + 1) || order_.counting == Counting::Yes) return 0;
   const At skipped = this->at(at.slot + 1);
-  const Source b = source(at, isa::form(at.op) == Form::JumpReg);
-  const isa::JumpOp op = isa::jump_op(at.op);
+  if (at.insn.off != 1) return joins(at, skipped.slot + 1) ? fuse_choice(at, skipped) : 0;
   if (isa::form(skipped.op) == Form::Goto || isa::form(skipped.op) == Form::GotoLong) {
-    compare(at.width, op, reg(at.insn.dst), b);
-    a_.jump(!condition_of(op), label_of(*isa::jump_target(skipped.op, skipped.insn, skipped.slot)));
+    compare(at.width, isa::jump_op(at.op), reg(at.insn.dst), source(at, isa::form(at.op) == Form::JumpReg));
+    a_.jump(!condition_of(isa::jump_op(at.op)), label_of(*isa::jump_target(skipped.op, skipped.insn, skipped.slot)));
     return 2;
   }
   return fuse_choice(at, skipped);
 }
 
+// Whether the instruction at `slot` goes where the jump before it leads.
+bool Compiler::joins(const At& jump, std::uint32_t slot) const {
+  if (!follows(slot) || (isa::form(survey_.ops[slot]) != Form::Goto && isa::form(survey_.ops[slot]) != Form::GotoLong))
+    return false;
+  return isa::jump_target(survey_.ops[slot], insn(slot), slot) == isa::jump_target(jump.op, jump.insn, jump.slot);
+}
+
 // One of two values, which the source had as one: `other` is what is put in place of the first where the jump is not
-// taken. Of registers only those that were compared, as in the least and the greatest: other choices are often the way
-// on in a search, and a load that waits for the choice costs more than a wrong guess now and then.
+// taken. Of registers only those that were compared, or a copy of one, as in the least and the greatest: other choices
+// are often the way on in a search, and a load that waits for the choice costs more than a wrong guess now and then.
 std::uint32_t Compiler::fuse_choice(const At& jump, const At& other) {
-  const bool of_register = other.op == Op::Mov64Reg || other.op == Op::Mov32Reg;
-  if (other.op != Op::Mov64Imm && other.op != Op::Mov32Imm && !of_register) return 0;
-  const auto compared = static_cast<unsigned>(survey_.uses[jump.slot].reads);
-  if (of_register && ((compared >> other.insn.src | compared >> other.insn.dst) & 1U) == 0) return 0;
+  const unsigned to = other.insn.dst;
+  const auto is_compared = [&](unsigned number) { return (survey_.uses[jump.slot].reads >> number & 1U) != 0; };
+  const bool has_before =
+      jump.slot > function_->start && follows(jump.slot) && survey_.at(jump.slot - 1, Survey::kFirst);
+  const At before = this->at(has_before ? jump.slot - 1 : jump.slot);
+  const bool is_load = isa::form(other.op) == Form::Load;
+  if (is_load) {  // of what was loaded for the comparison: spilled, and given back once more
+    const bool again = has_before && before.op == other.op && before.insn.src == kFramePointer &&
+                       other.insn.src == kFramePointer && before.insn.off == other.insn.off;
+    if (!again || !is_compared(before.insn.dst)) return 0;
+  } else if (other.op == Op::Mov64Reg || other.op == Op::Mov32Reg) {
+    const bool is_copy = has_before && isa::form(before.op) == Form::MovReg && before.insn.dst == to;
+    if (!is_compared(other.insn.src) && !is_compared(to) && !(is_copy && is_compared(before.insn.src))) return 0;
+  } else if (other.op != Op::Mov64Imm && other.op != Op::Mov32Imm) {
+    return 0;
+  }
+  Width width = Width::W64;
   Reg value = kScratch;
-  if (other.op == Op::Mov64Reg)
+  if (is_load) {
+    value = reg(before.insn.dst);
+  } else if (other.op == Op::Mov64Reg) {
     value = reg(other.insn.src);
-  else
-    move(other.width, 0, kScratch, source(other, of_register));
-  a_.cmov(!compare_by_carry(jump), Width::W64, reg(other.insn.dst), value);
+  } else if (other.op == Op::Mov32Reg &&
+             ((has_before && before.op == Op::Mov32Reg && before.insn.dst == to) || has_no_upper_half(to))) {
+    width = Width::W32;
+    value = reg(other.insn.src);
+  } else {
+    move(other.width, 0, kScratch, source(other, other.op == Op::Mov32Reg));
+  }
+  a_.cmov(!compare_by_carry(jump), width, reg(to), value);
   return 2;
 }
 
@@ -318,9 +389,11 @@ std::uint32_t Compiler::fuse_truth(const At& at) {
   if ((survey_.uses[jump.slot].reads >> at.insn.dst & 1) != 0) return 0;
   const Reg to = reg(at.insn.dst);
   const bool halves = is_halving(at, jump);
-  if (halves) prepare_halving(this->at(at.slot + 3), this->at(at.slot + 4));
   a_.mov(to, 0);
-  Condition holds = compare_by_carry(jump);
+  if (halves) prepare_halving(this->at(at.slot + 3), this->at(at.slot + 4));
+  Condition holds = halves && asks_for_upper_half(jump, this->at(at.slot + 4), this->at(at.slot + 3).insn.imm)
+                        ? Condition::NE
+                        : compare_by_carry(jump);
   if (at.insn.imm == 0) holds = !holds;
   a_.set(holds, to);
   if (!halves) return 3;
@@ -340,6 +413,12 @@ bool Compiler::is_halving(const At& truth, const At& jump) const {
   if ((up.op != Op::Lsh32Imm && up.op != Op::Lsh64Imm) || up.insn.dst != a || up.insn.imm < 1) return false;
   if ((down.op != Op::Rsh32Reg && down.op != Op::Rsh64Reg) || down.insn.dst != x || down.insn.src != a) return false;
   return x != a && up.insn.imm < 6 && 1U << up.insn.imm < isa::bits(down.op);
+}
+
+// Whether the truth is that x has bits above those that it is shifted by: the shift itself tells.
+bool Compiler::asks_for_upper_half(const At& jump, const At& down, std::int32_t up) const {
+  return jump.op == (down.width == Width::W64 ? Op::JGt64Imm : Op::JGt32Imm) &&
+         jump.insn.imm == (std::int64_t{1} << (1U << static_cast<unsigned>(up))) - 1;
 }
 
 // The shifted x, so that it is there when the truth is.

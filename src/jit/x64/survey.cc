@@ -115,27 +115,41 @@ class Surveyor {
   }
 
   // Backwards, from what is surely enough (everything is read) downwards: each round stays so.
+  // The least that may be read: what jumps lead back to is taken to read nothing, until a round finds no more than the
+  // one before it knew. Loops in loops in loops may take more rounds than they are worth: then all is said to be read.
   void find_live() {
     constexpr isa::RegisterSet kAll = 0x7ff;
-    const std::size_t count = survey_.ops.size();
-    survey_.live.assign(count, kAll);
-    std::vector<isa::RegisterSet> before(count + 1, kAll);
-    for (int round = 0; round < 2; ++round)
-      for (std::size_t i = count; i-- > 0;) {
-        if (!survey_.at(i, Survey::kFirst)) continue;
-        const Op op = survey_.ops[i];
-        isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
-        if (isa::is_jump(op) && !survey_.at(i, Survey::kLeftOut))
-          after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
-        survey_.live[i] = after;
-        auto [reads, writes] = survey_.uses[i];
-        if (op == Op::CallLocal) reads = before[static_cast<std::size_t>(*isa::subprog_target(op, image_.insns[i], i))];
-        if (survey_.at(i, Survey::kLeftOut) || (is_pure(op) && (after & writes) == 0))
-          before[i] = after;
-        else
-          before[i] = static_cast<isa::RegisterSet>((after & ~writes) | reads);
-      }
+    constexpr int kRounds = 6;
+    survey_.live.assign(survey_.ops.size(), 0);
+    std::vector<isa::RegisterSet> before(survey_.ops.size() + 1, 0);
+    int round = 0;
+    while (live_changes_in_round(before) && ++round < kRounds) {
+    }
+    if (round == kRounds) {
+      std::ranges::fill(before, kAll);
+      live_changes_in_round(before);
+    }
     for (Function& function : survey_.functions) function.arguments = before[function.start];
+  }
+
+  // From the last instruction to the first; whether another round would find more. `before`: each instruction.
+  bool live_changes_in_round(std::vector<isa::RegisterSet>& before) {
+    bool changes = false;
+    for (std::size_t i = survey_.ops.size(); i-- > 0;) {
+      if (!survey_.at(i, Survey::kFirst)) continue;
+      const Op op = survey_.ops[i];
+      isa::RegisterSet after = isa::is_terminator(op) ? isa::RegisterSet{0} : before[i + isa::slots(op)];
+      if (isa::is_jump(op) && !survey_.at(i, Survey::kLeftOut))
+        after |= before[static_cast<std::size_t>(*isa::jump_target(op, image_.insns[i], i))];
+      survey_.live[i] = after;
+      auto [reads, writes] = survey_.uses[i];
+      if (op == Op::CallLocal) reads = before[static_cast<std::size_t>(*isa::subprog_target(op, image_.insns[i], i))];
+      const bool has_effect = !survey_.at(i, Survey::kLeftOut) && !(is_pure(op) && (after & writes) == 0);
+      const auto now = has_effect ? static_cast<isa::RegisterSet>((after & ~writes) | reads) : after;
+      changes |= now != before[i] && (survey_.at(i, Survey::kLoop) || (survey_.at(i, Survey::kEntry) && i != 0));
+      before[i] = now;
+    }
+    return changes;
   }
 
   void mark(std::size_t slot, Survey::Flags flag) noexcept { survey_.flags[slot] |= flag; }

@@ -149,7 +149,7 @@ struct Survey {
   std::vector<Use> uses;            // by slot
   std::vector<Function> functions;  // as the image's subprograms
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
-  // is never read. What a loop reads in its next round is found by looking twice; more rounds would find a little less.
+  // is never read.
   std::vector<isa::RegisterSet> live;
   std::vector<JoinedBytes> joined;     // sorted by slot
   std::vector<InlinedCall> inlined;    // sorted by slot
