@@ -73,6 +73,9 @@ class Confined final : public hive::Caller {
   Fd descriptor(int fd) noexcept override { return process_.descriptor(fd); }
   int install(Fd object) noexcept override { return process_.install(std::move(object)); }
   hive::Privilege privilege() const noexcept override { return process_.privilege(); }
+  bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept override {
+    return process_.maps_writable(inode, own);
+  }
 
  private:
   static bool inside(Bytes place, std::uint64_t address, std::size_t size) {

@@ -12,7 +12,7 @@
 
 #include <linux/capability.h>
 
-#include "hive/hive.h"
+#include "hive/caller.h"
 
 namespace skep::abi {
 

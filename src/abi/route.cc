@@ -23,7 +23,7 @@ struct DescriptorField {
 };
 constexpr DescriptorField kDescriptors[] = {
 #define ON_DESCRIPTOR(command, offset) {command, offset},
-#include "abi/descriptors.def"
+#include "spec/descriptors.def"
 #undef ON_DESCRIPTOR
 };
 

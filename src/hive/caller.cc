@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "base/sanitized.h"
-#include "hive/hive.h"
+#include "hive/caller.h"
 
 namespace skep::hive {
 namespace {
@@ -87,5 +89,21 @@ std::int64_t LocalCaller::position(int fd) noexcept {
 
 int LocalCaller::install(Fd object) noexcept { return object.release(); }
 Privilege LocalCaller::privilege() const noexcept { return {}; }
+
+bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t own) noexcept {
+  std::FILE* file = std::fopen("/proc/self/maps", "re");
+  if (file == nullptr) return false;
+  bool found = false;
+  char line[512];
+  while (!found && std::fgets(line, sizeof line, file) != nullptr) {
+    unsigned long long start = 0;
+    unsigned long long number = 0;
+    char access[5] = {};
+    if (std::sscanf(line, "%llx-%*x %4s %*x %*x:%*x %llu", &start, access, &number) != 3) continue;
+    found = number == inode && access[1] == 'w' && start != own;
+  }
+  std::fclose(file);
+  return found;
+}
 
 }  // namespace skep::hive

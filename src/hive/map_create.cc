@@ -2,8 +2,6 @@
 #include <net/if.h>
 #include <sys/stat.h>
 
-#include <cstdio>
-
 #include "base/errno.h"
 #include "hive/btf_use.h"
 #include "hive/request.h"
@@ -159,22 +157,11 @@ Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const MapObjec
   return ref;
 }
 
-// Whether somebody in this process has the map's file mapped writable, but for the hive itself, whose mapping begins at
-// `own`. Other processes' mappings are not seen.
-bool mapped_writable(const MapObject& map, const std::byte* own) {
-  std::FILE* file = std::fopen("/proc/self/maps", "re");
-  if (file == nullptr) return false;
-  bool found = false;
-  char line[512];
-  while (!found && std::fgets(line, sizeof line, file) != nullptr) {
-    unsigned long long start = 0;
-    unsigned long long inode = 0;
-    char access[5] = {};
-    if (std::sscanf(line, "%llx-%*x %4s %*x %*x:%*x %llu", &start, access, &inode) != 3) continue;
-    found = inode == map.inode && access[1] == 'w' && start != reinterpret_cast<std::uintptr_t>(own);
-  }
-  std::fclose(file);
-  return found;
+// Whether the caller has the map's file mapped writable, but for the hive itself. Other processes' mappings are not seen.
+bool mapped_writable(Request& request, const MapObject& map) {
+  const std::uint32_t first = 0;
+  const std::byte* own = map.map->lookup(reinterpret_cast<const std::byte*>(&first), 0);
+  return request.caller.maps_writable(map.inode, reinterpret_cast<std::uintptr_t>(own));
 }
 
 }  // namespace
@@ -209,9 +196,7 @@ long map_freeze(Request& request) {
   MapObject& map = *found.object;
   if (map.map->spec().type == MapType::StructOps || !map.fields.empty()) return -kNotSupported;
   if (found.access == Access::ReadOnly || map.map->frozen()) return -EPERM;
-  std::uint32_t first = 0;
-  if (map.map->mmap_bytes() != 0 &&
-      mapped_writable(map, map.map->lookup(reinterpret_cast<const std::byte*>(&first), 0)))
+  if (map.map->mmap_bytes() != 0 && mapped_writable(request, map))
     return refuse(EBUSY, "map_freeze: the map is mapped writable");
   const std::scoped_lock lock(map.mutex);
   return map.map->freeze();

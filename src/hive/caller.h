@@ -1,0 +1,50 @@
+// Who calls bpf(2), and how to reach his memory and his descriptors: the calling process itself, or the client at the other
+// end of a connection (host/remote_caller.h). Links nothing but this folder's caller.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+
+namespace skep::hive {
+
+// What of the caller's effective capabilities bpf(2) asks about. CAP_SYS_ADMIN stands for each of the others: whoever
+// fills this in says so.
+struct Privilege {
+  bool bpf = true, perfmon = true, net_admin = true, sys_admin = true;
+};
+
+// Where a call comes from.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  // Copy from and to the caller's memory: false when the address is bad (EFAULT), never a crash.
+  virtual bool copy_in(std::uint64_t address, MutableBytes to) noexcept = 0;
+  virtual bool copy_out(std::uint64_t address, Bytes from) noexcept = 0;
+  // The descriptor `fd` of the caller, duplicated for our inspection; invalid when it has none.
+  virtual Fd descriptor(int fd) noexcept = 0;
+  // The file position of `fd`, where maps keep their identity; -EBADF when there is no such descriptor, another
+  // negative errno when it has no position. By way of descriptor() unless the caller knows a shorter one.
+  virtual std::int64_t position(int fd) noexcept;
+  // Gives the caller a close-on-exec descriptor for `object`: its number, or a negative errno.
+  virtual int install(Fd object) noexcept = 0;
+  virtual Privilege privilege() const noexcept = 0;
+  // Whether the caller's process has the file with this inode mapped writable, other than at `own` (0: anywhere).
+  virtual bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept = 0;
+};
+
+// The calling process itself. An ordinary user owns his hive: all privileges, unless a front end knows better. Memory
+// is copied by system calls that report bad addresses; what lies in the calling thread's stack is copied directly.
+class LocalCaller : public Caller {
+ public:
+  bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
+  bool copy_out(std::uint64_t address, Bytes from) noexcept override;
+  Fd descriptor(int fd) noexcept override;
+  std::int64_t position(int fd) noexcept override;
+  int install(Fd object) noexcept override;
+  Privilege privilege() const noexcept override;
+  bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept override;
+};
+
+}  // namespace skep::hive
