@@ -68,11 +68,11 @@ function(skep_folder name)
   endif()
 endfunction()
 
-# skep_test(NAME SOURCES file... LINKS target... [LABELS label...] [OPTIMIZED]): a GoogleTest program, each of its tests
-# a ctest. Tests wait for what they test: compiled without optimisation they are built in half the time. OPTIMIZED are
-# those whose own inlined code does the work.
+# skep_test(NAME SOURCES file... LINKS target... [LABELS label...] [PREFIX text] [OPTIMIZED]): a GoogleTest program, each
+# of its tests a ctest, whose name begins with PREFIX. Tests wait for what they test: compiled without optimisation they
+# are built in half the time. OPTIMIZED are those whose own inlined code does the work.
 function(skep_test name)
-  cmake_parse_arguments(arg "OPTIMIZED" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED" "PREFIX" "SOURCES;LINKS;LABELS" ${ARGN})
   if(SKEP_FUZZ)
     return()
   endif()
@@ -85,7 +85,8 @@ function(skep_test name)
     skep_common_headers(${name} skep_base_test <gtest/gtest.h>)
   endif()
   target_compile_definitions(${name} PRIVATE SKEP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SKEP_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${arg_PREFIX}"
+                       PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
 endfunction()
 
 # What ThreadSanitizer is for: the folders with threads and shared memory, and no others, to keep its build short.

@@ -1,20 +1,23 @@
 # bash completion for skep; made by: skep meta completion bash
 _skep() {
-  local word=${COMP_WORDS[COMP_CWORD]} options=""
+  local word=${COMP_WORDS[COMP_CWORD]} options="" verbs=""
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run exec verify dump feature version --help" -- "$word"))
+    COMPREPLY=($(compgen -W "run exec hive verify dump feature version --help" -- "$word"))
     return
   fi
   case ${COMP_WORDS[1]} in
-    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --jit-harden --jit-retpolines --jit-tools --repeat --map --dump-maps --record --limit --mcpu --btf --json" ;;
-    exec) options="--help --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" ;;
-    verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" ;;
-    dump) options="--help --prog --opcodes --dot --jit --jit-harden --jit-retpolines --jit-tools --mcpu --btf --json" ;;
-    feature) options="--help --json" ;;
-    version) options="--help --json" ;;
+    run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --jit-harden --jit-retpolines --jit-tools --repeat --map --dump-maps --record --limit --mcpu --btf --json" verbs="" ;;
+    exec) options="--help --hive --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" verbs="" ;;
+    hive) options="--help --json --foreground --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" verbs="start stop list status" ;;
+    verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" verbs="" ;;
+    dump) options="--help --prog --opcodes --dot --jit --jit-harden --jit-retpolines --jit-tools --mcpu --btf --json" verbs="" ;;
+    feature) options="--help --json" verbs="" ;;
+    version) options="--help --json" verbs="" ;;
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$options" -- "$word"))
+  elif ((COMP_CWORD == 2)) && [[ $verbs ]]; then
+    COMPREPLY=($(compgen -W "$verbs" -- "$word"))
   else
     COMPREPLY=($(compgen -f -- "$word"))
   fi

@@ -5,16 +5,15 @@
 
 #include <cstdint>
 
-#include "abi/route.h"
 #include "base/raw_syscall.h"
 
 namespace skep::abi {
 
-long epoll_ctl(int epoll, int op, int fd, epoll_event* event) noexcept {
+long epoll_ctl(int epoll, int op, int fd, epoll_event* event, Wakeup wakeup_of) noexcept {
   const auto pass_on = [&](int to, const epoll_event* with) {
     return raw_syscall(SYS_epoll_ctl, epoll, op, to, static_cast<long>(reinterpret_cast<std::uintptr_t>(with)));
   };
-  const int wakeup = ring_buffer_wakeup(fd);
+  const int wakeup = wakeup_of(fd);
   if (wakeup < 0) return pass_on(fd, event);
   if (!event) return pass_on(wakeup, nullptr);
   epoll_event edge = *event;

@@ -9,7 +9,10 @@ struct epoll_event;
 
 namespace skep::abi {
 
+// The wake-up eventfd of a ring buffer's descriptor; -1 for every other one.
+using Wakeup = int (*)(int fd) noexcept;
+
 // epoll_ctl(2) with the exchange: 0 or a negative errno.
-long epoll_ctl(int epoll, int op, int fd, epoll_event* event) noexcept;
+long epoll_ctl(int epoll, int op, int fd, epoll_event* event, Wakeup wakeup_of) noexcept;
 
 }  // namespace skep::abi

@@ -1,69 +1,48 @@
-// libskep-preload.so: a dynamically linked program's bpf(2) goes to a hive inside that process.
+// libskep-preload.so: a dynamically linked program's bpf(2) goes to the hive of `skep exec`, in its host's process.
 //
-// `skep exec -- PROGRAM` puts this library before libc. It takes over what libbpf reaches the kernel through:
-// `syscall` for bpf(2), and epoll_ctl for ring buffers; and capget and capset, because programs ask whether they may
-// (abi/capabilities.h). Maps need nothing more: their descriptors are memfds, so
-// mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call, which makes the
-// hive. A forked child goes on with what it inherited; what either makes afterwards is its own.
-//
-// SKEP_ENGINE=interp|checked|jit chooses the policy programs run with, SKEP_UNVERIFIED=on|off whether they may run
-// without having been verified, and then checked; SKEP_UNPRIVILEGED_BPF=on lets threads without capabilities load
-// programs; SKEP_JIT_HARDEN, SKEP_JIT_RETPOLINES and SKEP_JIT_TOOLS are how they are compiled, and who is told
-// (docs/jit-tools.md).
-#include <cstdio>
+// `skep exec -- PROGRAM` puts this library before libc and says in SKEP_HIVE where the host listens. It takes over what
+// libbpf reaches the kernel through: `syscall` for bpf(2), and epoll_ctl for ring buffers; and capget and capset,
+// because programs ask whether they may (abi/capabilities.h). Maps need nothing more: their descriptors are memfds, so
+// mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call; a forked child, and what a
+// program executes, are on the same hive.
 #include <cstdlib>
-#include <string_view>
 
 #include "abi/capabilities.h"
 #include "abi/libc_syscall.h"
 #include "abi/poll.h"
-#include "abi/route.h"
+#include "abi/remote_wakeups.h"
+#include "wire/client.h"
+#include "wire/place.h"
 
 namespace skep::abi {
 namespace {
-
-bool is_set(const char* variable, std::string_view value) noexcept {
-  const char* text = std::getenv(variable);
-  return text != nullptr && text == value;
-}
 
 const Capabilities& capabilities() noexcept {
   static const Capabilities granted;
   return granted;
 }
 
-// The variables of src/cli/jit_options.h.
-void compile_as_asked(hive::Options& options) {
-  if (is_set("SKEP_JIT_HARDEN", "1")) options.harden = hive::Harden::Unprivileged;
-  if (is_set("SKEP_JIT_HARDEN", "2")) options.harden = hive::Harden::All;
-  options.jit.hardening.retpolines = is_set("SKEP_JIT_RETPOLINES", "on");
-  const char* tools = std::getenv("SKEP_JIT_TOOLS");
-  const auto told = jit::tools_of(tools != nullptr ? tools : "");
-  if (told) options.jit.tools = *told;
-  if (!told) std::fprintf(stderr, "skep: SKEP_JIT_TOOLS: %s\n", told.error().message.c_str());
-}
+class ThisThread final : public hive::LocalCaller {
+ public:
+  hive::Privilege privilege() const noexcept override { return capabilities().privilege(); }
+};
 
-hive::Hive* make_hive() noexcept {
-  hive::Options options;
-  if (is_set("SKEP_ENGINE", "interp")) options.engine = hive::Engine::Interp;
-  if (is_set("SKEP_ENGINE", "jit")) options.engine = hive::Engine::Jit;
-  if (is_set("SKEP_ENGINE", "checked")) options.engine = hive::Engine::Checked;
-  if (is_set("SKEP_UNVERIFIED", "on")) options.verification = hive::Verification::Skipped;
-  if (is_set("SKEP_UNVERIFIED", "off")) options.verification = hive::Verification::Required;
-  options.unprivileged = is_set("SKEP_UNPRIVILEGED_BPF", "on");
-  compile_as_asked(options);
-  auto made = hive::Hive::create(options);
-  if (made) {
-    set_process_hive(made->get(), []() noexcept { return capabilities().privilege(); });
-    return made->release();  // lives as long as the process
-  }
-  std::fprintf(stderr, "skep: no hive in this process: %s\n", made.error().message.c_str());
-  return nullptr;
+// Both live as long as the process: it may call until its very end.
+wire::Client& client() noexcept {
+  static wire::Client& made = *new wire::Client([] {
+    const char* path = std::getenv(wire::kHiveVariable);
+    return std::string(path != nullptr ? path : "");
+  }());
+  return made;
+}
+int wakeup_of(int fd) noexcept {
+  static RemoteWakeups& made = *new RemoteWakeups(client());
+  return made.of(fd);
 }
 
 long preloaded_bpf(int command, void* attr, unsigned size) noexcept {
-  static hive::Hive* const hive = make_hive();
-  return hive ? bpf(command, attr, size) : -ENOMEM;
+  ThisThread caller;
+  return client().call(caller, command, reinterpret_cast<std::uintptr_t>(attr), size);
 }
 
 }  // namespace
@@ -80,7 +59,8 @@ SKEP_EXPORT long syscall(long number, ...) noexcept {
 }
 
 SKEP_EXPORT int epoll_ctl(int epoll, int op, int fd, epoll_event* event) noexcept {
-  return static_cast<int>(skep::abi::libc_result(skep::abi::epoll_ctl(epoll, op, fd, event)));
+  using namespace skep::abi;
+  return static_cast<int>(libc_result(skep::abi::epoll_ctl(epoll, op, fd, event, wakeup_of)));
 }
 
 SKEP_EXPORT int capget(cap_user_header_t header, cap_user_data_t data) noexcept {

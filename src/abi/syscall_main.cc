@@ -17,5 +17,6 @@ extern "C" __attribute__((visibility("default"))) long syscall(long number, ...)
 
 extern "C" __attribute__((visibility("default"))) int epoll_ctl(int epoll, int op, int fd,
                                                                 struct epoll_event* event) noexcept {
-  return static_cast<int>(skep::abi::libc_result(skep::abi::epoll_ctl(epoll, op, fd, event)));
+  using namespace skep::abi;
+  return static_cast<int>(libc_result(skep::abi::epoll_ctl(epoll, op, fd, event, ring_buffer_wakeup)));
 }

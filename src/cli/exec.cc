@@ -1,4 +1,5 @@
-// skep exec: runs another program with its bpf(2) on a hive inside that process, by preloading libskep-preload.so.
+// skep exec: runs another program with its bpf(2) on a hive, by preloading libskep-preload.so. The hive has a process
+// of its own: one with a name, that of the `skep exec` around this one, or one made for the command.
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,8 +16,9 @@
 
 #include "base/fd.h"
 #include "cli/command.h"
-#include "cli/jit_options.h"
-#include "hive/hive.h"
+#include "cli/hive_options.h"
+#include "host/start.h"
+#include "wire/place.h"
 
 namespace skep::cli {
 namespace {
@@ -24,10 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Request {
-  std::string engine = "checked";
-  bool unverified = hive::Options{}.verification == hive::Verification::Skipped;
-  std::string unprivileged_bpf = "off";
-  JitOptions jit;
+  std::string hive;  // a name; empty: the one around, or a new one
+  HiveOptions options;
   std::vector<std::string> command;
 };
 
@@ -80,6 +80,23 @@ std::string out_of_reach(const fs::path& file) {
   return {};
 }
 
+bool is_there(const std::string& path) { return wire::connect_to(path).has_value(); }
+
+// The socket of the hive that the command will be on, whose host listens.
+Result<std::string> find_hive(const Request& request) {
+  if (!request.hive.empty()) {
+    TRY(std::string path, wire::socket_path(request.hive));
+    if (is_there(path)) return path;
+    Result<std::string> started = host::start({.name = request.hive, .options = request.options.options()});
+    if (!started && started.error().code == EADDRINUSE) return path;  // somebody else was quicker
+    return started;
+  }
+  const char* around = std::getenv(wire::kHiveVariable);
+  if (around != nullptr && is_there(around)) return around;
+  return host::start(
+      {.name = fmt::format("exec-{}", ::getpid()), .options = request.options.options(), .for_command = true});
+}
+
 Exit run(const Request& request) {
   const std::string& name = request.command.front();
   const fs::path file = find_program(name);
@@ -94,13 +111,13 @@ Exit run(const Request& request) {
                    "libskep-preload.so is neither beside this program (../lib) nor where it is installed; "
                    "name it with SKEP_PRELOAD=FILE"});
 
+  const Result<std::string> hive = find_hive(request);
+  if (!hive) return report({Exit::Unavailable, hive.error().message});
+
   const char* others = std::getenv("LD_PRELOAD");
   const std::string preload = others && *others ? fmt::format("{}:{}", library->string(), others) : library->string();
   ::setenv("LD_PRELOAD", preload.c_str(), 1);
-  ::setenv("SKEP_ENGINE", request.engine.c_str(), 1);
-  ::setenv("SKEP_UNVERIFIED", request.unverified ? "on" : "off", 1);
-  ::setenv("SKEP_UNPRIVILEGED_BPF", request.unprivileged_bpf.c_str(), 1);
-  request.jit.to_environment();
+  ::setenv(wire::kHiveVariable, hive->c_str(), 1);
   std::vector<char*> arguments;
   for (const std::string& argument : request.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -113,27 +130,16 @@ Exit run(const Request& request) {
 void declare_exec(Program& program) {
   CLI::App* command = program.app.add_subcommand("exec", "Run an unmodified program with its bpf(2) on a hive");
   auto request = std::make_shared<Request>();
-  command->add_option("--engine", request->engine, "what its programs run on: checked, interp or jit")
-      ->check(CLI::IsMember({"checked", "interp", "jit"}))
-      ->envname("SKEP_ENGINE")
-      ->capture_default_str();
-  command->add_flag(
-      "--verified,!--unverified", [request](std::int64_t n) { request->unverified = n < 0; },
-      "whether its programs are verified before they run; those that are not run with every access "
-      "checked");
-  command
-      ->add_option("--unprivileged-bpf", request->unprivileged_bpf,
-                   "whether threads without CAP_BPF may load socket filters: on or off")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->envname("SKEP_UNPRIVILEGED_BPF")
-      ->capture_default_str();
-  add_jit_options(*command, request->jit);
+  command->add_option("--hive", request->hive, "the hive to be on, started when it is not there; see skep hive")
+      ->type_name("NAME");
+  add_hive_options(*command, request->options);
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();
   command->footer(
-      "The program must be dynamically linked; it reaches bpf(2) through libc's syscall(), as libbpf does. Its hive is "
-      "its own:\nwhat it makes is gone when it ends, and a forked child shares only what was made before the fork.\n"
-      "The exit code is the program's.");
+      "The program must be dynamically linked; it reaches bpf(2) through libc's syscall(), as libbpf does. All that it "
+      "starts\nis on the same hive, and a skep exec in there too. Without --hive the hive ends with the command and "
+      "whatever still\nuses its objects. Options of the hive count where it is started. The exit code is the "
+      "program's.");
   command->callback([&program, request] { program.chosen = [request] { return run(*request); }; });
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 
 #include "hive/compiled.h"
 
@@ -30,12 +29,6 @@ void JitOptions::apply(hive::Options& options) const {
   options.harden = static_cast<hive::Harden>(harden.front() - '0');
   options.jit.hardening.retpolines = retpolines;
   [[maybe_unused]] const Result<> chosen = hive::choose_tools(tools, options);
-}
-
-void JitOptions::to_environment() const {
-  ::setenv("SKEP_JIT_HARDEN", harden.c_str(), 1);
-  ::setenv("SKEP_JIT_RETPOLINES", retpolines ? "on" : "off", 1);
-  ::setenv("SKEP_JIT_TOOLS", tools.c_str(), 1);
 }
 
 void add_jit_options(CLI::App& command, JitOptions& options) {

@@ -1,5 +1,4 @@
-// Options of every command that compiles programs, each with an environment variable that libskep-preload.so reads as
-// well (abi/jit_environment.h). Tested by: tests/cli, tests/jit.
+// Options of every command that compiles programs, each with an environment variable. Tested by: tests/cli, tests/jit.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -17,8 +16,6 @@ struct JitOptions {
 
   // Sets the engine's options; the values have been checked.
   void apply(hive::Options& options) const;
-  // Hands them to a program that is run with the preload library.
-  void to_environment() const;
 };
 void add_jit_options(CLI::App& command, JitOptions& options);
 

@@ -4,6 +4,7 @@
 #include <skep/version.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -39,13 +40,21 @@ std::string option_heading(const CLI::Option& option) {
                                  : fmt::format("\\fB{}\\fR{}", roff(option.get_name()), value);
 }
 
-std::string options_section(const CLI::App& app) {
-  std::string text = ".SH OPTIONS\n";
+std::string options_of(const CLI::App& app) {
+  std::string text;
   for (const CLI::Option* option : app.get_options()) {
     const std::string standard = option->get_default_str();
     text += fmt::format(".TP\n{}\n{}{}\n", option_heading(*option), roff(option->get_description()),
                         standard.empty() ? "" : fmt::format(" (default: {})", roff(standard)));
   }
+  return text;
+}
+
+std::string options_section(const CLI::App& app) {
+  std::string text = ".SH OPTIONS\n" + options_of(app);
+  for (const CLI::App* verb : commands(app))
+    text += fmt::format(".SS skep {} {}\n{}\n{}", app.get_name(), verb->get_name(), roff(verb->get_description()),
+                        options_of(*verb));
   return text;
 }
 
@@ -75,7 +84,7 @@ std::string main_page(const CLI::App& app) {
 }
 
 std::string command_page(const CLI::App& command) {
-  std::string synopsis;
+  std::string synopsis = commands(command).empty() ? "" : " \\fICOMMAND\\fR";
   for (const CLI::Option* option : command.get_options()) {
     if (option->get_required()) synopsis += fmt::format(" {}", option_heading(*option));
   }
@@ -87,12 +96,18 @@ std::string command_page(const CLI::App& command) {
 
 // ---- completions
 
+// Those of the command and of its own commands, each once.
+void add_long_options(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames())
+      if (std::ranges::find(names, "--" + name) == names.end()) names.push_back("--" + name);
+  for (const CLI::App* command : commands(app)) add_long_options(*command, names);
+}
+
 std::string long_options(const CLI::App& app) {
-  std::string text;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) text += fmt::format("{}--{}", text.empty() ? "" : " ", name);
-  }
-  return text;
+  std::vector<std::string> names;
+  add_long_options(app, names);
+  return fmt::format("{}", fmt::join(names, " "));
 }
 
 std::string command_names(const CLI::App& app) {
@@ -105,51 +120,67 @@ std::string command_names(const CLI::App& app) {
 std::string bash(const CLI::App& app) {
   std::string cases;
   for (const CLI::App* command : commands(app))
-    cases += fmt::format("    {}) options=\"{}\" ;;\n", command->get_name(), long_options(*command));
+    cases += fmt::format("    {}) options=\"{}\" verbs=\"{}\" ;;\n", command->get_name(), long_options(*command),
+                         command_names(*command));
   return fmt::format(
       "# bash completion for skep; made by: skep meta completion bash\n"
       "_skep() {{\n"
-      "  local word=${{COMP_WORDS[COMP_CWORD]}} options=\"\"\n"
+      "  local word=${{COMP_WORDS[COMP_CWORD]}} options=\"\" verbs=\"\"\n"
       "  if ((COMP_CWORD == 1)); then\n"
-      "    COMPREPLY=($(compgen -W \"{} {}\" -- \"$word\"))\n"
+      "    COMPREPLY=($(compgen -W \"{} --help\" -- \"$word\"))\n"
       "    return\n"
       "  fi\n"
       "  case ${{COMP_WORDS[1]}} in\n{}  esac\n"
       "  if [[ $word == -* ]]; then\n"
       "    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+      "  elif ((COMP_CWORD == 2)) && [[ $verbs ]]; then\n"
+      "    COMPREPLY=($(compgen -W \"$verbs\" -- \"$word\"))\n"
       "  else\n"
       "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
       "  fi\n"
       "}}\n"
       "complete -o filenames -F _skep skep\n",
-      command_names(app), long_options(app), cases);
+      command_names(app), cases);
 }
 
 std::string zsh(const CLI::App& app) {
   std::string text =
-      "#compdef skep\n# made by: skep meta completion zsh\nlocal -a options\nif ((CURRENT == 2)); then\n";
+      "#compdef skep\n# made by: skep meta completion zsh\nlocal -a options verbs\nif ((CURRENT == 2)); then\n";
   text += fmt::format("  compadd {}\n  return\nfi\ncase $words[2] in\n", command_names(app));
   for (const CLI::App* command : commands(app))
-    text += fmt::format("  {}) options=({}) ;;\n", command->get_name(), long_options(*command));
-  return text + "esac\nif [[ $PREFIX == -* ]]; then\n  compadd -- $options\nelse\n  _files\nfi\n";
+    text += fmt::format("  {}) options=({}) verbs=({}) ;;\n", command->get_name(), long_options(*command),
+                        command_names(*command));
+  return text +
+         "esac\nif [[ $PREFIX == -* ]]; then\n  compadd -- $options\nelif ((CURRENT == 3 && $#verbs)); then\n"
+         "  compadd -- $verbs\nelse\n  _files\nfi\n";
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '\'' ? std::string("\\'") : std::string(1, c);
+  return out;
+}
+
+// The options that fish offers behind `word`.
+std::string fish_options(const CLI::App& command, const std::string& word) {
+  std::string text;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames())
+      text += fmt::format("complete -c skep -n '__fish_seen_subcommand_from {}' -l {}{} -d '{}'\n", word, name,
+                          option->get_type_name().empty() ? "" : " -r", escaped(option->get_description()));
+  return text;
 }
 
 std::string fish(const CLI::App& app) {
-  const auto quoted = [](std::string_view text) {
-    std::string out;
-    for (const char c : text) out += c == '\'' ? std::string("\\'") : std::string(1, c);
-    return out;
-  };
   std::string text = "# made by: skep meta completion fish\n";
   for (const CLI::App* command : commands(app)) {
     text += fmt::format("complete -c skep -n __fish_use_subcommand -a {} -d '{}'\n", command->get_name(),
-                        quoted(command->get_description()));
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) {
-        text +=
-            fmt::format("complete -c skep -n '__fish_seen_subcommand_from {}' -l {}{} -d '{}'\n", command->get_name(),
-                        name, option->get_type_name().empty() ? "" : " -r", quoted(option->get_description()));
-      }
+                        escaped(command->get_description()));
+    text += fish_options(*command, command->get_name());
+    for (const CLI::App* verb : commands(*command)) {
+      text += fmt::format("complete -c skep -n '__fish_seen_subcommand_from {}' -f -a {} -d '{}'\n",
+                          command->get_name(), verb->get_name(), escaped(verb->get_description()));
+      text += fish_options(*verb, verb->get_name());
     }
   }
   return text;

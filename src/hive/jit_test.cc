@@ -128,6 +128,7 @@ TEST(Jit, AProgramOfTheParentRunsInTheChildAndStaysAsItIs) {
 
 // No room for an arena, in a child that has none yet: libc knows nothing of it.
 TEST(Jit, WhereThereCanBeNoCodeTheInterpreterRunsAndSaysSo) {
+  if (kHosted) GTEST_SKIP() << "it is not the child that compiles";
   if (SKEP_SANITIZED) GTEST_SKIP() << "sanitizers need the address space";
   HiveBpf bpf({.engine = Engine::Jit});
   const auto child = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));

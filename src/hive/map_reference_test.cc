@@ -255,6 +255,7 @@ TEST(PerfEventArray, AnyLiveDescriptorListens) {
 }
 
 TEST(PerfEventArray, RecordsReachTheHostWhereSomebodyListens) {
+  if (kHosted) GTEST_SKIP() << "the surroundings are the host's own";
   HiveBpf bpf;
   Fds fds;
   std::vector<std::size_t> records;

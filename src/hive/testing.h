@@ -57,10 +57,13 @@ class Unprivileged final : public LocalCaller {
 };
 
 #ifdef SKEP_HIVE_BPF  // a header with another HiveBpf, whose hive is reached in another way: src/host/testing_hosted.h
+inline constexpr bool kHosted = true;
 }  // namespace skep::hive::testing
 #include SKEP_HIVE_BPF
 namespace skep::hive::testing {
 #else
+inline constexpr bool kHosted = false;
+
 class HiveBpf final : public Bpf {
  public:
   explicit HiveBpf(const Options& options = {}) : hive(std::move(*Hive::create(options))) {}

@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <system_error>
 
@@ -50,6 +53,18 @@ pid_t peer_of(int socket) noexcept {
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return 0;
   return peer.uid == ::geteuid() ? peer.pid : 0;
+}
+
+// Whether a process of this user was started with `entry` in its environment, or is a fork of one that was.
+bool is_in_an_environment(const std::string& entry) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
+    if (!std::isdigit(static_cast<unsigned char>(at->path().filename().c_str()[0]))) continue;
+    std::ifstream file(at->path() / "environ", std::ios::binary);
+    for (std::string one; std::getline(file, one, '\0');)
+      if (one == entry) return true;
+  }
+  return false;
 }
 
 bool is_readable(int fd) noexcept {
@@ -108,9 +123,10 @@ void Host::ring() noexcept {
   [[maybe_unused]] const ssize_t rung = ::write(bell_.get(), &one, sizeof one);
 }
 
-void Host::run(int listener, int command) noexcept {
-  enum { Listener, Bell, Command };
-  pollfd polls[] = {{listener, POLLIN, 0}, {bell_.get(), POLLIN, 0}, {command, POLLIN, 0}};
+void Host::run(int listener, const Command* command) noexcept {
+  enum { Listener, Bell, Process };
+  pollfd polls[] = {
+      {listener, POLLIN, 0}, {bell_.get(), POLLIN, 0}, {command != nullptr ? command->process : -1, POLLIN, 0}};
   bool command_ended = false;
   while (!stopping_) {
     if (::poll(polls, std::size(polls), command_ended ? kLookMilliseconds : -1) < 0 && errno != EINTR) return;
@@ -119,11 +135,11 @@ void Host::run(int listener, int command) noexcept {
       const ssize_t heard = ::read(bell_.get(), &rings, sizeof rings);
     reap();
     if (polls[Listener].revents != 0) accept_one(listener);
-    if (polls[Command].revents != 0) {
+    if (polls[Process].revents != 0) {
       command_ended = true;
-      polls[Command].fd = -1;
+      polls[Process].fd = -1;
     }
-    if (command_ended && !is_readable(listener) && is_forgotten()) return;
+    if (command_ended && !is_readable(listener) && is_forgotten(*command)) return;
   }
 }
 
@@ -182,12 +198,13 @@ void Host::reap() noexcept {
   for (Client& client : gone) client.thread.join();
 }
 
-// Nobody is connected and no object is open anywhere.
-bool Host::is_forgotten() noexcept {
+// Whether nobody is connected, nobody will be, and no object is open anywhere.
+bool Host::is_forgotten(const Command& command) noexcept {
   {
     const std::scoped_lock lock(mutex_);
     if (!clients_.empty()) return false;
   }
+  if (is_in_an_environment(std::string(wire::kHiveVariable) + "=" + command.path)) return false;
   const wire::Status now = status();
   return now.maps + now.programs + now.btfs + now.links == 0;
 }
@@ -214,8 +231,8 @@ wire::Status Host::status() noexcept {
                    .calls = calls.load(std::memory_order_relaxed),
                    .seconds = seconds_now() - started_};
   const std::scoped_lock lock(mutex_);
-  now.clients = static_cast<std::uint32_t>(
-      std::ranges::count_if(clients_, [](const Client& client) { return !client.is_gone; }));
+  now.clients =
+      static_cast<std::uint32_t>(std::ranges::count_if(clients_, [](const Client& client) { return !client.is_gone; }));
   return now;
 }
 

@@ -3,8 +3,8 @@
 // Clients (wire/client.h) connect to a socket; each connection has a thread here (host/session.h), as many as
 // kMostClients, and kMostOfProcess of one process, so that no process takes all. Only processes of the same user are
 // answered. A hive that somebody named ends when it is told to; one that `skep exec` made for a command and its
-// children when that command has ended, nobody is connected any more and no object of it is open anywhere.
-// docs/design/host.md. Tested by: host/host_test.cc, tests/host.
+// children when that command has ended, nobody is connected any more, no process has it in its environment and no
+// object of it is open anywhere. docs/design/host.md. Tested by: host/host_test.cc, tests/host.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "hive/hive.h"
@@ -30,9 +31,14 @@ class Host final : public Service {
   static Result<std::unique_ptr<Host>> create(hive::Options options);
   ~Host() override;
 
-  // Answers those who connect to `listener`, until stop(). `command`, if it is a descriptor, is that (pidfd_open) of
-  // the command whose hive this is.
-  void run(int listener, int command = -1) noexcept;
+  // The command whose hive this is: its descriptor (pidfd_open), and the path of the socket that SKEP_HIVE says to it
+  // and its children.
+  struct Command {
+    int process;
+    std::string path;
+  };
+  // Answers those who connect to `listener`, until stop() or, with a command, until nobody is left.
+  void run(int listener, const Command* command = nullptr) noexcept;
 
   hive::Hive& hive() noexcept override { return *hive_; }
   wire::Status status() noexcept override;
@@ -59,7 +65,7 @@ class Host final : public Service {
   bool has_room(pid_t process) noexcept;
   void admit(Fd socket, pid_t process) noexcept;
   void reap() noexcept;
-  bool is_forgotten() noexcept;
+  bool is_forgotten(const Command& command) noexcept;
   std::uint32_t count(int next_id_command) noexcept;
 
   std::unique_ptr<Surroundings> surroundings_;  // outlives the hive

@@ -54,7 +54,7 @@ namespace {
 
 constexpr std::size_t kGuess = 64, kLicense = 127, kPage = 4096;
 constexpr unsigned kMostTries = 32;  // more than there are idle connections
-constexpr int kHighest = 1000;  // where descriptors go that the program did not open
+constexpr int kHighest = 1000;       // where descriptors go that the program did not open
 
 struct Prefetch {
   spec::Command command;
@@ -151,8 +151,7 @@ class Exchange {
                       .rights = rights_of(caller_.privilege()),
                       .descriptor = about ? number : -1,
                       .who = command == static_cast<int>(spec::Command::ProgTestRun) ? identity() : Identity{}};
-    Outgoing out{
-        .address = attr, .payload = bytes_of(asked), .more = pieces.bytes(), .descriptor = about.get()};
+    Outgoing out{.address = attr, .payload = bytes_of(asked), .more = pieces.bytes(), .descriptor = about.get()};
     const int error = connection_.channel.send(Kind::Call, out);
     if (error == 0 || is_loss(error) || !about) return error;
     out.descriptor = -1;  // some cannot be passed
@@ -225,7 +224,6 @@ Fd raised(Fd socket) noexcept {
   Fd high(::fcntl(socket.get(), F_DUPFD_CLOEXEC, least));
   return high ? std::move(high) : std::move(socket);
 }
-
 
 }  // namespace
 
@@ -330,10 +328,14 @@ Result<Fd> Client::wakeup(int fd) noexcept {
 }
 
 Result<Status> Client::status() noexcept {
-  TRY(std::unique_ptr<Connection> connection, connect());
+  int error = 0;
+  std::unique_ptr<Connection> connection = take(error);
+  if (!connection) return fail(-error, path_ + ": no hive is there");
   TRY_VOID(simple(*connection, Kind::Status, -1));
   if (connection->message.payload.size() != sizeof(Status)) return fail(EPROTO, "the host's status has another size");
-  return load<Status>(connection->message.payload.data());
+  const auto status = load<Status>(connection->message.payload.data());
+  give_back(std::move(connection));
+  return status;
 }
 
 Result<> Client::stop() noexcept {

@@ -44,6 +44,7 @@ class Seat {
   const std::string& name() const noexcept { return name_; }
   const std::string& path() const noexcept { return path_; }
   int listener() const noexcept { return listener_.get(); }
+  int lock() const noexcept { return lock_.get(); }
 
  private:
   Seat(std::string name, std::string path, Fd lock, Fd listener)

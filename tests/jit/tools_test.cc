@@ -161,14 +161,19 @@ TEST_F(Perf, InjectTakesCodeAndLinesFromTheJitdump) {
   EXPECT_NE(sections.out.find("DW_CFA_def_cfa_register"), std::string::npos) << sections.out;
 }
 
-// A program that is run with the preload library: the same options, by the environment.
+// A hive with a process of its own, which compiles for the programs of `skep exec`.
 TEST_F(Seen, SkepExecTellsToolsToo) {
   if (!is_there("bpftool")) GTEST_SKIP() << "there is no bpftool to run";
-  const Result ran =
-      shell("sh -c 'echo $$; SKEP_TEST_OBJECT=" SKEP_SEEN " LD_PRELOAD=" SKEP_LOAD_FIRST " exec " + kSkep +
-            " exec --engine jit --jit-harden 2 --jit-retpolines --jit-tools perf-map -- bpftool version'");
+  const std::string name = "tools-" + std::to_string(::getpid());
+  const Result started =
+      run("hive start --json --engine jit --jit-harden 2 --jit-retpolines --jit-tools perf-map " + name);
+  const auto hive = nlohmann::json::parse(started.out, nullptr, false);
+  ASSERT_TRUE(hive.is_object()) << started.err;
+  const Result ran = shell("SKEP_TEST_OBJECT=" SKEP_SEEN " LD_PRELOAD=" SKEP_LOAD_FIRST " " + kSkep + " exec --hive " +
+                           name + " -- bpftool version");
+  EXPECT_EQ(run("hive stop " + name).code, 0);
   ASSERT_EQ(ran.code, 0) << ran.err;
-  const std::string map = "/tmp/perf-" + ran.out.substr(0, ran.out.find('\n')) + ".map";
+  const std::string map = "/tmp/perf-" + std::to_string(hive["pid"].get<int>()) + ".map";
   EXPECT_NE(contents(map).find(" bpf_prog_churn\n"), std::string::npos) << map;
   std::filesystem::remove(map);
 }
