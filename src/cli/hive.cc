@@ -117,7 +117,10 @@ Exit list(const Request& request) {
   Table table({"NAME", "PROCESS", "CLIENTS", "MAPS", "PROGRAMS", "MEMORY"});
   for (const std::string& name : *names) {
     const Result<Found> hive = find(name);
-    if (!hive) continue;  // its host was killed
+    if (!hive) {  // its host was killed, or begins or ends: then it has the seat
+      if (Result<wire::Seat> left = wire::Seat::take(name)) left->leave();
+      continue;
+    }
     const wire::Status& now = hive->status;
     all.push_back(to_json(name, now));
     table.add({name, std::to_string(now.pid), std::to_string(now.clients - 1), std::to_string(now.maps),

@@ -119,16 +119,4 @@ Result<std::vector<btf::SpecialField>> check_map_types(const BtfObject& btf, con
   return fields;
 }
 
-std::optional<std::uint32_t> spin_lock_in(std::span<const btf::SpecialField> fields) noexcept {
-  const auto lock = std::ranges::find(fields, btf::Special::SpinLock, &btf::SpecialField::kind);
-  return lock == fields.end() ? std::nullopt : std::optional(lock->offset);
-}
-
-void blank_special_fields(const MapObject& map, std::byte* value) noexcept {
-  if (map.fields.empty()) return;
-  const std::size_t stride = round_up(map.map->spec().value_size, 8);  // of a value per CPU
-  for (std::size_t at = 0; at < map.map->syscall_value_size(); at += stride)
-    for (const btf::SpecialField& field : map.fields) std::fill_n(value + at + field.offset, field.bytes, std::byte{0});
-}
-
 }  // namespace skep::hive

@@ -8,6 +8,7 @@
 
 #include "btf/record.h"
 #include "exec/image.h"
+#include "hive/elements.h"
 #include "hive/state.h"
 #include "spec/attr.h"
 #include "spec/info.h"
@@ -22,10 +23,6 @@ namespace skep::hive {
 Result<std::vector<btf::SpecialField>> check_map_types(const BtfObject& btf, const spec::MapSpec& spec,
                                                        std::uint32_t key_type, std::uint32_t value_type);
 
-// Where a lock that BPF_F_LOCK takes lies in a value of such fields.
-std::optional<std::uint32_t> spin_lock_in(std::span<const btf::SpecialField> fields) noexcept;
 inline bool has_spin_lock(const MapObject& map) noexcept { return spin_lock_in(map.fields).has_value(); }
-// Clears what is more than data in a copy of a value, as system calls bring or get it (syscall_value_size() bytes).
-void blank_special_fields(const MapObject& map, std::byte* value) noexcept;
 
 }  // namespace skep::hive

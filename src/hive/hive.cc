@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "hive/elements.h"
 #include "hive/request.h"
 #include "maps/ring_map.h"
 
@@ -62,6 +63,20 @@ Result<std::shared_ptr<maps::Map>> Hive::map(int fd) const {
   if (!found.object) return fail(found.error, "descriptor " + std::to_string(fd) + " is no map of this hive");
   maps::Map* map = found.object->map.get();
   return std::shared_ptr<maps::Map>(keep(state_, std::move(found.object)), map);
+}
+
+Result<Hive::SharedMap> Hive::share(int map_fd) const {
+  LocalCaller here;
+  const Found<MapObject> found = find_map(*state_, here, map_fd);
+  if (!found.object) return fail(found.error, "descriptor " + std::to_string(map_fd) + " is no map of this hive");
+  MapObject& map = *found.object;
+  if (!is_plain(map.map->spec())) return fail(EOPNOTSUPP, "the map's elements are more than bytes");
+  // A user may map it himself, and map_freeze asks whether he has.
+  if (map.map->mmap_bytes() != 0) return fail(EOPNOTSUPP, "the map is for mmap");
+  Fd memory(::fcntl(map.map->memfd(), F_DUPFD_CLOEXEC, 0));
+  if (!memory) return fail(errno, "no descriptor for a map's memory");
+  map.is_shared = true;
+  return SharedMap{.memory = std::move(memory), .spec = map.map->spec(), .fields = map.fields};
 }
 
 maps::Domain& Hive::domain() noexcept { return *state_->domain; }

@@ -3,22 +3,24 @@
 // call() is bpf(2): the same commands, attributes, sizes and errno numbers as Linux 6.12. Whoever calls is a Caller,
 // which knows how to reach the caller's memory and descriptors. Inside, a table row per command names its function, its
 // last attribute (the size rule) and where it runs (decision 10): "host" commands only take and return flat structures
-// and descriptors, so that the hive can later stand in another process. Threads: any; the object table has its own
+// and descriptors, so that the hive can stand in another process. Threads: any; the object table has its own
 // lock, shared by look-ups; element operations hold none while they work.
 //
-// Until hives have hosts of their own, a hive belongs to one process: after a fork parent and child share the maps
-// that existed, byte for byte, but neither sees objects that the other makes. A process that forks while another of its
-// threads is in a call must not use the hive in the child. docs/design/hive.md. Tested by: hive/*_test.cc,
-// fuzz/bpf_fuzz.cc.
+// A hive for several processes has one of its own (src/host). Used directly it belongs to this one: after a fork both
+// sides share the maps that existed, byte for byte, but neither sees objects that the other makes. A process that forks
+// while another of its threads is in a call must not use the hive in the child. docs/design/hive.md. Tested by:
+// hive/*_test.cc, fuzz/bpf_fuzz.cc.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "btf/record.h"
 #include "exec/executable.h"
 #include "exec/failure.h"
 #include "hive/caller.h"
@@ -106,6 +108,14 @@ class Hive {
   Result<Program> program(int fd) const;
   Result<std::shared_ptr<maps::Map>> map(int fd) const;
   maps::Domain& domain() noexcept;
+  // What another process needs to work on a map's elements by itself: its memory, and what bpf(2) knows of values. The
+  // mapping keeps nothing alive. EOPNOTSUPP: the elements are not plain bytes (hive/elements.h).
+  struct SharedMap {
+    Fd memory;
+    spec::MapSpec spec;
+    std::vector<btf::SpecialField> fields;
+  };
+  Result<SharedMap> share(int map_fd) const;
   // For exec::Call::host: the surroundings of Options, with this hive's objects behind references.
   exec::Host& host() noexcept;
   // Runs a program with `call`, whose host and context are set. Takes a virtual CPU if it needs one, counts.

@@ -72,7 +72,7 @@ class KeyLookup {
  private:
   // The element of key_, which then is the last one. One that went away meanwhile is skipped.
   int element() {
-    const int error = read_value(object_, key_.data(), value_.data(), attr_.elem_flags);
+    const int error = read_value(object_.elements(), key_.data(), value_.data(), attr_.elem_flags);
     if (error != 0 && error != -ENOENT) return error;
     if (error == 0) {
       const std::size_t at = count_;
@@ -148,7 +148,7 @@ class BucketLookup {
                       .flags = attr_.elem_flags};
     const int result = object_.map->read_batch(batch, read_);
     for (std::size_t i = 0; i < batch.count; ++i) {
-      blank_special_fields(object_, values.data() + i * value_bytes_);
+      blank_special_fields(object_.elements(), values.data() + i * value_bytes_);
       if (read_ != then_) delete_value(request_.hive, object_, keys.data() + i * key_bytes_);
     }
     if (!request_.caller.copy_out(attr_.keys + count_ * key_bytes_, keys.bytes().first(batch.count * key_bytes_)) ||

@@ -145,19 +145,6 @@ bool compatible(MapObject& map, const ProgObject& program) noexcept {
   return *map.owner == program.owner();
 }
 
-int read_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
-  if (kind_of(map).has(maps::kKeyless)) return map.map->peek(value);
-  const int error = map.map->copy_value(key, value, flags);
-  if (error == 0) blank_special_fields(map, value);
-  return error;
-}
-
-int take_value(MapObject& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
-  const int error = kind_of(map).has(maps::kKeyless) ? map.map->pop(value) : map.map->take(key, value, flags);
-  if (error == 0) blank_special_fields(map, value);
-  return error;
-}
-
 int write_value(Request& request, MapObject& map, const std::byte* key, std::byte* value,
                 std::uint64_t flags) noexcept {
   const maps::Kind& kind = kind_of(map);
@@ -171,9 +158,7 @@ int write_value(Request& request, MapObject& map, const std::byte* key, std::byt
                                                       : write_listener(request, map, key, fd);
   }
   if (is_device(kind)) return write_device(request, map, key, value, flags);
-  if (kind.has(maps::kKeyless)) return map.map->push(value, flags);
-  blank_special_fields(map, value);
-  return map.map->update_all(key, value, flags);
+  return PlainChanges().write(map.elements(), key, value, flags);
 }
 
 int delete_value(State& hive, MapObject& map, const std::byte* key) noexcept {

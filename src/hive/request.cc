@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <new>
 
 namespace skep::hive {
 namespace {
@@ -56,13 +55,6 @@ long refuse(int code, std::string message) {
   return -code;
 }
 long refuse(Error error) { return refuse(error.code, std::move(error.message)); }
-
-Buffer::Buffer(std::size_t size) noexcept : size_(size), data_(inline_) {
-  if (size <= kInline) return;
-  heap_.reset(new (std::nothrow) std::byte[size]);
-  data_ = heap_.get();
-  if (data_ == nullptr) size_ = 0;
-}
 
 Found<MapObject> find_map(State& hive, Caller& caller, int fd) noexcept {
   const std::int64_t position = caller.position(fd);

@@ -1,6 +1,7 @@
 #include "hive/state.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "exec/failure.h"
@@ -26,6 +27,12 @@ std::vector<std::byte> read_file(const std::string& path) {
 }
 
 }  // namespace
+
+MapObject::~MapObject() {
+  struct stat status{};
+  if (!is_shared || ::fstat(map->memfd(), &status) != 0) return;
+  ::fallocate(map->memfd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, status.st_size);
+}
 
 void MapObject::let_go() noexcept {
   std::uint32_t key = 0;

@@ -13,6 +13,7 @@
 #include "btf/btf.h"
 #include "btf/record.h"
 #include "exec/executable.h"
+#include "hive/elements.h"
 #include "hive/hive.h"
 #include "hive/objects.h"
 #include "isa/insn.h"
@@ -44,9 +45,12 @@ struct ProgOwner {
 class MapObject final : public Object {
  public:
   MapObject() : Object(Kind::Map) {}
+  // Frees the memory of a map that clients have mapped: they may keep the mapping (wire/local_maps.h).
+  ~MapObject() override;
   bool open() noexcept override { return has_users(map->memfd()); }
   bool lets_go() const noexcept override { return map->spec().type == spec::MapType::ProgArray; }
   void let_go() noexcept override;
+  ElementMap elements(Access access = Access::ReadWrite) const noexcept { return {*map, fields, access}; }
 
   std::unique_ptr<maps::Map> map;
   std::optional<spec::MapSpec> inner;  // template of a map of maps
@@ -56,6 +60,7 @@ class MapObject final : public Object {
   std::vector<btf::SpecialField> fields, inner_fields;
   std::uint64_t inode = 0;  // of the memory file
   bool is_guarded = false;  // spec::MapView's
+  std::atomic<bool> is_shared{false};  // with clients
   std::mutex mutex;         // guards what follows
   std::optional<ProgOwner> owner;
   std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -30,6 +31,12 @@ std::uint64_t seconds_now() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<std::uint64_t>(now.tv_sec);
+}
+
+std::uint64_t random_number() noexcept {
+  std::uint64_t number = 0;
+  [[maybe_unused]] const ssize_t got = ::getrandom(&number, sizeof number, 0);
+  return number | 1;
 }
 
 // Objects and connections are descriptors: as many as this user may have.
@@ -90,7 +97,10 @@ void Host::Surroundings::comm(char (&name)[16]) noexcept {
 }
 
 Host::Host(std::unique_ptr<Surroundings> surroundings, Fd bell)
-    : surroundings_(std::move(surroundings)), bell_(std::move(bell)), started_(seconds_now()) {}
+    : surroundings_(std::move(surroundings)),
+      bell_(std::move(bell)),
+      started_(seconds_now()),
+      identity_(random_number()) {}
 
 Result<std::unique_ptr<Host>> Host::create(hive::Options options) {
   Fd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

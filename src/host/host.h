@@ -43,6 +43,7 @@ class Host final : public Service {
   hive::Hive& hive() noexcept override { return *hive_; }
   wire::Status status() noexcept override;
   void stop() noexcept override;
+  std::uint64_t identity() const noexcept override { return identity_; }
 
  private:
   // The surroundings of runs: those of the client whose command runs the program.
@@ -72,6 +73,7 @@ class Host final : public Service {
   std::unique_ptr<hive::Hive> hive_;
   const Fd bell_;  // an eventfd: something to look at
   const std::uint64_t started_;
+  const std::uint64_t identity_;
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // guards what follows
   std::list<Client> clients_;

@@ -206,6 +206,104 @@ TEST(Host, LargeCopiesGoInPieces) {
   close_fd(map);
 }
 
+// ---- elements in the client's own process
+
+TEST(LocalMaps, LookupsAskNobody) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  const long hash = create_map(bpf, {.type = MapType::Hash});
+  const long array = create_map(bpf, {});
+  const long per_cpu = create_map(bpf, {.type = MapType::PercpuArray});
+  std::array<std::uint64_t, 8192> values{};  // as many CPUs as there can be
+  const auto look = [&](long map) {
+    std::uint32_t key = 1;
+    spec::Attr attr = hive::testing::elem_attr(map, &key, values.data());
+    return bpf(Command::MapLookupElem, attr);
+  };
+  ASSERT_EQ(update(bpf, hash, 1U, std::uint64_t{7}), 0);
+  ASSERT_EQ(look(hash), 0);
+  ASSERT_EQ(look(array), 0);
+  ASSERT_EQ(look(per_cpu), 0);
+  ::kill(host.process(), SIGSTOP);  // whoever asks it now waits
+  EXPECT_EQ(lookup<std::uint64_t>(bpf, hash, 1U), 7U);
+  EXPECT_EQ(lookup<std::uint64_t>(bpf, hash, 2U), std::nullopt);
+  EXPECT_EQ(update(bpf, array, 1U, std::uint64_t{9}), 0);
+  EXPECT_EQ(look(per_cpu), 0);
+  ::kill(host.process(), SIGCONT);
+  EXPECT_EQ(in_a_child([&] {
+              ClientBpf other(host);
+              return lookup<std::uint64_t>(other, array, 1U) == 9;
+            }),
+            0);
+  host.kill();
+  EXPECT_EQ(lookup<std::uint64_t>(bpf, array, 1U), 9U) << "a map outlives its host";
+  for (const long map : {hash, array, per_cpu}) close_fd(map);
+}
+
+TEST(LocalMaps, AMappingKeepsNoMapAlive) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  const long map = create_map(bpf, {.value = 1 << 20, .entries = 16});
+  std::vector<std::byte> value(1 << 20, std::byte{1});
+  for (std::uint32_t key = 0; key < 16; ++key) {
+    spec::Attr attr = hive::testing::elem_attr(map, &key, value.data());
+    ASSERT_EQ(bpf(Command::MapUpdateElem, attr), 0);
+  }
+  const auto shared_bytes = [] {
+    std::ifstream file("/proc/self/status");
+    std::uint64_t kib = 0;
+    for (std::string word; file >> word;)
+      if (word == "RssShmem:") file >> kib;
+    return kib << 10;
+  };
+  EXPECT_GE(shared_bytes(), 16U << 20);
+  close_fd(map);
+  EXPECT_EQ(next_id(bpf, Command::MapGetNextId, 0), 0U);
+  EXPECT_TRUE(eventually([&] {
+    close_fd(create_map(bpf, {}));  // what is retired is freed in passing
+    return shared_bytes() < (4U << 20);
+  }));
+}
+
+TEST(LocalMaps, MoreMapsThanAreKept) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  std::vector<long> maps;
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    maps.push_back(create_map(bpf, {}));
+    ASSERT_GE(maps.back(), 0);
+    ASSERT_EQ(update(bpf, maps.back(), 0U, i), 0);
+  }
+  for (std::uint64_t i = 0; i < maps.size(); ++i) EXPECT_EQ(lookup<std::uint64_t>(bpf, maps[i], 0U), i);
+  for (const long map : maps) close_fd(map);
+}
+
+TEST(LocalMaps, DescriptorsSayWhatTheyAllow) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  const long map = create_map(bpf, {});
+  ASSERT_EQ(update(bpf, map, 0U, std::uint64_t{1}), 0);
+  const std::uint32_t id = next_id(bpf, Command::MapGetNextId, 0);
+  const auto by_id = [&](std::uint32_t flags) {
+    spec::Attr attr{};
+    attr.id.map_id = id;
+    attr.id.open_flags = flags;
+    return bpf.call(static_cast<int>(Command::MapGetFdById), &attr, 12);
+  };
+  const long reads = by_id(spec::kRdonly), writes = by_id(spec::kWronly);
+  EXPECT_EQ(update(bpf, reads, 0U, std::uint64_t{2}), -EPERM);
+  EXPECT_EQ(lookup<std::uint64_t>(bpf, reads, 0U), 1U);
+  EXPECT_EQ(update(bpf, writes, 0U, std::uint64_t{3}), 0);
+  EXPECT_EQ(lookup<std::uint64_t>(bpf, writes, 0U), std::nullopt);
+  spec::Attr freeze{};
+  freeze.elem.map_fd = static_cast<std::uint32_t>(map);
+  ASSERT_EQ(bpf(Command::MapFreeze, freeze), 0);
+  EXPECT_EQ(update(bpf, map, 0U, std::uint64_t{4}), -EPERM);
+  for (const long fd : {map, reads, writes}) close_fd(fd);
+}
+
+// ---- deaths
+
 TEST(Host, AHostThatIsKilledIsAnErrno) {
   auto host = std::make_unique<HostProcess>();
   ClientBpf bpf(*host);
@@ -254,6 +352,7 @@ TEST(Host, KilledClientsLeaveNothing) {
   ClientBpf bpf(host);
   const long map = create_map(bpf, {.type = MapType::Hash, .entries = 64});
   ASSERT_EQ(update(bpf, map, 1U, std::uint64_t{1}), 0);
+  const long array = create_map(bpf, {});
   const std::size_t before = open_descriptors(host.process());
   Below below(2);
   for (int i = 0; i < kKills; ++i) {
@@ -264,6 +363,7 @@ TEST(Host, KilledClientsLeaveNothing) {
         update(bpf, own, n, std::array<std::byte, 40'000>{});
         const long program = load_prog(bpf, spec::ProgType::SocketFilter, return_value(1));
         update(bpf, map, n % 32 + 2, std::uint64_t{n});
+        update(bpf, array, n % 4, std::uint64_t{n});
         close_fd(own);
         close_fd(program);
       }
@@ -275,11 +375,12 @@ TEST(Host, KilledClientsLeaveNothing) {
   }
   EXPECT_TRUE(eventually([&] {
     const auto now = bpf.client.status();
-    return now && now->clients == 1 && now->maps == 1 && now->programs == 0;
+    return now && now->clients == 1 && now->maps == 2 && now->programs == 0;
   }));
   EXPECT_TRUE(eventually([&] { return open_descriptors(host.process()) <= before + 1; }))
       << before << " descriptors before, " << open_descriptors(host.process()) << " after";
   close_fd(map);
+  close_fd(array);
 }
 
 TEST(Host, AProcessHasNoMoreConnectionsThanItsShare) {

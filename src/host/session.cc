@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "host/remote_caller.h"
+#include "maps/domain.h"
 
 namespace skep::host {
 namespace {
@@ -27,6 +29,8 @@ bool Session::answer(wire::Message& request) noexcept {
   switch (request.kind) {
     case Kind::Call: return call(request);
     case Kind::Wakeup: return wake_up(std::move(request.descriptor));
+    case Kind::Share: return share(std::move(request.descriptor));
+    case Kind::Domain: return give_domain(request.value);
     case Kind::Status: {
       const wire::Status status = service_.status();
       return channel_.send(Kind::Done, {.payload = bytes_of(status)}) == 0;
@@ -53,11 +57,38 @@ bool Session::call(wire::Message& request) noexcept {
   return caller.finish(result);
 }
 
+bool Session::refuse(int error) noexcept { return channel_.send(Kind::Done, {.value = -error}) == 0; }
+
 bool Session::wake_up(Fd ring) noexcept {
   const Result<int> event = ring ? service_.hive().wakeup_fd(ring.get()) : fail(EBADF, "no descriptor");
   ring.reset();
-  if (!event) return channel_.send(Kind::Done, {.value = -event.error().code}) == 0;
-  return channel_.send(Kind::Done, {.descriptor = *event}) == 0;
+  return event ? channel_.send(Kind::Done, {.descriptor = *event}) == 0 : refuse(event.error().code);
+}
+
+bool Session::share(Fd map) noexcept {
+  const Result<hive::Hive::SharedMap> shared = service_.hive().share(map.get());
+  map.reset();
+  if (!shared) return refuse(shared.error().code);
+  const spec::MapSpec& spec = shared->spec;
+  wire::SharedMap what{.hive = service_.identity(),
+                       .extra = spec.extra,
+                       .type = std::to_underlying(spec.type),
+                       .key_size = spec.key_size,
+                       .value_size = spec.value_size,
+                       .max_entries = spec.max_entries,
+                       .flags = spec.flags,
+                       .fields = static_cast<std::uint32_t>(std::min(shared->fields.size(), btf::kMaxSpecialFields)),
+                       .field = {}};
+  for (std::uint32_t i = 0; i < what.fields; ++i) {
+    const btf::SpecialField& field = shared->fields[i];
+    what.field[i] = {field.offset, field.bytes, field.kind == btf::Special::SpinLock ? 1U : 0U};
+  }
+  return channel_.send(Kind::Done, {.payload = bytes_of(what), .descriptor = shared->memory.get()}) == 0;
+}
+
+bool Session::give_domain(std::int64_t pid_namespace) noexcept {
+  if (pid_namespace == 0 || pid_namespace != wire::pid_namespace()) return refuse(EOPNOTSUPP);
+  return channel_.send(Kind::Done, {.descriptor = service_.hive().domain().memfd()}) == 0;
 }
 
 }  // namespace skep::host

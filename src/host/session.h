@@ -22,6 +22,7 @@ class Service {
   virtual hive::Hive& hive() noexcept = 0;
   virtual wire::Status status() noexcept = 0;
   virtual void stop() noexcept = 0;
+  virtual std::uint64_t identity() const noexcept = 0;  // a random number, never 0
   std::atomic<std::uint64_t> calls{0};
 };
 
@@ -37,6 +38,9 @@ class Session {
   bool answer(wire::Message& request) noexcept;
   bool call(wire::Message& request) noexcept;
   bool wake_up(Fd ring) noexcept;
+  bool share(Fd map) noexcept;
+  bool give_domain(std::int64_t pid_namespace) noexcept;
+  bool refuse(int error) noexcept;
 
   Service& service_;
   wire::Channel channel_;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -24,15 +25,15 @@
 namespace skep::host {
 namespace {
 
-// What becomes of a host before it can answer: nothing when all is well, else an errno and a sentence.
+// What a host says when it can answer, with code 0, or why it never will.
 struct Report {
   int code = 0;
   std::array<char, 512> text{};
 };
 
-void tell(int pipe, const Error& error) noexcept {
-  Report report{.code = error.code, .text = {}};
-  error.message.copy(report.text.data(), report.text.size() - 1);
+void tell(int pipe, int code, std::string_view text) noexcept {
+  Report report{.code = code, .text = {}};
+  text.copy(report.text.data(), report.text.size() - 1);
   [[maybe_unused]] const ssize_t told = ::write(pipe, &report, sizeof report);
 }
 
@@ -73,14 +74,17 @@ void leave_terminal() noexcept {
   leave_terminal();
   close_others({seat.listener(), seat.lock(), command, report});
   ::prctl(PR_SET_NAME, "skep-hive");
+  // It is no user of the hive around it (Host::is_forgotten reads environments).
+  if (char* around = std::getenv(wire::kHiveVariable)) std::memset(around, '-', std::strlen(around));
   if (!background.for_command && ::chdir("/") != 0) ::_exit(1);
   Result<std::unique_ptr<Host>> host = Host::create(background.options);
   if (!host) {
-    tell(report, host.error());
+    tell(report, host.error().code, host.error().message);
     seat.leave();
     ::_exit(1);
   }
   end_on_signals(**host);
+  tell(report, 0, "");
   ::close(report);
   const Host::Command its_command{command, seat.path()};
   (*host)->run(seat.listener(), background.for_command ? &its_command : nullptr);
@@ -109,7 +113,8 @@ Result<std::string> start(const Background& background) {
   seat.hand_over();
   Report report;
   const ssize_t got = ::read(reads.get(), &report, sizeof report);
-  if (got == sizeof report) return fail(report.code, report.text.data());
+  if (got != sizeof report) return fail(ECHILD, "the process of the hive ended before it could answer");
+  if (report.code != 0) return fail(report.code, report.text.data());
   return path;
 }
 

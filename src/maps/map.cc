@@ -39,7 +39,9 @@ struct Maker {
     TRY(const Plan plan, Class::plan(spec, domain.cpus()));
     TRY(Region region, Region::open(std::move(memfd), plan, spec, domain.cpus()));
     id = spec::MapId{get(region.header().id)};
-    return handle<Class>(std::move(region));
+    TRY(std::unique_ptr<Map> map, handle<Class>(std::move(region)));
+    map->fd_.reset();  // the mapping is enough, and descriptors may be few
+    return map;
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "wire/channel.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -50,6 +51,11 @@ Fd taken(msghdr& message) noexcept {
 }
 
 }  // namespace
+
+std::int64_t pid_namespace() noexcept {
+  struct stat status{};
+  return ::stat("/proc/self/ns/pid", &status) == 0 ? static_cast<std::int64_t>(status.st_ino) : 0;
+}
 
 int Channel::send(Kind kind, const Outgoing& out) noexcept {
   Head head{.kind = kind,

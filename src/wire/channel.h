@@ -22,6 +22,9 @@ inline constexpr std::uint64_t kMagic = 0x736b6570'00000001;  // "skep" and the 
 
 enum class Side : std::uint8_t { Client, Host };
 
+// Which pid namespace this process is in: thread ids mean the same to all that are in one. 0: not known.
+std::int64_t pid_namespace() noexcept;
+
 // Who calls, as programs that are run for him see it.
 struct Identity {
   std::uint64_t pid_tgid;

@@ -1,7 +1,6 @@
 #include "wire/client.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,10 +9,8 @@
 #include <cstring>
 #include <new>
 
-#include "base/thread.h"
-#include "spec/attr.h"
-#include "spec/commands.h"
 #include "wire/channel.h"
+#include "wire/exchange.h"
 #include "wire/place.h"
 
 namespace skep::wire {
@@ -52,169 +49,8 @@ class Connection {
 
 namespace {
 
-constexpr std::size_t kGuess = 64, kLicense = 127, kPage = 4096;
 constexpr unsigned kMostTries = 32;  // more than there are idle connections
 constexpr int kHighest = 1000;       // where descriptors go that the program did not open
-
-struct Prefetch {
-  spec::Command command;
-  std::size_t address, count;  // offsets in the attribute
-  std::size_t bytes;           // of one, or of all when it is a guess
-  bool is_guess;
-};
-constexpr Prefetch kPrefetches[] = {
-#define ARRAY(command, address, count, bytes) {command, address, count, bytes, false},
-#define GUESS(command, address, bytes) {command, address, 0, bytes, true},
-#include "wire/prefetch.def"
-#undef GUESS
-#undef ARRAY
-};
-
-struct DescriptorField {
-  int command;
-  std::size_t offset;
-};
-constexpr DescriptorField kDescriptors[] = {
-#define ON_DESCRIPTOR(command, offset) {command, offset},
-#include "spec/descriptors.def"
-#undef ON_DESCRIPTOR
-};
-
-bool add(hive::Caller& caller, PieceWriter& to, std::uint64_t address, std::size_t size) noexcept {
-  const std::optional<MutableBytes> room = to.add(address, size);
-  if (!room) return false;
-  if (caller.copy_in(address, *room)) return true;
-  to.drop();
-  return false;
-}
-
-// `size` bytes, or those that are left of the page.
-void add_guess(hive::Caller& caller, PieceWriter& to, std::uint64_t address, std::size_t size) noexcept {
-  const std::size_t rest = kPage - address % kPage;
-  if (!add(caller, to, address, size) && rest < size) add(caller, to, address, rest);
-}
-
-void prefetch(hive::Caller& caller, PieceWriter& to, int command, const spec::Attr& attr) noexcept {
-  const Bytes bytes = bytes_of(attr);
-  for (const Prefetch& row : kPrefetches) {
-    if (static_cast<int>(row.command) != command) continue;
-    const auto address = load<std::uint64_t>(&bytes[row.address]);
-    if (address == 0) continue;
-    if (row.is_guess) {
-      add_guess(caller, to, address, row.bytes);
-    } else if (const auto count = load<std::uint32_t>(&bytes[row.count]); count <= PieceWriter::kMost / row.bytes) {
-      add(caller, to, address, count * row.bytes);
-    }
-  }
-}
-
-int descriptor_in(int command, const spec::Attr& attr) noexcept {
-  for (const DescriptorField& field : kDescriptors)
-    if (field.command == command) return load<int>(&bytes_of(attr)[field.offset]);
-  return -1;
-}
-
-std::uint32_t rights_of(const hive::Privilege& privilege) noexcept {
-  return (privilege.bpf ? 1U : 0) | (privilege.perfmon ? 2U : 0) | (privilege.net_admin ? 4U : 0) |
-         (privilege.sys_admin ? 8U : 0);
-}
-
-// Of sending: the other end is gone, and has not got it.
-bool is_loss(int error) noexcept { return error == -EPIPE || error == -ECONNRESET; }
-
-Identity identity() noexcept {
-  Identity self{.pid_tgid = static_cast<std::uint64_t>(::getpid()) << 32 | thread_id(),
-                .uid_gid = std::uint64_t{::getgid()} << 32 | ::getuid(),
-                .comm = {}};
-  ::prctl(PR_GET_NAME, self.comm);
-  return self;
-}
-
-// One call while its result is awaited.
-class Exchange {
- public:
-  Exchange(Connection& connection, hive::Caller& caller) noexcept : connection_(connection), caller_(caller) {}
-
-  int ask(int command, std::uint64_t attr, std::uint32_t size) noexcept {
-    PieceWriter& pieces = connection_.pieces;
-    pieces.clear();
-    spec::Attr known{};
-    if (size != 0 && size <= spec::kMaxAttrBytes && add(caller_, pieces, attr, size)) {
-      const Bytes ours = PieceReader(pieces.bytes()).next()->bytes;
-      std::memcpy(&known, ours.data(), std::min(ours.size(), sizeof known));
-      prefetch(caller_, pieces, command, known);
-    }
-    const int number = descriptor_in(command, known);
-    const Fd about = number >= 0 ? caller_.descriptor(number) : Fd();
-    const Asked asked{.command = command,
-                      .attr_bytes = size,
-                      .rights = rights_of(caller_.privilege()),
-                      .descriptor = about ? number : -1,
-                      .who = command == static_cast<int>(spec::Command::ProgTestRun) ? identity() : Identity{}};
-    Outgoing out{.address = attr, .payload = bytes_of(asked), .more = pieces.bytes(), .descriptor = about.get()};
-    const int error = connection_.channel.send(Kind::Call, out);
-    if (error == 0 || is_loss(error) || !about) return error;
-    out.descriptor = -1;  // some cannot be passed
-    return connection_.channel.send(Kind::Call, out);
-  }
-
-  // Answers the host until it is done: the message that says so is in the connection. 0 or a negative errno.
-  int finish() noexcept {
-    Message& message = connection_.message;
-    for (;;) {
-      if (const int error = connection_.channel.receive(message); error != 0) return error;
-      if (message.kind == Kind::Done) return 0;
-      if (const int error = answer(message); error != 0) return error;
-    }
-  }
-
-  // Writes what the result brought: 0 or -EFAULT.
-  int write(Bytes pieces) noexcept {
-    PieceReader reader(pieces);
-    while (const std::optional<Piece> piece = reader.next())
-      if (!caller_.copy_out(piece->address, piece->bytes)) return -EFAULT;
-    return reader.malformed() ? -EFAULT : 0;
-  }
-
-  // The descriptor that the host gave the caller; -1 when there is none.
-  int installed() const noexcept { return installed_; }
-
- private:
-  int reply(std::int64_t value) noexcept { return connection_.channel.send(Kind::Answer, {.value = value}); }
-
-  int answer(Message& message) noexcept {
-    Channel& channel = connection_.channel;
-    switch (message.kind) {
-      case Kind::Read: return answer_read(message.address, message.value);
-      case Kind::Write: return reply(write(message.payload));
-      case Kind::Descriptor: {
-        const Fd copy = caller_.descriptor(static_cast<int>(message.value));
-        if (copy && channel.send(Kind::Given, {.descriptor = copy.get()}) == 0) return 0;
-        return channel.send(Kind::Given, {.value = -EBADF});  // none, or one that cannot be passed
-      }
-      case Kind::Install:
-        if (!message.descriptor) return -EBADMSG;
-        installed_ = caller_.install(std::move(message.descriptor));
-        return reply(installed_);
-      case Kind::Mapped:
-        return reply(caller_.maps_writable(static_cast<std::uint64_t>(message.value), message.address) ? 1 : 0);
-      default: return -EBADMSG;
-    }
-  }
-
-  int answer_read(std::uint64_t address, std::int64_t size) noexcept {
-    PieceWriter& pieces = connection_.pieces;
-    pieces.clear();
-    if (size < 0 || static_cast<std::uint64_t>(size) > PieceWriter::kMost) return -EBADMSG;
-    if (!add(caller_, pieces, address, static_cast<std::size_t>(size)))
-      return connection_.channel.send(Kind::Memory, {.value = -EFAULT});
-    return connection_.channel.send(Kind::Memory, {.payload = PieceReader(pieces.bytes()).next()->bytes});
-  }
-
-  Connection& connection_;
-  hive::Caller& caller_;
-  int installed_ = -1;
-};
 
 // Out of the way of programs, whose descriptors are the lowest that are free.
 Fd raised(Fd socket) noexcept {
@@ -275,11 +111,12 @@ void Client::give_back(std::unique_ptr<Connection> connection) noexcept {
 }
 
 long Client::call(hive::Caller& caller, int command, std::uint64_t attr, std::uint32_t size) noexcept {
+  if (const std::optional<long> done = maps_.run(caller, command, attr, size)) return *done;
   for (unsigned tries = 0; tries < kMostTries; ++tries) {
     int error = 0;
     std::unique_ptr<Connection> connection = take(error);
     if (!connection) return error;
-    Exchange exchange(*connection, caller);
+    Exchange exchange(connection->channel, connection->pieces, connection->message, caller);
     error = exchange.ask(command, attr, size);
     if (is_loss(error)) continue;  // nobody got it: an idle connection of a host that has gone
     if (error != 0) return error;
@@ -301,46 +138,57 @@ long Client::call(int command, void* attr, unsigned size) noexcept {
   return call(caller, command, reinterpret_cast<std::uintptr_t>(attr), size);
 }
 
-namespace {
-
-// A question that has no questions back.
-Result<> simple(Connection& connection, Kind kind, int descriptor) {
-  hive::LocalCaller caller;
-  int error = connection.channel.send(kind, {.descriptor = descriptor});
-  if (error == 0) error = Exchange(connection, caller).finish();
-  if (error != 0) return fail(ECONNRESET, "the host of the hive went away");
-  const std::int64_t result = connection.message.value;
-  if (result < 0) return fail(static_cast<int>(-result), std::strerror(static_cast<int>(-result)));
-  return {};
-}
-
-}  // namespace
-
-Result<Fd> Client::wakeup(int fd) noexcept {
+// A question that has no questions back: the connection, with the answer in it.
+Result<std::unique_ptr<Connection>> Client::ask(Kind kind, std::int64_t value, int descriptor) noexcept {
   int error = 0;
   std::unique_ptr<Connection> connection = take(error);
-  if (!connection) return fail(-error, "no host");
-  TRY_VOID(simple(*connection, Kind::Wakeup, fd));
+  if (!connection) return fail(-error, path_ + ": no hive is there");
+  hive::LocalCaller caller;
+  error = connection->channel.send(kind, {.value = value, .descriptor = descriptor});
+  if (error == 0) error = Exchange(connection->channel, connection->pieces, connection->message, caller).finish();
+  if (error != 0) return fail(ECONNRESET, path_ + ": the host of this hive went away");
+  const std::int64_t result = connection->message.value;
+  if (result >= 0) return connection;
+  give_back(std::move(connection));
+  return fail(static_cast<int>(-result), std::strerror(static_cast<int>(-result)));
+}
+
+Result<Fd> Client::wakeup(int fd) noexcept {
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Wakeup, 0, fd));
   Fd event = std::move(connection->message.descriptor);
   give_back(std::move(connection));
-  if (!event) return fail(EINVAL, "no wake-up came");
+  if (!event) return fail(EPROTO, "no wake-up came");
   return event;
 }
 
 Result<Status> Client::status() noexcept {
-  int error = 0;
-  std::unique_ptr<Connection> connection = take(error);
-  if (!connection) return fail(-error, path_ + ": no hive is there");
-  TRY_VOID(simple(*connection, Kind::Status, -1));
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Status, 0, -1));
   if (connection->message.payload.size() != sizeof(Status)) return fail(EPROTO, "the host's status has another size");
   const auto status = load<Status>(connection->message.payload.data());
   give_back(std::move(connection));
   return status;
 }
 
+Result<Client::Shared> Client::share(int map) noexcept {
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Share, 0, map));
+  Message& answer = connection->message;
+  if (answer.payload.size() != sizeof(SharedMap) || !answer.descriptor) return fail(EPROTO, "no map came");
+  Shared shared{.what = load<SharedMap>(answer.payload.data()), .memory = std::move(answer.descriptor)};
+  give_back(std::move(connection));
+  return shared;
+}
+
+Result<Fd> Client::domain() noexcept {
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Domain, pid_namespace(), -1));
+  Fd memory = std::move(connection->message.descriptor);
+  give_back(std::move(connection));
+  if (!memory) return fail(EPROTO, "no domain came");
+  return raised(std::move(memory));
+}
+
 Result<> Client::stop() noexcept {
-  TRY(std::unique_ptr<Connection> connection, connect());
-  return simple(*connection, Kind::Stop, -1);
+  TRY(const std::unique_ptr<Connection> connection, ask(Kind::Stop, 0, -1));
+  return {};
 }
 
 }  // namespace skep::wire

@@ -1,5 +1,6 @@
 // The client's end: bpf(2) of a hive whose host is another process.
 //
+// Looking at and changing an element of a map is done here, on the map's own memory (wire/local_maps.h). For all else
 // call() sends the attribute, what the hive will surely read (wire/prefetch.def) and the descriptor the command is
 // about, and answers the host's questions about this process (memory, descriptors) until the result comes: the same
 // results, errno numbers and effects as hive::Hive::call here. Besides those of bpf(2) a call may fail with
@@ -23,11 +24,13 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "hive/caller.h"
+#include "wire/local_maps.h"
 #include "wire/status.h"
 
 namespace skep::wire {
 
 class Connection;
+enum class Kind : std::uint32_t;
 
 class Client {
  public:
@@ -47,6 +50,13 @@ class Client {
   // The eventfd that ring buffer `fd` of the hive wakes its readers with, new to this process.
   Result<Fd> wakeup(int fd) noexcept;
   Result<Status> status() noexcept;
+  // For LocalMaps: a map's memory and what it is, as Done brings it; and the memory of the hive's domain.
+  struct Shared {
+    SharedMap what;
+    Fd memory;
+  };
+  Result<Shared> share(int map) noexcept;
+  Result<Fd> domain() noexcept;
   // Ends the host; what programs have open they keep.
   Result<> stop() noexcept;
 
@@ -55,8 +65,11 @@ class Client {
   void give_back(std::unique_ptr<Connection> connection) noexcept;
   Result<std::unique_ptr<Connection>> connect() noexcept;
 
+  Result<std::unique_ptr<Connection>> ask(Kind kind, std::int64_t value, int descriptor) noexcept;
+
   const std::string path_;
   std::array<std::atomic<Connection*>, 16> idle_{};
+  LocalMaps maps_{*this};
 };
 
 }  // namespace skep::wire
