@@ -1,4 +1,4 @@
-// The capabilities that a process with a hive of its own sees, and what they mean to the hive.
+// The capabilities that a process on a hive sees, and what they mean to the hive.
 //
 // An ordinary user owns his hive, but programs look at their capabilities before they call bpf(2), and tests drop them
 // to be treated as somebody else. So the four that bpf(2) asks for (CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN)

@@ -148,7 +148,8 @@ void declare_hive(Program& program) {
   command->require_subcommand(1);
   command->footer(
       "A hive is one eBPF instance: its programs, maps and BTFs, in a process of its own. One with a name lives until "
-      "it is\nstopped; its socket is in $XDG_RUNTIME_DIR/skep or /tmp/skep-UID, where only this user may. Those called "
+      "it is\nstopped; its socket is in $XDG_RUNTIME_DIR/skep or /tmp/skep-hives-UID, where only this user may. Those "
+      "called "
       "exec-PID\nbelong to a skep exec and end with it.");
   auto request = std::make_shared<Request>();
   const auto declare = [&](const char* name, const char* about, Exit (*action)(const Request&)) {

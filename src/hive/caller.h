@@ -1,5 +1,5 @@
-// Who calls bpf(2), and how to reach his memory and his descriptors: the calling process itself, or the client at the other
-// end of a connection (host/remote_caller.h). Links nothing but this folder's caller.cc.
+// Who calls bpf(2), and how to reach his memory and his descriptors: the calling process itself, or the client at the
+// other end of a connection (host/remote_caller.h). Links nothing but this folder's caller.cc.
 #pragma once
 
 #include <cstdint>

@@ -58,10 +58,10 @@ class MapObject final : public Object {
   // What in a value is more than data, and in those of the template's. Only helpers may touch it: system calls write
   // and see zeros there.
   std::vector<btf::SpecialField> fields, inner_fields;
-  std::uint64_t inode = 0;  // of the memory file
-  bool is_guarded = false;  // spec::MapView's
+  std::uint64_t inode = 0;             // of the memory file
+  bool is_guarded = false;             // spec::MapView's
   std::atomic<bool> is_shared{false};  // with clients
-  std::mutex mutex;         // guards what follows
+  std::mutex mutex;                    // guards what follows
   std::optional<ProgOwner> owner;
   std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot
   std::uint32_t last_listener = 0;

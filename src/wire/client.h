@@ -1,6 +1,6 @@
 // The client's end: bpf(2) of a hive whose host is another process.
 //
-// Looking at and changing an element of a map is done here, on the map's own memory (wire/local_maps.h). For all else
+// Lookups in maps, and what else harms nobody, are done here on the map's own memory (wire/local_maps.h). For all else
 // call() sends the attribute, what the hive will surely read (wire/prefetch.def) and the descriptor the command is
 // about, and answers the host's questions about this process (memory, descriptors) until the result comes: the same
 // results, errno numbers and effects as hive::Hive::call here. Besides those of bpf(2) a call may fail with

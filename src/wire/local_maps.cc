@@ -22,8 +22,7 @@ bool is_harmless(Command command, const spec::MapSpec& spec) noexcept {
   switch (command) {
     case Command::MapLookupElem:
     case Command::MapGetNextKey: return true;
-    case Command::MapUpdateElem:
-      return spec.type == spec::MapType::Array || spec.type == spec::MapType::PercpuArray;
+    case Command::MapUpdateElem: return spec.type == spec::MapType::Array || spec.type == spec::MapType::PercpuArray;
     default: return false;
   }
 }

@@ -99,8 +99,8 @@ Result<> check_name(std::string_view name) {
 Result<std::string> hives_folder() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   const bool has_runtime = runtime != nullptr && *runtime == '/';
-  std::string folder =
-      has_runtime ? std::string(runtime) + "/skep" : "/tmp/skep-" + std::to_string(static_cast<unsigned>(::geteuid()));
+  std::string folder = has_runtime ? std::string(runtime) + "/skep"
+                                   : "/tmp/skep-hives-" + std::to_string(static_cast<unsigned>(::geteuid()));
   TRY_VOID(own_folder(folder));
   return folder;
 }

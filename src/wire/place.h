@@ -1,4 +1,5 @@
-// Where a hive of a name is found: NAME/socket in this user's folder of hives, $XDG_RUNTIME_DIR/skep or /tmp/skep-UID.
+// Where a hive of a name is found: NAME/socket in this user's folder of hives, $XDG_RUNTIME_DIR/skep or
+// /tmp/skep-hives-UID.
 //
 // The folders belong to the user and are closed to everybody else, and whoever connects or is connected to must be of
 // the same user (SO_PEERCRED). Beside the socket lies `lock`, which the host holds with flock(2) while it lives: who
