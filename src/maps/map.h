@@ -77,7 +77,8 @@ class Map {
 
   const spec::MapSpec& spec() const noexcept { return spec_; }
   spec::MapId id() const noexcept { return id_; }
-  int memfd() const noexcept { return fd_.get(); }  // the creation description; users get reopenings of it
+  // The creation description, of which users get reopenings; -1 in handles that open() made.
+  int memfd() const noexcept { return fd_.get(); }
   Domain& domain() const noexcept { return domain_; }
 
   // ---- program side. `cpu` is the caller's virtual CPU (a lease of the Domain).
