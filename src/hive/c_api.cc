@@ -9,24 +9,15 @@
 #include <span>
 #include <string>
 
+#include "hive/c_api.h"
 #include "hive/hive.h"
 #include "hive/request.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
 
-struct skep_hive {
-  std::unique_ptr<skep::hive::Hive> hive;
-};
-
 namespace {
 
 using skep::hive::Hive;
-
-long result_of(long code) noexcept {
-  if (code >= 0) return code;
-  errno = static_cast<int>(-code);
-  return -1;
-}
 
 skep::hive::Engine engine_of(std::uint32_t engine) noexcept {
   using skep::hive::Engine;
@@ -78,7 +69,7 @@ void skep_hive_free(skep_hive* hive) { delete hive; }
 
 long skep_bpf(skep_hive* hive, int cmd, void* attr, uint32_t size) {
   skep::hive::LocalCaller caller;
-  return result_of(hive->hive->call(caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size));
+  return skep::hive::libc_result(hive->hive->call(caller, cmd, reinterpret_cast<std::uintptr_t>(attr), size));
 }
 
 const char* skep_last_error(void) { return Hive::last_error().c_str(); }

@@ -83,6 +83,7 @@ struct Options {
 };
 
 struct State;
+class MapHandle;
 
 class Hive {
  public:
@@ -131,6 +132,7 @@ class Hive {
   static const std::string& last_error() noexcept;
 
  private:
+  friend class MapHandle;  // the elements of a map, past bpf(2): hive/map_handle.h
   explicit Hive(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
 };
