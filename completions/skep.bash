@@ -2,7 +2,7 @@
 _skep() {
   local word=${COMP_WORDS[COMP_CWORD]} options="" verbs=""
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run exec hive verify dump feature version --help" -- "$word"))
+    COMPREPLY=($(compgen -W "run exec hive verify dump map feature version --help" -- "$word"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -11,6 +11,7 @@ _skep() {
     hive) options="--help --json --foreground --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" verbs="start stop list status" ;;
     verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" verbs="" ;;
     dump) options="--help --prog --opcodes --dot --jit --jit-harden --jit-retpolines --jit-tools --mcpu --btf --json" verbs="" ;;
+    map) options="--help --hive --kernel --json --btf --key-type --value-type --once --interval --count --type --key --value --entries --pin --hold --flags --inner --extra --numa-node --header --per-cpu --where --limit --format --noexist --exist --lock --any --keep" verbs="list show top create pin freeze dump export import lookup update delete getnext push pop peek event-pipe" ;;
     feature) options="--help --json" verbs="" ;;
     version) options="--help --json" verbs="" ;;
   esac

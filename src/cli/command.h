@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "cli/bpf_call.h"
 #include "cli/exit_codes.h"
 
 namespace skep::cli {
@@ -14,6 +15,8 @@ namespace skep::cli {
 struct Program {
   CLI::App app;
   std::function<Exit()> chosen;
+  // Where bpf(2) calls go that no option sends elsewhere; empty: see cli/back_end.h.
+  BpfCall bpf;
 };
 
 #define COMMAND(name) void declare_##name(Program& program);
@@ -22,6 +25,9 @@ struct Program {
 
 // Declares every command. The tree that it makes is the source of help, manual pages and completions.
 void declare_all(Program& program);
+
+// Declares every command and runs the one that the command line chooses: what main() returns.
+int run_tool(Program& program, int argc, const char* const* argv);
 
 // "skep: MESSAGE" on stderr, and the code.
 Exit report(const Failure& failure);

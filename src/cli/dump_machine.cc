@@ -23,10 +23,6 @@ namespace {
 
 constexpr int kLeftColumn = 48;  // BPF; the machine code is to its right
 
-std::unexpected<Failure> give_up(Exit code, std::string message) {
-  return std::unexpected(Failure{code, std::move(message)});
-}
-
 using MapNames = std::map<std::uint32_t, std::string>;  // by id
 
 MapNames map_names(hive::Hive& hive, const loader::Object& object) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <expected>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,11 @@ struct Failure {
   Exit code;
   std::string message;
 };
+template <class T = void>
+using Expected = std::expected<T, Failure>;
+
+inline std::unexpected<Failure> give_up(Exit code, std::string message) {
+  return std::unexpected(Failure{code, std::move(message)});
+}
 
 }  // namespace skep::cli

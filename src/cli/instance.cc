@@ -12,6 +12,7 @@
 #include "cli/map_file.h"
 #include "cli/map_reader.h"
 #include "cli/style.h"
+#include "cli/type_source.h"
 #include "hooks/net/direct.h"
 #include "hooks/net/test_run.h"
 #include "kernel/bpf.h"
@@ -21,10 +22,6 @@
 
 namespace skep::cli {
 namespace {
-
-std::unexpected<Failure> give_up(Exit code, std::string message) {
-  return std::unexpected(Failure{code, std::move(message)});
-}
 
 std::string trimmed(std::string_view line) {
   while (line.ends_with('\n')) line.remove_suffix(1);
@@ -149,10 +146,7 @@ std::expected<Instance::RecordType, Failure> Instance::record_type(const std::st
   if (!found) return give_up(Exit::Input, "--record: " + found.error().message);
   if (elements_of(object_.maps()[*found].type) != Elements::Records)
     return give_up(Exit::Input, fmt::format("--record: map {} is no ring buffer", map));
-  for (const btf::Kind kind : {btf::Kind::Struct, btf::Kind::Union, btf::Kind::Typedef, btf::Kind::Int}) {
-    const std::optional<std::uint32_t> id = types_ ? types_->find(type, kind) : std::nullopt;
-    if (id) return RecordType{*found, *id};
-  }
+  if (const auto id = types_ ? find_type(*types_, type) : std::nullopt) return RecordType{*found, *id};
   return give_up(Exit::Input, fmt::format("--record: the object's BTF has no type \"{0}\"; clang writes the types of "
                                           "global variables, such as: struct {0}* unused __attribute__((unused));",
                                           type));

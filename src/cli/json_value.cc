@@ -172,11 +172,17 @@ class Encoder {
     return {};
   }
 
+  // Several members of a union, as a dump shows them, must say the same.
   Result<> one_of(const btf::Type& type, const json& from, MutableBytes out) {
     if (from.is_string()) return text(from, Place::Any, out);
-    if (!from.is_object() || from.size() > 1)
-      return path_.wrong(from, fmt::format("an object with one of {}", names_of(type)));
+    if (!from.is_object()) return path_.wrong(from, fmt::format("an object with one of {}", names_of(type)));
     for (const auto& [name, part] : from.items()) TRY_VOID(member(type, name, part, out));
+    if (from.size() < 2) return {};
+    std::vector<std::byte> again(out.begin(), out.end());
+    for (const auto& [name, part] : from.items()) {
+      TRY_VOID(member(type, name, part, again));
+      if (!std::ranges::equal(again, out)) return path_.wrong(from, "one member, or several that agree,");
+    }
     return {};
   }
 
@@ -239,16 +245,50 @@ std::optional<std::byte> byte_of(const json& from) {
   return number && *number < 256 ? std::optional(static_cast<std::byte>(*number)) : std::nullopt;
 }
 
+// Brackets inside brackets: types are nested 32 deep at most, and arrays of arrays stand for few of them.
+constexpr unsigned kMostNested = 128;
+
+bool nested_deeper(const json& value, unsigned levels) {
+  if (!value.is_structured()) return false;
+  return levels == 0 || std::ranges::any_of(value, [&](const json& part) { return nested_deeper(part, levels - 1); });
+}
+
 }  // namespace
+
+Result<json> parse_json(std::string_view text) {
+  try {  // the one place that throws: the message has line and column
+    json value = json::parse(text, nullptr, true, true);
+    if (!nested_deeper(value, kMostNested)) return value;
+  } catch (const json::exception& error) {
+    const std::string_view what = error.what();
+    return fail(EINVAL, fmt::format("not JSON: {}", what.substr(std::min(what.find("] ") + 2, what.size()))));
+  }
+  return fail(EINVAL, fmt::format("brackets are nested deeper than {}", kMostNested));
+}
+
+json parse_word(std::string_view text) {
+  json parsed = json::parse(text, nullptr, false, true);
+  return parsed.is_discarded() || nested_deeper(parsed, kMostNested) ? json(std::string(text)) : parsed;
+}
+
+std::string word_of(const nlohmann::ordered_json& value) {
+  if (value.is_string()) {
+    const auto text = value.get<std::string>();
+    if (parse_word(text) == json(text)) return text;
+  }
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 Result<> encode(const btf::Btf& btf, std::uint32_t type, const json& value, std::string_view path, MutableBytes out) {
   return Encoder(btf, path).value(type, value, out);
 }
 
-Result<> encode_untyped(const json& value, std::string_view at, MutableBytes out) {
+Result<> encode_untyped(const json& value, std::string_view at, Place place, MutableBytes out) {
   const Path path(at);
   const bool number = out.size() == 1 || out.size() == 2 || out.size() == 4 || out.size() == 8;
-  if (value.is_string() && read_hex_bytes(value.get<std::string>(), out)) return {};
+  if (value.is_string() &&
+      read_text(value.get<std::string>(), number && place == Place::Any ? Place::Integer : place, out))
+    return {};
   if (value.is_number_integer() && number) {
     const auto bits = static_cast<unsigned>(out.size() * 8);
     if (!fits(value, bits, false) && !fits(value, bits, true))
@@ -257,8 +297,9 @@ Result<> encode_untyped(const json& value, std::string_view at, MutableBytes out
     return {};
   }
   if (!value.is_array() || value.size() != out.size()) {
-    return path.wrong(value, fmt::format("{} bytes as \"0a 00 ..\" or as an array{} (there is no BTF type)", out.size(),
-                                         number ? ", or a number" : ""));
+    return path.wrong(value, fmt::format("{} bytes as \"0a 00 ..\" or as an array{}{} (there is no BTF type)",
+                                         out.size(), number ? ", or a number" : "",
+                                         place == Place::Prefix ? ", or a prefix such as \"10.0.0.0/8\"" : ""));
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto byte = byte_of(value[i]);

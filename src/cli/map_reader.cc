@@ -1,16 +1,13 @@
 #include "cli/map_reader.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include "base/cpus.h"
-#include "spec/commands.h"
-#include "spec/uapi.h"
+#include "base/errno.h"
+#include "cli/ring_reader.h"
 
 namespace skep::cli {
 namespace {
@@ -26,80 +23,87 @@ bool key_less(const MapEntry& a, const MapEntry& b) {
   return a.key < b.key;
 }
 
-long element(const BpfCall& bpf, spec::Command command, int fd, const std::byte* key, std::byte* value) {
-  spec::Attr attr{};
-  attr.elem.map_fd = static_cast<std::uint32_t>(fd);
-  attr.elem.key = address(key);
-  attr.elem.value = address(value);
-  return bpf(static_cast<int>(command), attr);
+std::unexpected<Error> refused(const MapShape& map, long error) {
+  const int code = static_cast<int>(-error);
+  return fail(code, fmt::format("map {}: cannot be read: {}", map.name, std::strerror(code)));
 }
 
-Result<> read_entries(const BpfCall& bpf, int fd, const loader::Map& map, MapContents& out) {
-  const std::size_t limit = std::size_t{map.max_entries} + 1;  // a map that changes while it is read
-  std::vector<std::byte> key(map.key_size), next(map.key_size),
-      value(std::max<std::size_t>(out.shape.update_bytes(), 8));
-  for (bool first = true; out.entries.size() < limit; first = false) {
-    const long found = element(bpf, spec::Command::MapGetNextKey, fd, first ? nullptr : key.data(), next.data());
+// One key after the other. Stops behind max_entries elements: a map that changes may go on for ever.
+Result<> walk(const BpfCall& bpf, int fd, const MapShape& map, const Visit& visit) {
+  std::vector<std::byte> key(map.key_size), next(map.key_size), value(std::max<std::size_t>(map.update_bytes(), 8));
+  for (std::size_t seen = 0; seen <= map.max_entries; ++seen) {
+    const long found =
+        element_call(bpf, spec::Command::MapGetNextKey, fd, seen == 0 ? nullptr : key.data(), next.data());
     if (found == -ENOENT) break;
-    if (found < 0)
-      return fail(static_cast<int>(-found),
-                  fmt::format("map {}: {}", map.name, std::strerror(static_cast<int>(-found))));
+    if (found < 0) return refused(map, found);
     key = next;
-    const long read = element(bpf, spec::Command::MapLookupElem, fd, key.data(), value.data());
+    const long read = element_call(bpf, spec::Command::MapLookupElem, fd, key.data(), value.data());
     if (read == -ENOENT) continue;  // an empty slot, or deleted meanwhile
-    if (read < 0 && out.elements != Elements::References)
-      return fail(static_cast<int>(-read), fmt::format("map {}: {}", map.name, std::strerror(static_cast<int>(-read))));
-    const std::size_t shown = out.elements == Elements::References ? 0 : out.shape.update_bytes();
-    out.entries.push_back({key, {value.begin(), value.begin() + static_cast<std::ptrdiff_t>(shown)}});
+    if (read < 0) return refused(map, read);
+    if (!visit(key, Bytes(value).first(map.update_bytes()))) break;
   }
-  std::ranges::sort(out.entries, key_less);
   return {};
 }
 
-// A ring buffer as its consumer maps it: a page with the consumer's position, one with the producer's, the data twice.
-class Ring {
- public:
-  Ring(int fd, std::size_t data_bytes) : bytes_(data_bytes) {
-    const std::size_t page = page_bytes();
-    consumer_ = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, fd, 0);
-    producer_ = ::mmap(nullptr, page + 2 * bytes_, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
-  }
-  ~Ring() {
-    if (consumer_ != MAP_FAILED) ::munmap(consumer_, page_bytes());
-    if (producer_ != MAP_FAILED) ::munmap(producer_, page_bytes() + 2 * bytes_);
-  }
-  Ring(const Ring&) = delete;
-  Ring& operator=(const Ring&) = delete;
-  bool mapped() const { return consumer_ != MAP_FAILED && producer_ != MAP_FAILED; }
+// Whether a map's type has batches is what the first call says.
+bool has_no_batches(long error) noexcept {
+  return error == -EINVAL || error == -EOPNOTSUPP || error == -kNotSupported || error == -EPERM;
+}
 
-  // Complete records that nobody consumed.
-  std::vector<std::vector<std::byte>> records() const {
-    std::vector<std::vector<std::byte>> out;
-    std::uint64_t at = position(consumer_);
-    const std::uint64_t end = position(producer_);
-    if (end - at > bytes_) return out;
-    while (at < end) {
-      const std::byte* header = static_cast<const std::byte*>(producer_) + page_bytes() + at % bytes_;
-      const auto word = load<std::uint32_t>(header);
-      if ((word & spec::kRingbufBusyBit) != 0) break;
-      const std::size_t size = word & ~(spec::kRingbufBusyBit | spec::kRingbufDiscardBit);
-      if (size > bytes_) break;
-      if ((word & spec::kRingbufDiscardBit) == 0)
-        out.emplace_back(header + spec::kRingbufHdrBytes, header + spec::kRingbufHdrBytes + size);
-      at += round_up(size + spec::kRingbufHdrBytes, 8);
+constexpr std::size_t kBatchBytes = 1U << 20;
+
+// Many at once. False: the map cannot be read that way, nothing was visited.
+Result<bool> read_batches(const BpfCall& bpf, int fd, const MapShape& map, const Visit& visit) {
+  const std::size_t value_bytes = map.update_bytes();
+  const std::size_t most = std::max<std::size_t>(map.max_entries, 1);
+  std::size_t room =
+      std::clamp<std::size_t>(kBatchBytes / std::max<std::size_t>(map.key_size + value_bytes, 1), 1, most);
+  std::vector<std::byte> keys, values, cursor(std::max<std::size_t>(map.key_size, 8)), next(cursor.size());
+  bool first = true;
+  for (std::size_t seen = 0; seen <= map.max_entries;) {
+    keys.resize(room * map.key_size);
+    values.resize(room * value_bytes);
+    spec::Attr attr{};
+    attr.batch = {.in_batch = first ? 0 : address(cursor.data()),
+                  .out_batch = address(next.data()),
+                  .keys = address(keys.data()),
+                  .values = address(values.data()),
+                  .count = static_cast<std::uint32_t>(room),
+                  .map_fd = static_cast<std::uint32_t>(fd),
+                  .elem_flags = 0,
+                  .flags = 0};
+    const long result = bpf(static_cast<int>(spec::Command::MapLookupBatch), attr);
+    if (first && has_no_batches(result)) return false;
+    if (result == -ENOSPC && room < most) {  // a bucket has more
+      room = std::min(room * 2, most);
+      continue;
     }
-    return out;
+    if (result < 0 && result != -ENOENT) return refused(map, result);
+    for (std::size_t i = 0; i < std::min<std::size_t>(attr.batch.count, room); ++i, ++seen) {
+      if (!visit(Bytes(keys).subspan(i * map.key_size, map.key_size),
+                 Bytes(values).subspan(i * value_bytes, value_bytes)))
+        return true;
+    }
+    if (result == -ENOENT) break;
+    std::swap(cursor, next);
+    first = false;
   }
+  return true;
+}
 
- private:
-  static std::size_t page_bytes() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
-  static std::uint64_t position(void* page) {
-    return std::atomic_ref<std::uint64_t>(*static_cast<std::uint64_t*>(page)).load(std::memory_order_acquire);
-  }
-  std::size_t bytes_;
-  void* consumer_;
-  void* producer_;
-};
+// Of a type whose elements bpf(2) does not show there is nothing to list.
+Result<> read_entries(const BpfCall& bpf, int fd, MapContents& out) {
+  const Result<> read = for_each_element(bpf, fd, out.shape, [&](Bytes key, Bytes value) {
+    out.entries.push_back({{key.begin(), key.end()}, {value.begin(), value.end()}});
+    return true;
+  });
+  if (!read && (read.error().code == EOPNOTSUPP || read.error().code == kNotSupported))
+    out.elements = Elements::None;
+  else if (!read)
+    return read;
+  std::ranges::sort(out.entries, key_less);
+  return {};
+}
 
 std::string hex(Bytes bytes) {
   std::string text;
@@ -137,9 +141,19 @@ Elements elements_of(std::uint32_t map_type) noexcept {
     case MapType::PercpuArray:
     case MapType::LruPercpuHash: return Elements::PerCpu;
     case MapType::ProgArray:
+    case MapType::PerfEventArray:
+    case MapType::CgroupArray:
     case MapType::ArrayOfMaps:
-    case MapType::HashOfMaps: return Elements::References;
+    case MapType::HashOfMaps:
+    case MapType::Xskmap:
+    case MapType::Sockmap:
+    case MapType::Sockhash:
+    case MapType::ReuseportSockarray: return Elements::References;
+    case MapType::StackTrace: return Elements::Values;
     case MapType::Ringbuf: return Elements::Records;
+    case MapType::Queue:
+    case MapType::Stack: return Elements::Keyless;
+    case MapType::BloomFilter: return Elements::Members;
     default: return Elements::None;
   }
 }
@@ -152,22 +166,41 @@ MapShape shape_of(const loader::Map& map) {
           .value_size = map.value_size,
           .key_type = map.key_type,
           .value_type = map.value_type,
-          .cpus = value_cpus(map.type)};
+          .cpus = value_cpus(map.type),
+          .type = map.type,
+          .max_entries = map.max_entries};
 }
 
-Result<MapContents> read_map(const BpfCall& bpf, int fd, const loader::Map& map) {
-  MapContents contents{.shape = shape_of(map), .elements = elements_of(map.type), .entries = {}, .records = {}};
+long element_call(const BpfCall& bpf, spec::Command command, int fd, const std::byte* key, std::byte* value,
+                  std::uint64_t flags) {
+  spec::Attr attr{};
+  attr.elem = {
+      .map_fd = static_cast<std::uint32_t>(fd), .pad = 0, .key = address(key), .value = address(value), .flags = flags};
+  return bpf(static_cast<int>(command), attr);
+}
+
+Result<> for_each_element(const BpfCall& bpf, int fd, const MapShape& map, const Visit& visit) {
+  TRY(const bool done, read_batches(bpf, fd, map, visit));
+  return done ? Result<>{} : walk(bpf, fd, map, visit);
+}
+
+Result<MapContents> read_map(const BpfCall& bpf, int fd, const MapShape& map) {
+  MapContents contents{.shape = map, .elements = elements_of(map.type), .entries = {}, .records = {}};
   switch (contents.elements) {
     case Elements::Values:
     case Elements::PerCpu:
-    case Elements::References: TRY_VOID(read_entries(bpf, fd, map, contents)); break;
+    case Elements::References: TRY_VOID(read_entries(bpf, fd, contents)); break;
     case Elements::Records: {
-      const Ring ring(fd, map.max_entries);
-      if (!ring.mapped())
-        return fail(errno, fmt::format("map {}: cannot be mapped: {}", map.name, std::strerror(errno)));
-      contents.records = ring.records();
+      Result<RingReader> ring = RingReader::open(fd, map.max_entries, RingReader::Use::Look);
+      if (!ring) return fail(ring.error().code, fmt::format("map {}: {}", map.name, ring.error().message));
+      ring->read([&](Bytes record) {
+        contents.records.emplace_back(record.begin(), record.end());
+        return true;
+      });
       break;
     }
+    case Elements::Keyless:
+    case Elements::Members:
     case Elements::None: break;
   }
   return contents;
@@ -186,7 +219,7 @@ std::vector<std::string> differences(std::string_view name_a, const MapContents&
     } else if (x == a.entries.end() || key_less(*y, *x)) {
       only_in(name_b, *y++);
     } else {
-      if (x->value != y->value) {
+      if (x->value != y->value && a.elements != Elements::References) {  // ids are each instance's own
         const auto at = static_cast<std::size_t>(std::ranges::mismatch(x->value, y->value).in1 - x->value.begin());
         found.add(fmt::format("map {}: key {}: value at byte {}: {} {}, {} {}", a.shape.name, hex(x->key), at, name_a,
                               hex(Bytes(x->value).subspan(at)), name_b, hex(Bytes(y->value).subspan(at))));

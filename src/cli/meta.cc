@@ -43,6 +43,7 @@ std::string option_heading(const CLI::Option& option) {
 std::string options_of(const CLI::App& app) {
   std::string text;
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden
     const std::string standard = option->get_default_str();
     text += fmt::format(".TP\n{}\n{}{}\n", option_heading(*option), roff(option->get_description()),
                         standard.empty() ? "" : fmt::format(" (default: {})", roff(standard)));
@@ -50,11 +51,29 @@ std::string options_of(const CLI::App& app) {
   return text;
 }
 
+// " MAP KEY": the positional arguments that help shows.
+std::string words_of(const CLI::App& app) {
+  std::string text;
+  for (const CLI::Option* option : app.get_options())
+    if (option->get_positional() && !option->get_group().empty()) text += fmt::format(" {}", roff(option->get_name()));
+  return text;
+}
+
+// A command's own footer; without one it has that of what it is part of.
+std::string own_footer(const CLI::App& app) {
+  for (const CLI::App* around = app.get_parent(); around != nullptr; around = around->get_parent())
+    if (around->get_footer() == app.get_footer()) return "";
+  return app.get_footer();
+}
+
 std::string options_section(const CLI::App& app) {
   std::string text = ".SH OPTIONS\n" + options_of(app);
-  for (const CLI::App* verb : commands(app))
-    text += fmt::format(".SS skep {} {}\n{}\n{}", app.get_name(), verb->get_name(), roff(verb->get_description()),
-                        options_of(*verb));
+  for (const CLI::App* verb : commands(app)) {
+    text += fmt::format(".SS skep {} {}{}\n{}\n", app.get_name(), verb->get_name(), words_of(*verb),
+                        roff(verb->get_description()));
+    if (const std::string footer = own_footer(*verb); !footer.empty()) text += ".P\n" + roff(footer) + "\n";
+    text += options_of(*verb);
+  }
   return text;
 }
 
@@ -161,12 +180,12 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-// The options that fish offers behind `word`.
-std::string fish_options(const CLI::App& command, const std::string& word) {
+// The options that fish offers behind `words`, all of which must be there.
+std::string fish_options(const CLI::App& command, const std::string& words) {
   std::string text;
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames())
-      text += fmt::format("complete -c skep -n '__fish_seen_subcommand_from {}' -l {}{} -d '{}'\n", word, name,
+      text += fmt::format("complete -c skep -n '{}' -l {}{} -d '{}'\n", words, name,
                           option->get_type_name().empty() ? "" : " -r", escaped(option->get_description()));
   return text;
 }
@@ -176,11 +195,12 @@ std::string fish(const CLI::App& app) {
   for (const CLI::App* command : commands(app)) {
     text += fmt::format("complete -c skep -n __fish_use_subcommand -a {} -d '{}'\n", command->get_name(),
                         escaped(command->get_description()));
-    text += fish_options(*command, command->get_name());
+    const std::string seen = fmt::format("__fish_seen_subcommand_from {}", command->get_name());
+    text += fish_options(*command, seen);
     for (const CLI::App* verb : commands(*command)) {
-      text += fmt::format("complete -c skep -n '__fish_seen_subcommand_from {}' -f -a {} -d '{}'\n",
-                          command->get_name(), verb->get_name(), escaped(verb->get_description()));
-      text += fish_options(*verb, verb->get_name());
+      text += fmt::format("complete -c skep -n '{}' -f -a {} -d '{}'\n", seen, verb->get_name(),
+                          escaped(verb->get_description()));
+      text += fish_options(*verb, fmt::format("{}; and __fish_seen_subcommand_from {}", seen, verb->get_name()));
     }
   }
   return text;

@@ -1,9 +1,7 @@
 // skep run: a program on the packets of a capture.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -16,6 +14,7 @@
 #include "cli/jit_options.h"
 #include "cli/map_reader.h"
 #include "cli/object_options.h"
+#include "cli/progress.h"
 #include "cli/run_report.h"
 #include "cli/style.h"
 #include "cli/table.h"
@@ -42,13 +41,6 @@ struct Options {
   std::vector<std::string> maps, records;
   bool dump_maps = false, json = false;
 };
-
-template <class T = void>
-using Expected = std::expected<T, Failure>;
-
-std::unexpected<Failure> give_up(Exit code, std::string message) {
-  return std::unexpected(Failure{code, std::move(message)});
-}
 
 // The sides of NAME=SOMETHING.
 std::pair<std::string, std::string> split(const std::string& text) {
@@ -97,34 +89,6 @@ class Outputs {
   std::array<std::optional<CaptureWriter>, 3> writers_;
 };
 
-// ---- "34 %, 1 234 567 packets" on a terminal, from the second second on
-
-class Progress {
- public:
-  Progress() : shown_(::isatty(2) == 1), start_(Clock::now()), last_(start_) {}
-  ~Progress() {
-    if (drawn_) fmt::print(stderr, "\r\x1b[K");
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void at(const CaptureReader& reader, std::uint64_t packets) {
-    if (!shown_ || Clock::now() - last_ < std::chrono::milliseconds(200) ||
-        Clock::now() - start_ < std::chrono::seconds(1))
-      return;
-    last_ = Clock::now();
-    drawn_ = true;
-    const std::string part = reader.bytes() == 0 ? "" : fmt::format("{} %, ", reader.position() * 100 / reader.bytes());
-    fmt::print(stderr, "\r\x1b[K{}{} packets", part, grouped(packets));
-    std::fflush(stderr);
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  bool shown_, drawn_ = false;
-  Clock::time_point start_, last_;
-};
-
 // ---- the run
 
 class Run final : public Consumer {
@@ -157,7 +121,11 @@ class Run final : public Consumer {
     const std::size_t ran = all_ ? run_all() : (engines_[0]->run(frames_, outcomes_[0]), 0);
     for (std::size_t i = 0; i < batch.packets.size() && !failure_; ++i) count(batch, i, outcomes_[ran][i]);
     if (all_ && !failure_) compare(batch);
-    progress_->at(*reader_, report_.packets);
+    progress_->show([&] {
+      const std::string part =
+          reader_->bytes() == 0 ? "" : fmt::format("{} %, ", reader_->position() * 100 / reader_->bytes());
+      return fmt::format("{}{} packets", part, grouped(report_.packets));
+    });
     return !failure_;
   }
 
@@ -308,7 +276,7 @@ class Run final : public Consumer {
   Result<MapContents> contents(std::size_t instance, std::size_t map) {
     Instance& from = *instances_[instance];
     Result<MapContents> read = read_map([&from](int command, spec::Attr& attr) { return from.bpf(command, attr); },
-                                        from.object().map_fd(map), from.object().maps()[map]);
+                                        from.object().map_fd(map), shape_of(from.object().maps()[map]));
     if (const auto type = record_types_.find(map); read && type != record_types_.end())
       read->shape.value_type = type->second;
     return read;

@@ -123,10 +123,6 @@ class Loader final : public abi::Answerer {
   bool unprivileged_, again_;
 };
 
-std::unexpected<Failure> give_up(Exit code, std::string message) {
-  return std::unexpected(Failure{code, std::move(message)});
-}
-
 std::expected<loader::Object, Failure> opened(const ObjectBytes& file, const VerifyOptions& options) {
   Result<loader::Object> object = loader::Object::open(file.bytes, file.name, {.target_btf = options.btf});
   if (!object) return give_up(Exit::Input, object.error().message);

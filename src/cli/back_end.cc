@@ -1,0 +1,57 @@
+#include "cli/back_end.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <memory>
+
+#include "kernel/bpf.h"
+#include "wire/client.h"
+
+namespace skep::cli {
+namespace {
+
+// The definition behind this program's own, which routes calls to hives of this process (abi/route.h): that of
+// libskep-preload.so, else libc's.
+long next_syscall_bpf(int command, spec::Attr& attr) {
+  using Syscall = long (*)(long number, ...);
+  static const auto next = reinterpret_cast<Syscall>(::dlsym(RTLD_NEXT, "syscall"));
+  if (next == nullptr) return kernel::bpf(command, &attr, sizeof attr);
+  const long result = next(SYS_bpf, static_cast<long>(command), &attr, sizeof attr);
+  return result < 0 ? -errno : result;
+}
+
+Expected<BpfCall> join_hive(const std::string& name) {
+  auto client = wire::Client::join(name);
+  if (!client && client.error().code != ENOTCONN) return give_up(Exit::Usage, client.error().message);
+  if (!client) {
+    return give_up(Exit::Unavailable, fmt::format("no hive \"{0}\" is running; start it with: skep hive start {0}, or "
+                                                  "see: skep hive list",
+                                                  name));
+  }
+  return [hive = std::shared_ptr<wire::Client>(*std::move(client))](int command, spec::Attr& attr) {
+    return hive->call(command, &attr, sizeof attr);
+  };
+}
+
+}  // namespace
+
+void add_back_end_options(CLI::App& command, BackEndOptions& options) {
+  auto* hive = command.add_option("--hive", options.hive, "the maps of the hive with this name")->type_name("NAME");
+  command
+      .add_flag("--kernel", options.kernel,
+                "the running kernel's maps (default: those of the hive of `skep exec`, else the kernel's)")
+      ->excludes(hive);
+}
+
+Expected<BpfCall> open_back_end(const BackEndOptions& options) {
+  if (options.kernel) return [](int command, spec::Attr& attr) { return kernel::bpf(command, &attr, sizeof attr); };
+  if (!options.hive.empty()) return join_hive(options.hive);
+  if (options.given) return options.given;
+  return next_syscall_bpf;
+}
+
+}  // namespace skep::cli

@@ -1,0 +1,25 @@
+// Whose bpf(2) a command speaks to: the kernel's, a named hive's, or whatever answers in this process.
+//
+// Without an option it is the `syscall` that libc offers: the kernel's bpf(2), or a hive's when the tool was started by
+// `skep exec`. Tested by: tests/map_command.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+#include "cli/bpf_call.h"
+#include "cli/exit_codes.h"
+
+namespace skep::cli {
+
+struct BackEndOptions {
+  bool kernel = false;
+  std::string hive;  // --hive NAME
+  BpfCall given;     // Program::bpf: used when the options say nothing
+};
+void add_back_end_options(CLI::App& command, BackEndOptions& options);
+
+// Errors: Unavailable, and what to do.
+Expected<BpfCall> open_back_end(const BackEndOptions& options);
+
+}  // namespace skep::cli
