@@ -1,11 +1,11 @@
 # The fixed commands. CMake and Ninja do the work; `make` builds the release preset into build/.
-#   make  make test  make lint  make bench  make fuzz  make soundness  make soak  make conformance  make asan  make tsan  make install  make clean
+#   make  make test  make lint  make bench  make fuzz  make soundness  make soak  make map-judge  make conformance  make asan  make tsan  make install  make clean
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JUDGE_COUNT ?= 100000
 export FUZZ_SECONDS JUDGE_COUNT
 
-.PHONY: all test lint bench fuzz soundness soak conformance asan tsan install clean
+.PHONY: all test lint bench fuzz soundness soak map-judge conformance asan tsan install clean
 
 all: build/build.ninja
 	@cmake --build --preset release
@@ -36,6 +36,10 @@ soundness: all
 # Compiled code against the interpreter and the kernel, SOAK_RUNS (10 million) times; threads and forks, SOAK_SECONDS (60).
 soak: all
 	@scripts/soak
+
+# Maps of a hive against the kernel's: MAP_JUDGE_COUNT (1 million) random operations on each kind.
+map-judge: all
+	@scripts/map-judge
 
 # Linux's own BPF tests; SELFTESTS_DIR is where they are built. scripts/conformance has more.
 conformance: all

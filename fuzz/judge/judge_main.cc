@@ -3,8 +3,6 @@
 // A program that only this verifier accepts is run on drawn inputs in the checked interpreter (soundness/safety.h).
 // Exit code: 0 when nothing was found, 1 when a disagreement is no row of known_differences.def or such a program was
 // not seen to be safe, 2 for wrong arguments, 77 where the running kernel does not let programs be loaded.
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -19,8 +17,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "judge/generate.h"
 #include "judge/json_text.h"
 #include "judge/minimise.h"
@@ -28,6 +24,7 @@
 #include "kernel/bpf.h"
 #include "soundness/safety.h"
 #include "soundness/world.h"
+#include "tool.h"
 #include "verifier/testing_maps.h"
 
 namespace {
@@ -35,7 +32,7 @@ namespace {
 using namespace skep;
 using namespace skep::judge;
 
-constexpr int kFound = 1, kUsage = 2, kSkipped = 77;
+using fuzz::kFound, fuzz::kUsage, fuzz::kSkipped;
 constexpr std::uint32_t kInputs = 100;  // of a program that only we accept, for each set of claims
 
 struct Options {
@@ -55,7 +52,7 @@ class Session {
     {
       std::vector<std::jthread> workers;
       for (unsigned i = 0; i < options_.jobs; ++i) workers.emplace_back([this] { work(); });
-      if (::isatty(STDERR_FILENO) != 0) report_progress();
+      report_progress();
     }
     return std::move(tally_);
   }
@@ -87,11 +84,10 @@ class Session {
   }
   void report_progress() const {
     while (next_ < options_.count) {
-      std::this_thread::sleep_for(std::chrono::seconds(1));
-      std::fprintf(stderr, "\r%lu of %lu", static_cast<unsigned long>(std::min(next_.load(), options_.count)),
-                   static_cast<unsigned long>(options_.count));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      fuzz::show_progress(fmt::format("{} of {}", std::min(next_.load(), options_.count), options_.count));
     }
-    std::fprintf(stderr, "\r\n");
+    fuzz::show_progress({});
   }
 
   const Court& court_;
@@ -226,11 +222,7 @@ int main(int argc, char** argv) {
   app.add_option("--keep", options.keep, "Write an example of each disagreement into this folder");
   app.add_flag("--show", options.show, "One program (--class, --seed): as it is, made small, and both logs");
   app.add_option("--file", options.file, "The same of a program as the examples are printed");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
-  }
+  if (const auto code = fuzz::parse(app, argc, argv)) return *code;
   if (!kernel::available()) {
     std::fprintf(stderr, "skep-judge: skipped, %s\n", kernel::why_unavailable().c_str());
     return kSkipped;

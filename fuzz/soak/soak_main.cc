@@ -1,22 +1,14 @@
 // skep-soak: verified programs on interpreter and compiled code, and a sample of them in the running kernel.
 //
 // Exit code: 0 when all agreed, 1 when something differed, 2 for wrong arguments.
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "jit/jit.h"
 #include "soak/soak.h"
-
-namespace {
+#include "tool.h"
 
 using namespace skep;
 using namespace skep::soak;
-
-constexpr int kDifferent = 1, kUsage = 2;
-
-}  // namespace
 
 int main(int argc, char** argv) {
   Options options;
@@ -28,20 +20,13 @@ int main(int argc, char** argv) {
   app.add_option("--sample", options.sample, "One program of so many is put to the kernel as well; 0: none")
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "Stop after as many; 0: no limit")->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
-  }
+  if (const auto code = fuzz::parse(app, argc, argv)) return *code;
   if (const auto there = jit::available(); !there) {
     std::fprintf(stderr, "skep-soak: %s\n", there.error().message.c_str());
-    return kUsage;
+    return fuzz::kUsage;
   }
-  const bool shows = isatty(STDERR_FILENO) != 0;
-  const Report report = run(options, [&](const Report& now) {
-    if (shows) std::fprintf(stderr, "\r\033[K%s", to_line(now).c_str());
-  });
-  if (shows) std::fputs("\r\033[K", stderr);
+  const Report report = run(options, [](const Report& now) { fuzz::show_progress(to_line(now)); });
+  fuzz::show_progress({});
   std::fputs(to_text(report).c_str(), stdout);
-  return report.differences == 0 ? 0 : kDifferent;
+  return report.differences == 0 ? 0 : fuzz::kFound;
 }

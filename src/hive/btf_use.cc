@@ -13,7 +13,7 @@ using spec::MapType;
 
 constexpr std::uint32_t kVoid = 0;
 
-enum class KeyTypes : std::uint8_t { None, Any, Word, Struct };
+enum class KeyTypes : std::uint8_t { None, Any, Word, Struct, Cgroup };
 
 // What a map type says to types for its keys and values. None: it takes no BTF.
 KeyTypes key_types(MapType type) noexcept {
@@ -25,6 +25,8 @@ KeyTypes key_types(MapType type) noexcept {
     case MapType::TaskStorage:
     case MapType::CgrpStorage: return KeyTypes::Word;
     case MapType::LpmTrie: return KeyTypes::Struct;
+    case MapType::CgroupStorage:
+    case MapType::PercpuCgroupStorage: return KeyTypes::Cgroup;
     case MapType::PerfEventArray:
     case MapType::ArrayOfMaps:
     case MapType::StackTrace:
@@ -37,10 +39,22 @@ KeyTypes key_types(MapType type) noexcept {
   }
 }
 
-bool is_plain_word(const btf::Btf& types, std::uint32_t id) {
+// An integer that takes all bits of `bytes`.
+bool is_plain_int(const btf::Btf& types, std::uint32_t id, std::uint32_t bytes) {
   const btf::Type type = types.type(types.resolve(id));
-  return type.kind() == btf::Kind::Int && type.size() == 4 && btf::int_bits(type.int_data()) == 32 &&
+  return type.kind() == btf::Kind::Int && type.size() == bytes && btf::int_bits(type.int_data()) == bytes * 8 &&
          btf::int_offset(type.int_data()) == 0;
+}
+
+// A cgroup's id, alone or in a structure with an attach type behind it.
+bool is_cgroup_key(const btf::Btf& types, const spec::MapSpec& spec, std::uint32_t id) {
+  if (spec.key_size == 8) return is_plain_int(types, id, 8);
+  const btf::Type type = types.type(types.resolve(id));
+  if (type.kind() != btf::Kind::Struct || type.vlen() != 2) return false;
+  const btf::Member cgroup = type.member(0);
+  const btf::Member attach = type.member(1);
+  return cgroup.bits == 0 && cgroup.bit_offset == 0 && is_plain_int(types, cgroup.type, 8) && attach.bits == 0 &&
+         attach.bit_offset == 64 && is_plain_int(types, attach.type, 4);
 }
 
 // Globals: one element, no key, a data section as the value.
@@ -95,8 +109,11 @@ Result<> check_key(const btf::Btf& types, const spec::MapSpec& spec, std::uint32
     case KeyTypes::Struct:
       if (types.type(types.resolve(key_type)).kind() == btf::Kind::Struct) return {};
       return fail(EINVAL, "the key of this map type must be a structure");
+    case KeyTypes::Cgroup:
+      if (is_cgroup_key(types, spec, key_type)) return {};
+      return fail(EINVAL, "the key of this map type must be a cgroup's id, perhaps with an attach type");
     case KeyTypes::Word:
-      if (key_type == kVoid ? is_globals(types, spec, value_type) : is_plain_word(types, key_type)) return {};
+      if (key_type == kVoid ? is_globals(types, spec, value_type) : is_plain_int(types, key_type, 4)) return {};
       return fail(EINVAL, "the key of an array must be a 32-bit integer");
   }
   __builtin_unreachable();
@@ -109,7 +126,7 @@ Result<std::vector<btf::SpecialField>> check_map_types(const BtfObject& btf, con
   const btf::Btf& types = btf.types;
   const KeyTypes rule = key_types(spec.type);
   if (key_type != kVoid) TRY_VOID(check_size(types, "key", key_type, spec.key_size));
-  if (key_type == kVoid && (rule == KeyTypes::Any || rule == KeyTypes::Struct))
+  if (key_type == kVoid && rule != KeyTypes::Word && rule != KeyTypes::None)
     return fail(EINVAL, "the map's keys have no type");
   TRY_VOID(check_size(types, "value", value_type, spec.value_size));
   std::vector<btf::SpecialField> fields;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/errno.h"
 #include "hive/buffer.h"
 #include "maps/kinds.h"
 
@@ -134,7 +135,9 @@ int read_value(const ElementMap& map, const std::byte* key, std::byte* value, st
 }
 
 int take_value(const ElementMap& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept {
-  const int error = kind_of(map).has(maps::kKeyless) ? map.map.pop(value) : map.map.take(key, value, flags);
+  const maps::Kind& kind = kind_of(map);
+  if (!kind.has(maps::kTake)) return -kNotSupported;
+  const int error = kind.has(maps::kKeyless) ? map.map.pop(value) : map.map.take(key, value, flags);
   if (error == 0) blank_special_fields(map, value);
   return error;
 }

@@ -3,6 +3,8 @@
 #include <net/if.h>
 #include <sys/stat.h>
 
+#include "base/cpus.h"
+#include "base/errno.h"
 #include "hive/btf_use.h"
 #include "maps/kinds.h"
 
@@ -103,6 +105,13 @@ Found<ProgObject> device_program(Request& request, MapObject& map, int fd) noexc
   return {.object = {}, .error = cpu ? ENOMEM : EINVAL};
 }
 
+// Whether a cpu map's entry may be: a queue that is not too long, on a CPU that can be.
+int check_queue(std::uint32_t cpu, std::uint32_t length) noexcept {
+  constexpr std::uint32_t kLongestQueue = 16384;
+  if (length > kLongestQueue) return -EOVERFLOW;
+  return cpu < possible_cpus() ? 0 : -ENODEV;
+}
+
 int write_device(Request& request, MapObject& map, const std::byte* key, const std::byte* value,
                  std::uint64_t flags) noexcept {
   const maps::Kind& kind = kind_of(map);
@@ -114,6 +123,13 @@ int write_device(Request& request, MapObject& map, const std::byte* key, const s
     if (const int error = check_slot(map, key, spec::kAny); error != 0) return error;
     if (flags == spec::kNoExist) return -EEXIST;
   }
+  if (map.map->spec().type == MapType::DevmapHash) {
+    std::byte old[8];
+    if (words[0] == 0) return -EINVAL;
+    if (flags == spec::kNoExist && map.map->copy_value(key, old, 0) == 0) return -EEXIST;
+  }
+  if (kind.family == maps::Family::Cpu)
+    if (const int error = check_queue(load<std::uint32_t>(key), words[0]); error != 0) return error;
   if (kind.family == maps::Family::Device && words[0] == 0 && fd > 0) return -EINVAL;
   if (kind.family == maps::Family::Device && words[0] != 0 && !interface_exists(words[0]))
     return errno_of(refuse(EINVAL, "there is no interface " + std::to_string(words[0])));
@@ -140,9 +156,11 @@ int forget_listener(MapObject& map, const std::byte* key) noexcept {
 }  // namespace
 
 bool compatible(MapObject& map, const ProgObject& program) noexcept {
+  ProgOwner owner = program.owner();
+  if (map.map->spec().type != MapType::ProgArray) owner.attach_type = 0;
   const std::scoped_lock lock(map.mutex);
-  if (!map.owner) map.owner = program.owner();
-  return *map.owner == program.owner();
+  if (!map.owner) map.owner = owner;
+  return *map.owner == owner;
 }
 
 int write_value(Request& request, MapObject& map, const std::byte* key, std::byte* value,

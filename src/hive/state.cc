@@ -41,7 +41,7 @@ void MapObject::let_go() noexcept {
 }
 
 ProgOwner ProgObject::owner() const {
-  return {.type = type, .jited = false, .xdp_has_frags = (flags & spec::kXdpHasFrags) != 0};
+  return {.type = type, .attach_type = attach_type, .jited = false, .xdp_has_frags = (flags & spec::kXdpHasFrags) != 0};
 }
 
 State::State(Options chosen, std::unique_ptr<maps::Domain> its_domain)

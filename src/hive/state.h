@@ -37,6 +37,7 @@ class BtfObject final : public Object {
 // Which programs a prog array, or a dev or cpu map, takes: those like the first one that came near it.
 struct ProgOwner {
   spec::ProgType type = spec::ProgType::Unspec;
+  std::uint32_t attach_type = 0;  // prog arrays ask
   bool jited = false;
   bool xdp_has_frags = false;
   friend bool operator==(const ProgOwner&, const ProgOwner&) = default;
