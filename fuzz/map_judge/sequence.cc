@@ -142,7 +142,8 @@ Operation draw_operation(Draw& draw, const Sequence& sequence) {
 }
 
 std::uint32_t draw_keys(Draw& draw, const MapSpec& spec, unsigned cpus) {
-  const std::uint32_t entries = std::max(1U, std::min(spec.max_entries, 400U));
+  constexpr std::uint32_t kOwners = 60;  // where elements are not counted
+  const std::uint32_t entries = spec.max_entries == 0 ? kOwners : std::min(spec.max_entries, 400U);
   const std::uint32_t kept = std::min(keys_without_eviction(spec, cpus), entries);
   if (kept < entries && kept > 0 && once_in(draw, 2)) return kept;
   return between(draw, std::max(1U, entries / 2), entries + entries / 2 + 2);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <span>
+#include <thread>
 
 #include "btf/testing_builder.h"
 #include "kernel/bpf.h"
@@ -164,6 +166,11 @@ Answer Side::element(Command command, const Operation& operation) {
   }
   if (operation.flaw == Flaw::Stray) stray(attr);
   Answer answer{.result = bpf(command, attr)};
+  // The storage of the task, the cgroup... is still being taken apart with an earlier map.
+  for (unsigned tries = 0; answer.result == -EAGAIN && tries < 1000; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    answer.result = bpf(command, attr);
+  }
   const bool reads = command == Command::MapLookupElem || command == Command::MapLookupAndDeleteElem;
   if (!reads || answer.result != 0) return answer;
   material_->normalise(value, things_);

@@ -25,17 +25,19 @@ bool lock_without_lock(const ElementMap& map, std::uint64_t flags) noexcept {
 int read_key(Caller& caller, const maps::Map& map, std::uint64_t address, Buffer& key) noexcept {
   if (map.spec().key_size == 0) return address == 0 ? 0 : EINVAL;
   if (!key.ok()) return ENOMEM;
-  return caller.copy_in(address, key.bytes()) ? 0 : EFAULT;
+  return caller.copy_in(address, key.bytes().first(map.spec().key_size)) ? 0 : EFAULT;
 }
 
-long lookup(const AttrElem& attr, Caller& caller, const ElementMap& map) noexcept {
+long lookup(const AttrElem& attr, Caller& caller, const ElementMap& map, Changes& changes) noexcept {
   if (!may_read(map)) return -EPERM;
   if (lock_without_lock(map, attr.flags)) return -EINVAL;
-  Buffer key(map.map.spec().key_size);
+  Buffer key(changes.key_bytes(map));
   if (const int error = read_key(caller, map.map, attr.key, key); error != 0) return -error;
   Buffer value(map.map.syscall_value_size());
   if (!value.ok()) return -ENOMEM;
   if (map.map.spec().type == spec::MapType::BloomFilter && !caller.copy_in(attr.value, value.bytes())) return -EFAULT;
+  if (const int error = changes.find_key(map, key); error != 0) return error;
+  changes.before_reading(map, key.data());
   if (const int error = read_value(map, key.data(), value.data(), attr.flags); error != 0) return error;
   return caller.copy_out(attr.value, value.bytes()) ? 0 : -EFAULT;
 }
@@ -43,26 +45,29 @@ long lookup(const AttrElem& attr, Caller& caller, const ElementMap& map) noexcep
 long update(const AttrElem& attr, Caller& caller, const ElementMap& map, Changes& changes) noexcept {
   if (!may_write(map)) return -EPERM;
   if (lock_without_lock(map, attr.flags)) return -EINVAL;
-  Buffer key(map.map.spec().key_size);
+  Buffer key(changes.key_bytes(map));
   if (const int error = read_key(caller, map.map, attr.key, key); error != 0) return -error;
   Buffer value(map.map.syscall_value_size());
   if (!value.ok()) return -ENOMEM;
   if (!caller.copy_in(attr.value, value.bytes())) return -EFAULT;
+  if (const int error = changes.find_key(map, key); error != 0) return error;
   return changes.write(map, key.data(), value.data(), attr.flags);
 }
 
 long erase(const AttrElem& attr, Caller& caller, const ElementMap& map, Changes& changes) noexcept {
   if (!may_write(map)) return -EPERM;
-  Buffer key(map.map.spec().key_size);
+  Buffer key(changes.key_bytes(map));
   if (const int error = read_key(caller, map.map, attr.key, key); error != 0) return -error;
+  if (const int error = changes.find_key(map, key); error != 0) return error;
   return changes.erase(map, key.data());
 }
 
-long next_key(const AttrElem& attr, Caller& caller, const ElementMap& map) noexcept {
+long next_key(const AttrElem& attr, Caller& caller, const ElementMap& map, Changes& changes) noexcept {
   if (!may_read(map)) return -EPERM;
   Buffer key(map.map.spec().key_size);
   if (attr.key != 0)
     if (const int error = read_key(caller, map.map, attr.key, key); error != 0) return -error;
+  if (const int error = changes.before_walking(map, attr.key != 0 ? key.data() : nullptr); error != 0) return error;
   Buffer next(map.map.spec().key_size);
   if (!next.ok()) return -ENOMEM;
   if (const int error = map.map.next_key(attr.key != 0 ? key.data() : nullptr, next.data()); error != 0) return error;
@@ -111,10 +116,10 @@ bool known_element_flags(Command command, const AttrElem& attr) noexcept {
 long element_command(Command command, const AttrElem& attr, Caller& caller, const ElementMap& map,
                      Changes& changes) noexcept {
   switch (command) {
-    case Command::MapLookupElem: return lookup(attr, caller, map);
+    case Command::MapLookupElem: return lookup(attr, caller, map, changes);
     case Command::MapUpdateElem: return update(attr, caller, map, changes);
     case Command::MapDeleteElem: return erase(attr, caller, map, changes);
-    case Command::MapGetNextKey: return next_key(attr, caller, map);
+    case Command::MapGetNextKey: return next_key(attr, caller, map, changes);
     case Command::MapLookupAndDeleteElem: return take(attr, caller, map);
     default: return -EINVAL;
   }

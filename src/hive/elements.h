@@ -20,11 +20,18 @@ struct ElementMap {
   Access access = Access::ReadWrite;          // of the descriptor
 };
 
-// What a value's bytes mean when they are written, and what goes with an element that is erased. 0 or a negative errno;
+class Buffer;
+
+// What keys and values mean besides their bytes, and what goes with an element that is erased. 0 or a negative errno;
 // `value` has syscall_value_size() bytes and may be changed.
 class Changes {
  public:
   virtual ~Changes() = default;
+  // Bytes of a key as the map takes it, which find_key() makes of the caller's, who brings key_size of them.
+  virtual std::size_t key_bytes(const ElementMap& map) const noexcept { return map.map.spec().key_size; }
+  virtual int find_key(const ElementMap&, Buffer&) noexcept { return 0; }
+  virtual void before_reading(const ElementMap&, const std::byte* /*key*/) noexcept {}
+  virtual int before_walking(const ElementMap&, const std::byte* /*from*/) noexcept { return 0; }
   virtual int write(const ElementMap& map, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept = 0;
   virtual int erase(const ElementMap& map, const std::byte* key) noexcept = 0;
 };

@@ -18,7 +18,7 @@ using spec::AttrBatch;
 // Bytes of keys and values that are on their way to the caller at once, unless a bucket has more.
 constexpr std::size_t kChunkBytes = 1U << 18;
 
-const maps::Kind& kind_of(const MapObject& map) noexcept { return *maps::find_kind(map.map->spec().type); }
+const maps::Kind& kind_of(const MapObject& map) noexcept { return *map.kind; }
 
 // What a command does with a map, and the feature that lets it.
 struct Asks {

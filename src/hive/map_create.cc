@@ -140,6 +140,7 @@ Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const MapObjec
   const std::uint32_t id = hive.objects.take_id(Kind::Map);
   auto object = std::make_shared<MapObject>();
   TRY(object->map, maps::Map::create(*hive.domain, spec, spec::MapId{id}, inner_spec));
+  object->kind = maps::find_kind(spec.type);
   if (inner != nullptr) {
     object->inner = *inner_spec;
     object->inner_fields = inner->fields;

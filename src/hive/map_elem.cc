@@ -1,7 +1,10 @@
-// The element commands of the hive: which map, and what a change means to other objects.
+// The element commands of the hive: which map, and what keys, values and changes mean to other objects.
+#include "base/errno.h"
 #include "hive/elements.h"
 #include "hive/map_values.h"
+#include "hive/owners.h"
 #include "hive/request.h"
+#include "hive/sockets.h"
 
 namespace skep::hive {
 namespace {
@@ -9,6 +12,18 @@ namespace {
 class HiveChanges final : public Changes {
  public:
   HiveChanges(Request& request, MapObject& map) noexcept : request_(request), map_(map) {}
+  std::size_t key_bytes(const ElementMap&) const noexcept override { return hive::key_bytes(map_); }
+  int find_key(const ElementMap&, Buffer& key) noexcept override {
+    return is_owned(map_) ? find_owner(request_, map_, key) : 0;
+  }
+  void before_reading(const ElementMap&, const std::byte* key) noexcept override {
+    if (holds_sockets(map_)) drop_closed_socket(request_.hive, map_, key);
+  }
+  int before_walking(const ElementMap&, const std::byte* from) noexcept override {
+    if (is_owned(map_)) return -kNotSupported;
+    if (from == nullptr && holds_sockets(map_)) drop_closed_sockets(request_.hive, map_);
+    return 0;
+  }
   int write(const ElementMap&, const std::byte* key, std::byte* value, std::uint64_t flags) noexcept override {
     return write_value(request_, map_, key, value, flags);
   }

@@ -1,11 +1,12 @@
 #include "hive/map_values.h"
 
 #include <net/if.h>
-#include <sys/stat.h>
 
 #include "base/cpus.h"
 #include "base/errno.h"
 #include "hive/btf_use.h"
+#include "hive/owners.h"
+#include "hive/sockets.h"
 #include "maps/kinds.h"
 
 namespace skep::hive {
@@ -15,9 +16,13 @@ using maps::Reference;
 using spec::MapType;
 using Replaced = Objects::Replaced;
 
-const maps::Kind& kind_of(const MapObject& map) noexcept { return *maps::find_kind(map.map->spec().type); }
+const maps::Kind& kind_of(const MapObject& map) noexcept { return *map.kind; }
 bool is_device(const maps::Kind& kind) noexcept {
   return kind.family == maps::Family::Device || kind.family == maps::Family::Cpu;
+}
+bool has_listeners(const MapObject& map) noexcept {
+  const MapType type = map.map->spec().type;
+  return type == MapType::PerfEventArray || type == MapType::CgroupArray;
 }
 int errno_of(long code) noexcept { return static_cast<int>(code); }
 
@@ -60,10 +65,15 @@ int write_prog(Request& request, MapObject& map, const std::byte* key, int fd, s
   return set_slot(request.hive, map, key, *prog.object, flags);
 }
 
-// Any descriptor may listen: what it means is the host's business.
+// Perf events are any descriptor: what it means is the host's business. Cgroups are those of the second version.
+int check_listener(MapType type, int fd) noexcept {
+  if (fd < 0) return -EBADF;
+  return type == MapType::CgroupArray ? check_cgroup(fd) : 0;
+}
+
 int write_listener(Request& request, MapObject& map, const std::byte* key, int fd) noexcept {
   Fd listener = request.caller.descriptor(fd);
-  if (!listener) return -EBADF;
+  if (const int error = check_listener(map.map->spec().type, listener.get()); error != 0) return error;
   const std::scoped_lock lock(map.mutex);
   const std::uint32_t id = ++map.last_listener;
   Reference old;
@@ -71,21 +81,6 @@ int write_listener(Request& request, MapObject& map, const std::byte* key, int f
   map.listeners.insert_or_assign(id, std::move(listener));
   map.listeners.erase(old.id);
   return 0;
-}
-
-// Sockets and cgroups have no place in a hive yet: 0 is never the answer.
-int refuse_object(Request& request, const MapObject& map, const std::byte* key, int fd, std::uint64_t flags) noexcept {
-  const maps::Kind& kind = kind_of(map);
-  const std::uint64_t most = map.map->spec().type == MapType::CgroupArray ? spec::kAny : std::uint64_t{spec::kExist};
-  if (flags > most) return -EINVAL;
-  if (kind.key == maps::KeyRule::Index && map.map->spec().type != MapType::Sockmap)
-    if (const int error = check_slot(map, key, spec::kAny); error != 0) return error;
-  const Fd object = request.caller.descriptor(fd);
-  struct stat status{};
-  if (!object || ::fstat(object.get(), &status) != 0) return -EBADF;
-  if (kind.family == maps::Family::Socket && !S_ISSOCK(status.st_mode)) return -ENOTSOCK;
-  if (kind.family != maps::Family::Socket && !S_ISDIR(status.st_mode)) return -EBADF;
-  return errno_of(refuse(EOPNOTSUPP, "not supported yet: elements of maps of this type"));
 }
 
 bool interface_exists(std::uint32_t index) noexcept {
@@ -145,6 +140,13 @@ int write_device(Request& request, MapObject& map, const std::byte* key, const s
   });
 }
 
+// Owners come and go; there is room for another as long as there is memory.
+int write_owned(MapObject& map, const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
+  int error = map.map->update_all(key, value, flags);
+  if (error == -E2BIG && drop_gone(map)) error = map.map->update_all(key, value, flags);
+  return error == -E2BIG ? -ENOMEM : error;
+}
+
 int forget_listener(MapObject& map, const std::byte* key) noexcept {
   const std::scoped_lock lock(map.mutex);
   Reference old;
@@ -166,23 +168,25 @@ bool compatible(MapObject& map, const ProgObject& program) noexcept {
 int write_value(Request& request, MapObject& map, const std::byte* key, std::byte* value,
                 std::uint64_t flags) noexcept {
   const maps::Kind& kind = kind_of(map);
-  if (kind.family == maps::Family::Socket || map.map->spec().type == MapType::CgroupArray)
-    return refuse_object(request, map, key, load<int>(value), flags);
+  if (holds_sockets(map)) return write_socket(request, map, key, value, flags);
   if (kind.has(maps::kReferences)) {
     if (const int error = check_slot(map, key, flags); error != 0) return error;
     const auto fd = load<int>(value);
     if (kind.has(maps::kOuter)) return write_map(request, map, key, fd, flags);
-    return map.map->spec().type == MapType::ProgArray ? write_prog(request, map, key, fd, flags)
-                                                      : write_listener(request, map, key, fd);
+    return has_listeners(map) ? write_listener(request, map, key, fd) : write_prog(request, map, key, fd, flags);
   }
   if (is_device(kind)) return write_device(request, map, key, value, flags);
+  if (is_owned(map)) {
+    blank_special_fields(map.elements(), value);
+    return write_owned(map, key, value, flags);
+  }
   return PlainChanges().write(map.elements(), key, value, flags);
 }
 
 int delete_value(State& hive, MapObject& map, const std::byte* key) noexcept {
   const maps::Kind& kind = kind_of(map);
-  if (map.map->spec().type == MapType::CgroupArray) return map.map->erase(key);
-  if (map.map->spec().type == MapType::PerfEventArray) return forget_listener(map, key);
+  if (holds_sockets(map)) return delete_socket(hive, map, key);
+  if (has_listeners(map)) return forget_listener(map, key);
   if (!kind.has(maps::kReferences) && !is_device(kind)) return map.map->erase(key);
   return hive.objects.exchange(map, nullptr, kind.has(maps::kOuter) ? Kind::Map : Kind::Prog, [&] {
     Replaced replaced{.error = 0, .old = map.map->reference(key)};

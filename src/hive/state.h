@@ -16,8 +16,10 @@
 #include "hive/elements.h"
 #include "hive/hive.h"
 #include "hive/objects.h"
+#include "hive/socket_name.h"
 #include "isa/insn.h"
 #include "maps/domain.h"
+#include "maps/kinds.h"
 #include "maps/map.h"
 #include "runtime/object_cache.h"
 #include "runtime/run.h"
@@ -54,6 +56,7 @@ class MapObject final : public Object {
   ElementMap elements(Access access = Access::ReadWrite) const noexcept { return {*map, fields, access}; }
 
   std::unique_ptr<maps::Map> map;
+  const maps::Kind* kind = nullptr;    // the map's row of maps/kinds.def
   std::optional<spec::MapSpec> inner;  // template of a map of maps
   BtfObject* btf = nullptr;            // held
   // What in a value is more than data, and in those of the template's. Only helpers may touch it: system calls write
@@ -64,7 +67,8 @@ class MapObject final : public Object {
   std::atomic<bool> is_shared{false};  // with clients
   std::mutex mutex;                    // guards what follows
   std::optional<ProgOwner> owner;
-  std::unordered_map<std::uint32_t, Fd> listeners;  // of a perf event array, by the id in their slot
+  std::unordered_map<std::uint32_t, Fd> listeners;  // of an array of perf events or cgroups, by the id in their slot
+  std::unordered_map<std::uint64_t, SocketName> sockets;  // of a map of sockets, by cookie
   std::uint32_t last_listener = 0;
 };
 
@@ -158,6 +162,8 @@ struct State {
   Host host;
   std::mutex statistics_mutex;
   std::vector<Fd> statistics_ends;  // the hive's, of the descriptors that BPF_ENABLE_STATS gave out
+  std::mutex shared_sockets_mutex;
+  std::unordered_map<std::uint64_t, std::uint32_t> shared_sockets;  // cookie to the id of a reuseport array
   std::mutex inode_mutex;
   std::unordered_map<std::uint64_t, std::uint32_t> map_inodes;  // memory file to map id
 

@@ -69,7 +69,7 @@ class PercpuArrayMap final : public IndexedMap {
   std::size_t cpu_bytes_;
 };
 
-class ReferenceArray final : public IndexedMap {
+class ReferenceArray : public IndexedMap {
  public:
   static Result<Plan> plan(const spec::MapSpec& spec, unsigned cpus);
   explicit ReferenceArray(Parts&& parts);

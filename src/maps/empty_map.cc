@@ -24,16 +24,8 @@ const EmptyMap::Answers& EmptyMap::answers_of(MapType type) noexcept {
   static constexpr Answers kAnswers[] = {
       // type                       indexed lookup       update         erase       outside     next
       {MapType::StackTrace, false, ENOENT, EINVAL, ENOENT, E2BIG, ENOENT, ENOENT},
-      {MapType::Sockmap, true, ENOENT, EOPNOTSUPP, EINVAL, EINVAL, ENOENT},
-      {MapType::Sockhash, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, ENOENT},
-      {MapType::Xskmap, true, EOPNOTSUPP, EOPNOTSUPP, 0, EINVAL, ENOENT},
-      {MapType::ReuseportSockarray, true, ENOENT, EOPNOTSUPP, ENOENT, E2BIG, ENOENT},
       {MapType::CgroupStorage, false, ENOENT, ENOENT, EINVAL, EINVAL, ENOENT},
       {MapType::PercpuCgroupStorage, false, ENOENT, ENOENT, EINVAL, EINVAL, ENOENT},
-      {MapType::SkStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
-      {MapType::InodeStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
-      {MapType::TaskStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
-      {MapType::CgrpStorage, false, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, kNotSupported},
       {MapType::StructOps, false, ENOENT, EOPNOTSUPP, EINVAL, EINVAL, ENOENT},
       {MapType::UserRingbuf, false, kNotSupported, kNotSupported, kNotSupported, kNotSupported, kNotSupported},
       {MapType::Arena, false, EINVAL, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP},

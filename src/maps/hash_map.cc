@@ -1,15 +1,24 @@
 #include "maps/hash_map.h"
 
+#include <algorithm>
+
 #include "maps/domain.h"
+#include "maps/kinds.h"
 
 namespace skep::maps {
 namespace {
 
+// Elements that belong to somebody are as many as there are owners. The kernel knows no limit but memory; here it is
+// the room in the region, of which only what is used takes memory.
+constexpr std::uint64_t kOwnersRoom = 1U << 28, kFewestOwners = 1U << 12, kMostOwners = 1U << 16;
+
 HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus, Slots slots, Full full) {
   const std::size_t stride = round_up(spec.value_size, 8);
-  return {.key_size = spec.key_size,
+  const bool is_owned = find_kind(spec.type)->has(kOwned);
+  const std::uint64_t owners = std::clamp(kOwnersRoom / (stride + 1), kFewestOwners, kMostOwners);
+  return {.key_size = is_owned ? std::uint32_t{sizeof(Owner)} : spec.key_size,
           .value_bytes = slots == Slots::PerCpu ? stride * cpus : spec.value_size,
-          .entries = spec.max_entries,
+          .entries = is_owned ? static_cast<std::uint32_t>(owners) : spec.max_entries,
           .cpus = cpus,
           .lru = full == Full::Evict};
 }

@@ -2,7 +2,9 @@
 //
 // Plain maps replace a whole element on update, so that a reader sees the old value or the new one. Per-CPU maps write
 // the CPU's slot in place, and a new element's other slots are zero. Programs' lookups in an LRU map mark the
-// element as used; system calls' do not. Tested by: maps/hash_map_test.cc, maps/model_test.cc.
+// element as used; system calls' do not. Storage maps (of tasks, sockets, inodes, cgroups) are plain maps whose keys,
+// for all functions here, are Owners: who has a descriptor asks the hive whose it is (hive/owners.h). Tested by:
+// maps/hash_map_test.cc, maps/model_test.cc.
 #pragma once
 
 #include "maps/hash_table.h"

@@ -69,6 +69,13 @@ enum Feature : std::uint32_t {
   kBuckets = 1U << 13,      // batches are read with read_batch()
   kShell = 1U << 14,        // has no elements yet: maps/empty_map.h
   kTyped = 1U << 15,        // must come with BTF types of keys and values
+  kOwned = 1U << 16,        // an element belongs to a task, a socket...: keys are descriptors of these, or maps::Owner
+};
+
+// The key of an element that belongs to somebody, as the map has it: who that is, for good.
+struct Owner {
+  std::uint64_t where = 0;
+  std::uint64_t which = 0;
 };
 
 struct Kind {

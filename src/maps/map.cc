@@ -14,6 +14,7 @@
 #include "maps/queue_map.h"
 #include "maps/ring_map.h"
 #include "maps/run_storage.h"
+#include "maps/socket_map.h"
 #include "maps/words.h"
 
 namespace skep::maps {

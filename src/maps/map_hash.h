@@ -7,7 +7,7 @@
 
 namespace skep::maps {
 
-class MapHash final : public Map {
+class MapHash : public Map {
  public:
   static Result<Plan> plan(const spec::MapSpec& spec, unsigned cpus);
   explicit MapHash(Parts&& parts);
