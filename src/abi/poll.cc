@@ -18,6 +18,8 @@ long epoll_ctl(int epoll, int op, int fd, epoll_event* event, Wakeup wakeup_of) 
   if (!event) return pass_on(wakeup, nullptr);
   epoll_event edge = *event;
   edge.events |= EPOLLET;
+  // Who waits for room in a user ring buffer waits for the next time it is drained.
+  if ((edge.events & EPOLLOUT) != 0) edge.events = (edge.events & ~std::uint32_t{EPOLLOUT}) | EPOLLIN;
   return pass_on(wakeup, &edge);
 }
 

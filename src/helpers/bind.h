@@ -9,6 +9,7 @@
 //   Ctx                           packet::XdpBuff& or packet::SkBuff&, or Context when several kinds of program call it
 //   SpinLock                      std::uint32_t&
 //   Func                          Function
+//   Dynptr                        exec::Dynptr&
 //   Stack, RingbufMem, sockets    std::byte*
 // The first parameter is exec::Call&. The result is an integer (sign-extended when signed), std::byte* where the
 // row says memory, void where it says so. A program whose context is of another kind than the body wants gets -EINVAL.
@@ -23,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "exec/call.h"
+#include "exec/dynptr.h"
 #include "exec/executable.h"
 #include "maps/map.h"
 #include "packet/sk_buff.h"
@@ -99,6 +101,7 @@ constexpr bool fits(const spec::ArgInfo& arg) noexcept {
       return std::same_as<P, Context> || std::same_as<P, packet::XdpBuff&> || std::same_as<P, packet::SkBuff&>;
     case ArgBase::SpinLock: return std::same_as<P, std::uint32_t&>;
     case ArgBase::Func: return std::same_as<P, Function>;
+    case ArgBase::Dynptr: return std::same_as<P, exec::Dynptr&>;
     case ArgBase::Stack:
     case ArgBase::SockCommon:
     case ArgBase::Socket:
@@ -108,7 +111,6 @@ constexpr bool fits(const spec::ArgInfo& arg) noexcept {
     case ArgBase::Size:
     case ArgBase::Timer:
     case ArgBase::KptrSlot:
-    case ArgBase::Dynptr:
     case ArgBase::PercpuBtf:
     case ArgBase::Btf: return false;
   }
@@ -124,8 +126,8 @@ constexpr bool result_fits(spec::ResultBase result) noexcept {
     case spec::ResultBase::Socket:
     case spec::ResultBase::TcpSock:
     case spec::ResultBase::SockCommon:
-    case spec::ResultBase::RingbufMem: return std::same_as<R, std::byte*>;
     case spec::ResultBase::DynptrMem:
+    case spec::ResultBase::RingbufMem: return std::same_as<R, std::byte*>;
     case spec::ResultBase::MemOrBtf:
     case spec::ResultBase::Btf: return false;
   }

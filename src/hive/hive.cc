@@ -6,6 +6,7 @@
 #include "hive/elements.h"
 #include "hive/request.h"
 #include "maps/ring_map.h"
+#include "maps/user_ring_map.h"
 
 namespace skep::hive {
 
@@ -89,9 +90,9 @@ std::uint64_t Hive::run(const Program& program, exec::Call& call) noexcept {
 
 Result<int> Hive::wakeup_fd(int map_fd) const {
   TRY(const std::shared_ptr<maps::Map> found, map(map_fd));
-  const auto* ring = dynamic_cast<const maps::RingMap*>(found.get());
-  if (ring == nullptr) return fail(EINVAL, "descriptor " + std::to_string(map_fd) + " is no ring buffer");
-  return ring->wakeup_fd();
+  if (const auto* ring = dynamic_cast<const maps::RingMap*>(found.get())) return ring->wakeup_fd();
+  if (const auto* ring = dynamic_cast<const maps::UserRingMap*>(found.get())) return ring->wakeup_fd();
+  return fail(EINVAL, "descriptor " + std::to_string(map_fd) + " is no ring buffer");
 }
 
 }  // namespace skep::hive

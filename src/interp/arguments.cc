@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/bytes.h"
+#include "exec/dynptr.h"
 #include "interp/objects.h"
 
 namespace skep::interp {
@@ -83,7 +85,8 @@ bool Objects::check_argument(const spec::Helper& helper, unsigned reg, const std
     case ArgBase::SpinLock:
     case ArgBase::Timer:
     case ArgBase::KptrSlot: return check_memory(ArgUse::Reads | ArgUse::Writes, given, bytes);
-    case ArgBase::Dynptr: return check_memory(info.use, given, bytes);
+    case ArgBase::Dynptr:
+      return check_memory(info.use, given, bytes) && (has(info.use, ArgUse::Uninit) || check_dynptr(info.use, given));
     case ArgBase::Stack: return true;  // handed on to a callback, whose own accesses are checked
     case ArgBase::ConstStr: return check_string(given);
     case ArgBase::Ctx:
@@ -146,12 +149,36 @@ bool Objects::check_record(std::uint64_t address, bool released) noexcept {
   return true;
 }
 
+// That what a dynptr stands for is there: nobody may have verified that the program left it as a helper made it.
+bool Objects::check_dynptr(ArgUse use, std::uint64_t address) noexcept {
+  const auto dynptr = load<exec::Dynptr>(reinterpret_cast<const std::byte*>(address));
+  const auto memory = reinterpret_cast<std::uint64_t>(dynptr.begin());
+  if (dynptr.data == nullptr) return true;
+  if (has(use, ArgUse::Releases)) return check_record(memory, true);
+  if (dynptr.size == 0) return true;
+  Object object;
+  const bool in_stack = memory - stack_ < live_;  // none is made over it
+  if (in_stack || !find(memory, dynptr.size, object))
+    return refuse(FailureKind::BadCall, memory, dynptr.size, "a dynptr argument stands for memory that is not there");
+  return object.writable || dynptr.is_read_only != 0 || refuse(FailureKind::ReadOnly, memory, dynptr.size);
+}
+
+// A record that was reserved by way of a dynptr.
+void Objects::take_dynptr(const ArgInfo& info, std::uint64_t address) noexcept {
+  if (info.base != ArgBase::Dynptr || !has(info.use, ArgUse::Uninit) || !has(info.use, ArgUse::Ringbuf)) return;
+  const auto dynptr = load<exec::Dynptr>(reinterpret_cast<const std::byte*>(address));
+  if (dynptr.data == nullptr || record_count_ == kRecords) return;
+  records_[record_count_++] = {
+      reinterpret_cast<std::uint64_t>(dynptr.data), dynptr.size, What::Record, true, true, map_};
+}
+
 void Objects::mark_written(std::uint64_t address, std::uint64_t bytes) noexcept {
   for (std::uint64_t at = address - stack_; bytes > 0; ++at, --bytes)
     written_[at / 64] |= std::uint64_t{1} << (at % 64);
 }
 
 void Objects::take_result(const spec::Helper& helper, const std::uint64_t* r, std::uint64_t result) noexcept {
+  for (unsigned reg = 1; reg <= helper.arg_count(); ++reg) take_dynptr(spec::info(helper.args[reg - 1]), r[reg]);
   if (result == 0) return;
   const spec::ResultBase base = spec::info(helper.result).base;
   if (base == spec::ResultBase::MapValue && map_) {

@@ -29,6 +29,7 @@ using isa::JumpOp;
 // What the checked policy leaves in r1 to r5 after a call, so that a use of them cannot go unnoticed.
 constexpr std::uint64_t kClobbered = 0xdead'5ce9'dead'5ce9;
 constexpr std::int32_t kForEachMapElem = std::to_underlying(spec::HelperId::for_each_map_elem);
+constexpr std::int32_t kUserRingbufDrain = std::to_underlying(spec::HelperId::user_ringbuf_drain);
 
 template <unsigned Bits>
 using Unsigned = std::conditional_t<
@@ -137,8 +138,9 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
   maps::Map* map = nullptr;
   if constexpr (mode == Mode::Checked) {
     map = machine.objects->argument_map();
-    if (machine.program->image().insns[machine.program->index_of(at, mode)].imm == kForEachMapElem)
-      machine.objects->lend_element(a2, a3);
+    const std::int32_t helper = machine.program->image().insns[machine.program->index_of(at, mode)].imm;
+    if (helper == kForEachMapElem) machine.objects->lend_element(a2, a3);
+    if (helper == kUserRingbufDrain) machine.objects->lend_dynptr(a1);
   }
   push_frame<mode>(machine);
   const std::uint64_t result = loop<mode>(&machine, machine.program->code(mode) + *start, a1, a2, a3, a4, a5);

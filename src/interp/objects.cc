@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "exec/context_model.h"
+#include "exec/dynptr.h"
 #include "exec/packet_view.h"
 
 namespace skep::interp {
@@ -123,6 +124,12 @@ void Objects::lend_element(std::uint64_t key, std::uint64_t element) noexcept {
   if (!map_) return;
   if (key) lend({key, map_->spec().key_size, What::Key, true, false, map_});
   if (element) lend(value(*map_, element));
+}
+
+void Objects::lend_dynptr(std::uint64_t at) noexcept {
+  const auto dynptr = load<exec::Dynptr>(reinterpret_cast<const std::byte*>(at));
+  lend({at, sizeof dynptr, What::Memory, true, false, nullptr});
+  lend({address_of(dynptr.begin()), dynptr.size, What::Memory, true, dynptr.is_read_only == 0, nullptr});
 }
 
 bool Objects::knows_map(std::uint64_t map) const noexcept {

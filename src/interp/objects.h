@@ -57,6 +57,8 @@ class Objects {
   void take_result(const spec::Helper& helper, const std::uint64_t* r, std::uint64_t result) noexcept;
   // A callback is called by the helper that runs: `key` and `value` of a map's element become accessible.
   void lend_element(std::uint64_t key, std::uint64_t value) noexcept;
+  // The same of a dynptr, and of the memory it stands for.
+  void lend_dynptr(std::uint64_t dynptr) noexcept;
   // The map that the helper being called was given; to be put back after a callback, which makes calls of its own.
   maps::Map* argument_map() const noexcept { return map_; }
   void set_argument_map(maps::Map* map) noexcept { map_ = map; }
@@ -114,6 +116,8 @@ class Objects {
   bool check_memory(spec::ArgUse use, std::uint64_t address, std::uint64_t bytes) noexcept;
   bool check_string(std::uint64_t address) noexcept;
   bool check_record(std::uint64_t address, bool released) noexcept;
+  bool check_dynptr(spec::ArgUse use, std::uint64_t address) noexcept;
+  void take_dynptr(const spec::ArgInfo& info, std::uint64_t address) noexcept;
   void mark_written(std::uint64_t address, std::uint64_t bytes) noexcept;
   std::uint64_t memory_bytes(const spec::ArgInfo& info, unsigned reg, const std::uint64_t* r) const noexcept;
 

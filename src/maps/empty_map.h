@@ -1,5 +1,5 @@
-// Map types whose elements need something that a hive does not have yet (sockets, cgroups, stacks of tasks, kernel
-// structures): they can be made and named by programs, by the kernel's rules, and are always empty.
+// Map types whose elements need something that a hive does not have yet (cgroups that programs are attached to, stacks
+// of tasks, kernel structures): they can be made and named by programs, by the kernel's rules, and are always empty.
 //
 // So a program that uses one is judged as the kernel judges it, finds nothing in it when it runs, and whoever wants to
 // put something into it is told -EOPNOTSUPP, or what the kernel says where it would refuse as well. kShell in a row of
@@ -21,7 +21,6 @@ class EmptyMap : public Map {
   int erase(const std::byte* key) noexcept override;
   std::size_t syscall_value_size() const noexcept override;
   int copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept override;
-  int take(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept override;
   int next_key(const std::byte* key, std::byte* next) noexcept override;
   std::size_t mmap_bytes() const noexcept override;
 
