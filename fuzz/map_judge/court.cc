@@ -162,32 +162,33 @@ bool Court::kernel_has(MapType type) {
   return false;
 }
 
-Verdict Court::judge(const Sequence& sequence) {
+Verdict Court::judge(const Sequence& sequence, Known known) {
   const Material material(sequence, cpus_);
   if (material.kind().family == maps::Family::Socket || material.kind().type == MapType::SkStorage)
     shared_.renew_sockets();
   Verdict verdict{.operations = 1};
-  const auto differs = [&](std::size_t at, Difference difference) {
-    difference.at = at;
-    difference.is_known = is_known(sequence.spec.type, difference.what);
-    verdict.difference = std::move(difference);
-    return verdict;
-  };
   const long ours = ours_.create(sequence, material), theirs = theirs_.create(sequence, material);
   if (ours != theirs)
-    return differs(sequence.operations.size(),
-                   {.what = fmt::format("create: hive {}, kernel {}", result_text(ours), result_text(theirs))});
-  if (ours != 0) return verdict;
+    verdict.difference = {.at = sequence.operations.size(),
+                          .what = fmt::format("create: hive {}, kernel {}", result_text(ours), result_text(theirs))};
+  if (ours != 0 || theirs != 0) return verdict;
   verdict.is_map = true;
   Trial trial(ours_, theirs_, sequence, material, cpus_);
-  for (std::size_t i = 0; i < sequence.operations.size(); ++i, ++verdict.operations)
-    if (auto difference = trial.step(sequence.operations[i])) return differs(i, *std::move(difference));
+  for (std::size_t i = 0; i < sequence.operations.size() && !verdict.difference; ++i, ++verdict.operations) {
+    auto difference = trial.step(sequence.operations[i]);
+    if (!difference) continue;
+    difference->at = i;
+    if (known == Known::Left && is_known(sequence.spec.type, difference->what))
+      ++verdict.known;
+    else
+      verdict.difference = std::move(difference);
+  }
   return verdict;
 }
 
 // Pieces are left out, smaller and smaller ones, for as long as a difference remains.
-Sequence Court::minimised(Sequence sequence) {
-  const auto first = judge(sequence).difference;
+Sequence Court::minimised(Sequence sequence, Known known) {
+  const auto first = judge(sequence, known).difference;
   if (!first) return sequence;
   if (first->at < sequence.operations.size()) sequence.operations.resize(first->at + 1);
   for (std::size_t piece = std::max<std::size_t>(1, sequence.operations.size() / 2);; piece /= 2) {
@@ -195,8 +196,7 @@ Sequence Court::minimised(Sequence sequence) {
       Sequence less = sequence;
       const auto from = less.operations.begin() + static_cast<std::ptrdiff_t>(at);
       less.operations.erase(from, from + static_cast<std::ptrdiff_t>(piece));
-      const auto still = judge(less).difference;
-      if (still && still->is_known == first->is_known)
+      if (judge(less, known).difference)
         sequence = std::move(less);
       else
         at += piece;

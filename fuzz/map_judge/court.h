@@ -19,11 +19,11 @@ struct Difference {
   std::size_t at = 0;  // the operation; as many as there are operations: creation
   std::string what;    // "lookup: hive ENOENT, kernel 0"
   std::string answers = {};
-  bool is_known = false;
 };
 
 struct Verdict {
   std::uint64_t operations = 0;  // done on both sides, creation included
+  std::uint64_t known = 0;       // differences among them that were left
   bool is_map = false;           // both made one
   std::optional<Difference> difference = {};
 };
@@ -33,9 +33,11 @@ class Court {
   Court();
   // Whether the kernel makes maps of this type.
   bool kernel_has(spec::MapType type);
-  Verdict judge(const Sequence& sequence);
+  // Goes on behind known differences, which change nothing, unless they are to be reported like any other.
+  enum class Known : std::uint8_t { Left, Reported };
+  Verdict judge(const Sequence& sequence, Known known = Known::Left);
   // The shortest that was found to differ as well.
-  Sequence minimised(Sequence sequence);
+  Sequence minimised(Sequence sequence, Known known = Known::Left);
   unsigned cpus() const noexcept { return cpus_; }
 
  private:

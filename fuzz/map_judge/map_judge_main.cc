@@ -36,7 +36,6 @@ struct Options {
 struct Found {
   std::uint64_t count = 0;
   std::uint64_t seed = 0;
-  bool is_known = false;
   std::string example;
 };
 
@@ -84,13 +83,13 @@ class Session {
     const std::scoped_lock lock(mutex_);
     tally_.operations += verdict.operations;
     ++(verdict.is_map ? tally_.maps : tally_.refused);
+    tally_.known += verdict.known;
     if (!verdict.difference) return;
     const Difference& difference = *verdict.difference;
-    ++(difference.is_known ? tally_.known : tally_.differences);
+    ++tally_.differences;
     Found& found = tally_.found[difference.what];
     if (found.count++ != 0) return;
     found.seed = seed;
-    found.is_known = difference.is_known;
     const Sequence small = court.minimised(sequence);
     const auto again = court.judge(small).difference;
     const Difference& shown = again ? *again : difference;
@@ -111,9 +110,9 @@ void print_json(std::string_view kind, const Tally& tally) {
              "\n",
              kind, tally.kernel_has, tally.operations, tally.maps, tally.refused, tally.differences, tally.known);
   for (const auto& [what, found] : tally.found)
-    fmt::print(R"({{"kind":"{}","difference":{},"count":{},"seed":{},"known":{},"sequence":{}}})"
+    fmt::print(R"({{"kind":"{}","difference":{},"count":{},"seed":{},"sequence":{}}})"
                "\n",
-               kind, judge::json_text(what), found.count, found.seed, found.is_known, judge::json_text(found.example));
+               kind, judge::json_text(what), found.count, found.seed, judge::json_text(found.example));
 }
 
 void print_text(std::string_view kind, const Tally& tally) {
@@ -124,8 +123,7 @@ void print_text(std::string_view kind, const Tally& tally) {
   fmt::print("{:<22} {:>10} {:>8} {:>8} {:>12} {:>6}\n", kind, tally.operations, tally.maps, tally.refused,
              tally.differences, tally.known);
   for (const auto& [what, found] : tally.found)
-    fmt::print("\n{} x {}{}, seed {}:\n{}\n", found.count, what, found.is_known ? " (known)" : "", found.seed,
-               found.example);
+    fmt::print("\n{} x {}, seed {}:\n{}\n", found.count, what, found.seed, found.example);
   std::fflush(stdout);
 }
 

@@ -114,6 +114,7 @@ long Side::create(const Sequence& sequence, const Material& material) {
   if (has_types) attr.map_create.btf_fd = types_of(sequence, attr.map_create);
   const long fd = bpf(Command::MapCreate, attr);
   map_ = made(fd);
+  is_frozen_ = false;
   if (fd < 0) return fd;
   read_only_ = reopened(spec::kRdonly);
   write_only_ = reopened(spec::kWronly);
@@ -282,12 +283,18 @@ Answer Side::walk_in_batches(Command command, const Operation& operation) {
   return all;
 }
 
+// Whether Linux lets the map be mapped writable, which a hive cannot refuse.
+bool Side::may_write_mapped(Flaw flaw) const noexcept {
+  constexpr std::uint32_t kUnwritable = spec::kRdonlyProg | spec::kRdonly | spec::kWronly;
+  return flaw == Flaw::None && !is_frozen_ && !sequence_->has_lock && (sequence_->spec.flags & kUnwritable) == 0;
+}
+
 // An array that is mapped: reads all of it, or writes one value first.
 Answer Side::mapped(const Operation& operation) {
   const spec::MapSpec& spec = sequence_->spec;
   if (spec.type != spec::MapType::Array || (spec.flags & spec::kMmapable) == 0) return {};
   const std::size_t stride = round_up(spec.value_size, 8), size = stride * spec.max_entries;
-  const bool writes = operation.goes_on;
+  const bool writes = operation.goes_on && may_write_mapped(operation.flaw);
   void* at = ::mmap(nullptr, size, writes ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, map_fd(operation.flaw), 0);
   if (at == MAP_FAILED) return {.result = -errno};
   auto* const bytes = static_cast<std::byte*>(at);
@@ -314,7 +321,9 @@ Answer Side::freeze(const Operation& operation) {
   Attr attr{};
   attr.elem.map_fd = static_cast<std::uint32_t>(map_fd(operation.flaw));
   if (operation.flaw == Flaw::Stray) stray(attr);
-  return {.result = bpf(Command::MapFreeze, attr)};
+  const Answer answer{.result = bpf(Command::MapFreeze, attr)};
+  is_frozen_ = is_frozen_ || answer.result == 0;
+  return answer;
 }
 
 void Side::erase(const Blob& key) {

@@ -56,6 +56,7 @@ class Side {
   Answer batch(spec::Command command, const Operation& operation);
   Answer walk(const Operation& operation);
   Answer walk_in_batches(spec::Command command, const Operation& operation);
+  bool may_write_mapped(Flaw flaw) const noexcept;
   Answer mapped(const Operation& operation);
   Answer info(const Operation& operation);
   Answer freeze(const Operation& operation);
@@ -68,6 +69,7 @@ class Side {
   const Sequence* sequence_ = nullptr;
   const Material* material_ = nullptr;
   Fd map_, read_only_, write_only_, types_;
+  bool is_frozen_ = false;
   Blob cursor_;  // of the last batch lookup
 };
 

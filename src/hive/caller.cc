@@ -90,17 +90,16 @@ std::int64_t LocalCaller::position(int fd) noexcept {
 int LocalCaller::install(Fd object) noexcept { return object.release(); }
 Privilege LocalCaller::privilege() const noexcept { return {}; }
 
-bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t own) noexcept {
+bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
   std::FILE* file = std::fopen("/proc/self/maps", "re");
   if (file == nullptr) return false;
   bool found = false;
   char line[512];
   while (!found && std::fgets(line, sizeof line, file) != nullptr) {
-    unsigned long long start = 0;
-    unsigned long long number = 0;
+    unsigned long long start = 0, end = 0, offset = 0, number = 0;
     char access[5] = {};
-    if (std::sscanf(line, "%llx-%*x %4s %*x %*x:%*x %llu", &start, access, &number) != 3) continue;
-    found = number == inode && access[1] == 'w' && start != own;
+    if (std::sscanf(line, "%llx-%llx %4s %llx %*x:%*x %llu", &start, &end, access, &offset, &number) != 5) continue;
+    found = number == inode && access[1] == 'w' && offset + (end - start) != bytes;
   }
   std::fclose(file);
   return found;

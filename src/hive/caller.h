@@ -30,8 +30,9 @@ class Caller {
   // Gives the caller a close-on-exec descriptor for `object`: its number, or a negative errno.
   virtual int install(Fd object) noexcept = 0;
   virtual Privilege privilege() const noexcept = 0;
-  // Whether the caller's process has the file with this inode mapped writable, other than at `own` (0: anywhere).
-  virtual bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept = 0;
+  // Whether the caller's process has the file with this inode, of so many bytes, mapped writable: not to its end, as
+  // hives and clients map what users cannot.
+  virtual bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept = 0;
 };
 
 // The calling process itself. An ordinary user owns his hive: all privileges, unless a front end knows better. Memory
@@ -44,7 +45,7 @@ class LocalCaller : public Caller {
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
   Privilege privilege() const noexcept override;
-  bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept override;
+  bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 };
 
 }  // namespace skep::hive

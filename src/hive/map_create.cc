@@ -158,12 +158,11 @@ Result<Ref<MapObject>> make(Request& request, spec::MapSpec spec, const MapObjec
   return ref;
 }
 
-// Whether the caller has the map's file mapped writable, but for the hive itself. Other processes' mappings are not
-// seen.
+// Whether the caller has the map's file mapped writable. Other processes' mappings are not seen.
 bool mapped_writable(Request& request, const MapObject& map) {
-  const std::uint32_t first = 0;
-  const std::byte* own = map.map->lookup(reinterpret_cast<const std::byte*>(&first), 0);
-  return request.caller.maps_writable(map.inode, reinterpret_cast<std::uintptr_t>(own));
+  struct stat status{};
+  if (::fstat(map.map->memfd(), &status) != 0) return false;
+  return request.caller.maps_writable(map.inode, static_cast<std::uint64_t>(status.st_size));
 }
 
 }  // namespace

@@ -123,6 +123,30 @@ TEST(SocketMap, ASharedSocketIsInOneArray) {
           }}});
 }
 
+// Which of them a lookup by address finds is chance.
+TEST(SocketMap, SocketsThatShareAPortAreToldApart) {
+  judge({{"the three that are open", 0b1011, [](Bpf& b, Fds& f) -> long {
+            const long map = map_of(b, f, MapType::ReuseportSockarray);
+            int sockets[4] = {bound(SOCK_DGRAM, true)};
+            sockaddr_in at{};
+            socklen_t size = sizeof at;
+            ::getsockname(sockets[0], reinterpret_cast<sockaddr*>(&at), &size);
+            for (int i = 1; i < 4; ++i) {
+              sockets[i] = ::socket(AF_INET, SOCK_DGRAM, 0);
+              const int on = 1;
+              ::setsockopt(sockets[i], SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+              EXPECT_EQ(::bind(sockets[i], reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+            }
+            for (std::uint32_t i = 0; i < 4; ++i) EXPECT_EQ(put(b, map, i, sockets[i]), 0);
+            ::close(sockets[2]);
+            long open = 0;
+            for (std::uint32_t i = 0; i < 4; ++i)
+              if (lookup<std::uint64_t>(b, map, i)) open |= 1L << i;
+            for (const int i : {0, 1, 3}) ::close(sockets[i]);
+            return open;
+          }}});
+}
+
 TEST(SocketMap, WalksOfAHashSkipClosedSockets) {
   judge({{"two of three", 2, [](Bpf& b, Fds& f) -> long {
             const long map = map_of(b, f, MapType::Sockhash);

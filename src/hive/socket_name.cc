@@ -74,31 +74,87 @@ unix_diag_req unix_question(const SocketName& name) noexcept {
   return ask;
 }
 
-struct Reply {
-  nlmsghdr head;
-  std::byte body[4096];
+// One conversation with the kernel's diagnosis of sockets.
+class Diagnosis {
+ public:
+  // Asks about one socket, or (NLM_F_DUMP) about many. False: there will be no answer.
+  template <class Question>
+  bool ask(const Question& question, int flags = 0) noexcept {
+    struct {
+      nlmsghdr head;
+      Question question;
+    } message{{.nlmsg_len = sizeof message,
+               .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+               .nlmsg_flags = static_cast<__u16>(NLM_F_REQUEST | flags),
+               .nlmsg_seq = 0,
+               .nlmsg_pid = 0},
+              question};
+    return socket_ && ::send(socket_.get(), &message, sizeof message, 0) >= 0;
+  }
+  // The next message of the answer; null: there is none.
+  const nlmsghdr* next() noexcept {
+    if (left_ < static_cast<int>(sizeof(nlmsghdr))) {
+      left_ = static_cast<int>(::recv(socket_.get(), bytes_, sizeof bytes_, 0));
+      at_ = reinterpret_cast<const nlmsghdr*>(bytes_);
+    }
+    if (left_ <= 0 || !NLMSG_OK(at_, static_cast<unsigned>(left_))) return nullptr;
+    const nlmsghdr* const message = at_;
+    at_ = NLMSG_NEXT(at_, left_);
+    return message;
+  }
+
+ private:
+  Fd socket_{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)};
+  alignas(nlmsghdr) std::byte bytes_[8192];
+  const nlmsghdr* at_ = nullptr;
+  int left_ = 0;
 };
 
-// Asks about one socket. False: there was no answer.
-template <class Question>
-bool answer_to(const Question& question, Reply& reply) noexcept {
-  const Fd diagnosis(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  struct {
-    nlmsghdr head;
-    Question question;
-  } ask{{.nlmsg_len = sizeof ask,
-         .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-         .nlmsg_flags = NLM_F_REQUEST,
-         .nlmsg_seq = 0,
-         .nlmsg_pid = 0},
-        question};
-  if (!diagnosis || ::send(diagnosis.get(), &ask, sizeof ask, 0) < 0) return false;
-  const ssize_t got = ::recv(diagnosis.get(), &reply, sizeof reply, 0);
-  return got >= static_cast<ssize_t>(sizeof reply.head);
+enum class Found : std::uint8_t { Open, Closed, Unknown };
+
+const inet_diag_msg& inet_answer(const nlmsghdr& message) noexcept {
+  return *static_cast<const inet_diag_msg*>(NLMSG_DATA(&message));
 }
 
-bool says_gone(const Reply& reply) noexcept {
-  return reply.head.nlmsg_type == NLMSG_ERROR && load<int>(reply.body) == -ENOENT;
+Found found(const nlmsghdr* message) noexcept {
+  if (message == nullptr) return Found::Unknown;
+  if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY) return Found::Open;
+  if (message->nlmsg_type != NLMSG_ERROR) return Found::Unknown;
+  const int error = static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error;
+  return error == -ENOENT || error == -ESTALE ? Found::Closed : Found::Unknown;  // none, or one with another cookie
+}
+
+// A connection that was closed may be there for a while without a file.
+Found find_inet(const SocketName& name) noexcept {
+  Diagnosis diagnosis;
+  if (!diagnosis.ask(inet_question(name))) return Found::Unknown;
+  const nlmsghdr* const message = diagnosis.next();
+  const Found said = found(message);
+  return said == Found::Open && inet_answer(*message).idiag_inode == 0 ? Found::Closed : said;
+}
+
+// Of sockets that share a port the question above finds any one: looks through all that have the port.
+bool is_among_those_at_port(const SocketName& name) noexcept {
+  Diagnosis diagnosis;
+  inet_diag_req_v2 question{};
+  question.sdiag_family = static_cast<__u8>(name.family);
+  question.sdiag_protocol = static_cast<__u8>(name.protocol);
+  question.idiag_states = kAllStates;
+  question.id.idiag_sport = end_of(name.local).port;
+  if (!diagnosis.ask(question, NLM_F_DUMP)) return true;
+  __u32 cookie[2];
+  split(name.cookie, cookie);
+  while (const nlmsghdr* message = diagnosis.next()) {
+    if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY) return false;
+    const inet_diag_msg& each = inet_answer(*message);
+    if (std::memcmp(each.id.idiag_cookie, cookie, sizeof cookie) == 0 && each.idiag_inode != 0) return true;
+  }
+  return true;
+}
+
+Found find_unix(const SocketName& name) noexcept {
+  Diagnosis diagnosis;
+  return diagnosis.ask(unix_question(name)) ? found(diagnosis.next()) : Found::Unknown;
 }
 
 }  // namespace
@@ -119,16 +175,11 @@ SocketName name_of(int fd) noexcept {
   return name;
 }
 
-// A connection that was closed may be there for a while without a file.
 bool is_open(const SocketName& name) noexcept {
-  Reply reply{};
   switch (name.family) {
     case AF_INET:
-    case AF_INET6:
-      if (!answer_to(inet_question(name), reply)) return true;
-      if (reply.head.nlmsg_type == SOCK_DIAG_BY_FAMILY) return load<inet_diag_msg>(reply.body).idiag_inode != 0;
-      return !says_gone(reply);
-    case AF_UNIX: return !answer_to(unix_question(name), reply) || !says_gone(reply);
+    case AF_INET6: return find_inet(name) != Found::Closed || is_among_those_at_port(name);
+    case AF_UNIX: return find_unix(name) != Found::Closed;
     default: return true;
   }
 }

@@ -101,9 +101,8 @@ hive::Privilege RemoteCaller::privilege() const noexcept {
           .sys_admin = (asked_.rights & 8) != 0};
 }
 
-// `own` is an address of the host's, where nobody else's mapping is to be left out.
-bool RemoteCaller::maps_writable(std::uint64_t inode, std::uint64_t) noexcept {
-  return ask(Kind::Mapped, {.value = static_cast<std::int64_t>(inode)}, Kind::Answer) && reply_.value != 0;
+bool RemoteCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
+  return ask(Kind::Mapped, {.address = bytes, .value = static_cast<std::int64_t>(inode)}, Kind::Answer) && reply_.value != 0;
 }
 
 bool RemoteCaller::finish(long result) noexcept {

@@ -27,7 +27,7 @@ class RemoteCaller final : public hive::Caller {
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
   hive::Privilege privilege() const noexcept override;
-  bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept override;
+  bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 
   // Tells the client the result, with what was written. Nothing of the client's is open here any more then. False when
   // the connection is of no use any more.
