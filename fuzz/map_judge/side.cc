@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <span>
 #include <thread>
 
@@ -233,12 +234,14 @@ void Side::take_elements(Answer& answer, const Blob& keys, const Blob& values) c
 Answer Side::batch(Command command, const Operation& operation) {
   const bool looks = command == Command::MapLookupBatch || command == Command::MapLookupAndDeleteBatch;
   const std::uint32_t count = std::min(operation.count, kMostInBatch);
-  Blob keys(count * material_->key_size()), values(count * material_->value_size());
+  Blob keys, values;
   for (std::uint32_t i = 0; !looks && i < count; ++i) {
     const std::uint32_t number = operation.key == kFarKey ? kFarKey : (operation.key + i) % sequence_->keys;
-    std::ranges::copy(material_->key(number, things_), keys.begin() + i * material_->key_size());
-    std::ranges::copy(material_->value(operation.value + i, things_), values.begin() + i * material_->value_size());
+    std::ranges::copy(material_->key(number, things_), std::back_inserter(keys));
+    std::ranges::copy(material_->value(operation.value + i, things_), std::back_inserter(values));
   }
+  keys.resize(count * material_->key_size());
+  values.resize(count * material_->value_size());
   Blob out(cursor_.size()), wild(cursor_.size(), std::byte{0x5a});
   Attr attr{};
   attr.batch.map_fd = static_cast<std::uint32_t>(map_fd(operation.flaw));

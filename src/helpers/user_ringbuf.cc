@@ -35,7 +35,7 @@ std::int64_t drain(UserRingMap& ring, const Drain& to, std::int64_t& seen) noexc
   std::int64_t shown = 0;
   for (bool stops = false; seen < kMostSamples && !stops; ++seen) {
     MutableBytes sample;
-    const int error = ring.peek(sample);
+    const int error = ring.oldest(sample);
     if (error == -ENODATA) break;
     if (error == -EAGAIN) continue;
     if (error != 0) return error;

@@ -36,7 +36,7 @@ UserRingMap::UserRingMap(Parts&& parts)
 bool UserRingMap::begin_drain() noexcept { return try_lock(drainer()); }
 void UserRingMap::end_drain() noexcept { unlock(drainer()); }
 
-int UserRingMap::peek(MutableBytes& sample) noexcept {
+int UserRingMap::oldest(MutableBytes& sample) noexcept {
   const std::uint64_t end = get(producer());
   if (end % 8 != 0) return -EINVAL;
   const std::uint64_t begin = get(consumer());

@@ -26,8 +26,8 @@ class UserRingMap final : public Map {
   void end_drain() noexcept;
   // The oldest sample. 0; -ENODATA: there is none that is ready; -EAGAIN: it was discarded, and is skipped; -EINVAL,
   // -E2BIG: what is there is no sample.
-  int peek(MutableBytes& sample) noexcept;
-  // Frees the sample that peek() gave, of `size` bytes.
+  int oldest(MutableBytes& sample) noexcept;
+  // Frees the sample that oldest() gave, of `size` bytes.
   void release(std::size_t size) noexcept;
   // Tells producers that wait for room.
   void wake() noexcept;

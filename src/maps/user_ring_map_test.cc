@@ -46,7 +46,7 @@ class UserRing : public testing::Test {
     std::vector<std::string> samples;
     EXPECT_TRUE(ring_->begin_drain());
     MutableBytes sample;
-    while ((error = ring_->peek(sample)) == 0 || error == -EAGAIN) {
+    while ((error = ring_->oldest(sample)) == 0 || error == -EAGAIN) {
       if (error == -EAGAIN) continue;
       samples.emplace_back(reinterpret_cast<const char*>(sample.data()), sample.size());
       ring_->release(sample.size());
