@@ -151,6 +151,7 @@ bool Objects::check_record(std::uint64_t address, bool released) noexcept {
 
 // That what a dynptr stands for is there: nobody may have verified that the program left it as a helper made it.
 bool Objects::check_dynptr(ArgUse use, std::uint64_t address) noexcept {
+  if (address == 0) return refuse(FailureKind::BadCall, address, 0, "a dynptr argument is null");
   const auto dynptr = load<exec::Dynptr>(reinterpret_cast<const std::byte*>(address));
   const auto memory = reinterpret_cast<std::uint64_t>(dynptr.begin());
   if (dynptr.data == nullptr) return true;
