@@ -72,10 +72,8 @@ std::string Model::next(const Operation& operation, const Answer& answer) const 
 
 // Those before the one that failed went well.
 std::string Model::changed_many(const Operation& operation, const Answer& answer) {
-  const bool was_begun = answer.result == 0 || answer.result == -E2BIG || answer.result == -ENOENT ||
-                         answer.result == -EEXIST || answer.result == -EINVAL;
-  if (!was_begun || answer.count > operation.count || (answer.result != 0 && answer.count == operation.count))
-    return {};
+  // Of what was refused as a whole, the count is what was asked.
+  if (answer.count > operation.count || (answer.result != 0 && answer.count == operation.count)) return {};
   const std::uint32_t tried = answer.count + (answer.result != 0 ? 1 : 0);
   for (std::uint32_t i = 0; i < tried; ++i) {
     const std::uint32_t number = operation.key == kFarKey ? kFarKey : (operation.key + i) % sequence_.keys;
