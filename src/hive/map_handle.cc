@@ -41,7 +41,7 @@ MapHandle::MapHandle(std::shared_ptr<State> state, Found<MapObject> found) noexc
 int MapHandle::lookup(const std::byte* key, std::byte* value) noexcept {
   if (access_ == Access::WriteOnly) return -EPERM;
   if (keyless_) return map_->peek(value);
-  return plain_ ? map_->copy_value(key, value, 0) : read_value(*object_, key, value, 0);
+  return plain_ ? map_->copy_value(key, value, 0) : read_value(object_->elements(), key, value, 0);
 }
 
 int MapHandle::update(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
@@ -52,7 +52,7 @@ int MapHandle::update(const std::byte* key, const std::byte* value, std::uint64_
   Buffer copy(value_bytes_);
   if (!copy.ok()) return -ENOMEM;
   std::memcpy(copy.data(), value, value_bytes_);
-  blank_special_fields(*object_, copy.data());
+  blank_special_fields(object_->elements(), copy.data());
   return map_->update_all(key, copy.data(), flags);
 }
 
@@ -60,7 +60,7 @@ int MapHandle::erase(const std::byte* key) noexcept { return may_write() ? map_-
 
 int MapHandle::take(const std::byte* key, std::byte* value) noexcept {
   if (access_ == Access::WriteOnly || !may_write()) return -EPERM;
-  return take_value(*object_, key, value, 0);
+  return take_value(object_->elements(), key, value, 0);
 }
 
 int MapHandle::next_key(const std::byte* key, std::byte* next) noexcept {

@@ -26,13 +26,12 @@ Locked wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept {
   }
 }
 
-bool try_lock(std::uint32_t& word) noexcept {
-  const std::uint32_t self = thread_id();
-  std::uint32_t holder = 0;
+bool lock_unless_owned(std::uint32_t& word) noexcept {
+  if (try_lock(word)) return true;
   const std::atomic_ref<std::uint32_t> owner(word);
-  if (owner.compare_exchange_strong(holder, self, std::memory_order_acquire)) return true;
-  return holder != self && !thread_exists(holder) &&
-         owner.compare_exchange_strong(holder, self, std::memory_order_acquire);
+  std::uint32_t holder = owner.load(std::memory_order_relaxed);
+  return holder != thread_id() && !thread_exists(holder) &&
+         owner.compare_exchange_strong(holder, thread_id(), std::memory_order_acquire);
 }
 
 }  // namespace skep::maps

@@ -27,8 +27,8 @@ inline bool try_lock(std::uint32_t& word) noexcept {
 inline Locked lock(std::uint32_t& word) noexcept {
   return try_lock(word) ? Locked::Yes : wait_for_lock(word, thread_id());
 }
-// lock() that does not wait for a living owner.
-bool try_lock(std::uint32_t& word) noexcept;
+// Without waiting; a dead owner is succeeded.
+bool lock_unless_owned(std::uint32_t& word) noexcept;
 inline void unlock(std::uint32_t& word) noexcept { std::atomic_ref(word).store(0, std::memory_order_release); }
 
 // lock() for a scope.

@@ -179,15 +179,15 @@ class Stage {
   }
 
   cli::MapContents contents(const MapDeclaration& map) {
-    const loader::Map about{.name = map.name,
-                            .type = static_cast<std::uint32_t>(map.type),
-                            .key_size = map.key_size,
-                            .value_size = map.value_size,
-                            .max_entries = map.max_entries,
-                            .flags = map.flags,
-                            .section = ""};
+    const loader::Map declared{.name = map.name,
+                               .type = static_cast<std::uint32_t>(map.type),
+                               .key_size = map.key_size,
+                               .value_size = map.value_size,
+                               .max_entries = map.max_entries,
+                               .flags = map.flags,
+                               .section = ""};
     const auto bpf = [this](int command, spec::Attr& attr) { return call_(command, &attr, sizeof attr); };
-    Result<cli::MapContents> read = cli::read_map(bpf, maps_.at(map.name).get(), about);
+    Result<cli::MapContents> read = cli::read_map(bpf, maps_.at(map.name).get(), cli::shape_of(declared));
     EXPECT_TRUE(read) << read.error().message;
     return read ? *std::move(read) : cli::MapContents();
   }
