@@ -102,7 +102,8 @@ hive::Privilege RemoteCaller::privilege() const noexcept {
 }
 
 bool RemoteCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
-  return ask(Kind::Mapped, {.address = bytes, .value = static_cast<std::int64_t>(inode)}, Kind::Answer) && reply_.value != 0;
+  return ask(Kind::Mapped, {.address = bytes, .value = static_cast<std::int64_t>(inode)}, Kind::Answer) &&
+         reply_.value != 0;
 }
 
 bool RemoteCaller::finish(long result) noexcept {
