@@ -27,6 +27,7 @@ namespace {
 
 using hive::testing::Bpf;
 using hive::testing::create_map;
+using hive::testing::erase;
 using hive::testing::get_info;
 using hive::testing::load_prog;
 using hive::testing::lookup;
@@ -208,7 +209,7 @@ TEST(Host, LargeCopiesGoInPieces) {
 
 // ---- elements in the client's own process
 
-TEST(LocalMaps, LookupsAskNobody) {
+TEST(LocalMaps, ElementCommandsAskNobody) {
   HostProcess host;
   ClientBpf bpf(host);
   const long hash = create_map(bpf, {.type = MapType::Hash});
@@ -229,6 +230,9 @@ TEST(LocalMaps, LookupsAskNobody) {
   EXPECT_EQ(lookup<std::uint64_t>(bpf, hash, 2U), std::nullopt);
   EXPECT_EQ(update(bpf, array, 1U, std::uint64_t{9}), 0);
   EXPECT_EQ(look(per_cpu), 0);
+  EXPECT_EQ(update(bpf, hash, 2U, std::uint64_t{8}), 0);
+  EXPECT_EQ(erase(bpf, hash, 1U), 0);
+  EXPECT_EQ(lookup<std::uint64_t>(bpf, hash, 1U), std::nullopt);
   ::kill(host.process(), SIGCONT);
   EXPECT_EQ(in_a_child([&] {
               ClientBpf other(host);
@@ -238,6 +242,35 @@ TEST(LocalMaps, LookupsAskNobody) {
   host.kill();
   EXPECT_EQ(lookup<std::uint64_t>(bpf, array, 1U), 9U) << "a map outlives its host";
   for (const long map : {hash, array, per_cpu}) close_fd(map);
+}
+
+// Whoever is killed while it changes a map leaves it whole to the others.
+TEST(LocalMaps, KilledClientsTearNothing) {
+  constexpr std::uint32_t kEntries = 512;
+  HostProcess host;
+  ClientBpf bpf(host);
+  const long map = create_map(bpf, {.type = MapType::Hash, .entries = kEntries});
+  for (unsigned round = 0; round < 40; ++round) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ClientBpf other(host);
+      for (std::uint32_t i = round;; ++i) {
+        update(other, map, i % kEntries, std::uint64_t{i % kEntries} << 32 | i % kEntries);
+        erase(other, map, (i + kEntries / 2) % kEntries);
+      }
+    }
+    ::usleep(500 + round * 131);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    for (std::uint32_t key = 0; key < kEntries; ++key) {
+      const auto value = lookup<std::uint64_t>(bpf, map, key);
+      ASSERT_EQ(value.value_or(std::uint64_t{key} << 32 | key), std::uint64_t{key} << 32 | key);
+    }
+  }
+  for (std::uint32_t key = 0; key < kEntries; ++key) ASSERT_EQ(update(bpf, map, key, std::uint64_t{key}), 0) << key;
+  EXPECT_EQ(update(bpf, map, kEntries, std::uint64_t{0}), -E2BIG);
+  close_fd(map);
 }
 
 TEST(LocalMaps, AMappingKeepsNoMapAlive) {

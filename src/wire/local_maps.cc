@@ -1,7 +1,9 @@
 #include "wire/local_maps.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
+#include <span>
 
 #include "hive/descriptor.h"
 #include "spec/commands.h"
@@ -13,18 +15,24 @@ namespace {
 using spec::Command;
 
 bool may_be_local(int command) noexcept {
-  return command == static_cast<int>(Command::MapLookupElem) || command == static_cast<int>(Command::MapUpdateElem) ||
-         command == static_cast<int>(Command::MapGetNextKey);
-}
-
-// Whether a process that is killed half-way leaves the map whole: it reads, or writes a value in its place.
-bool is_harmless(Command command, const spec::MapSpec& spec) noexcept {
-  switch (command) {
+  switch (static_cast<Command>(command)) {
     case Command::MapLookupElem:
-    case Command::MapGetNextKey: return true;
-    case Command::MapUpdateElem: return spec.type == spec::MapType::Array || spec.type == spec::MapType::PercpuArray;
+    case Command::MapGetNextKey:
+    case Command::MapUpdateElem:
+    case Command::MapDeleteElem:
+    case Command::MapLookupAndDeleteElem: return true;
     default: return false;
   }
+}
+
+bool only_reads(Command command) noexcept {
+  return command == Command::MapLookupElem || command == Command::MapGetNextKey;
+}
+
+// Of fields that are more than data and a lock, the hive must know when their value goes.
+bool is_data(std::span<const btf::SpecialField> fields) noexcept {
+  return std::ranges::all_of(fields,
+                             [](const btf::SpecialField& field) { return field.kind == btf::Special::SpinLock; });
 }
 
 spec::MapSpec spec_of(const SharedMap& what) {
@@ -80,7 +88,8 @@ std::optional<long> LocalMaps::run(hive::Caller& caller, int command, std::uint6
   const Inside inside(inside_);
   if (dropping_.load()) return std::nullopt;
   const Entry* entry = find(identity->tag << 32 | identity->id, fd);
-  if (entry == nullptr || entry->map == nullptr || !is_harmless(which, entry->map->spec())) return std::nullopt;
+  if (entry == nullptr || entry->map == nullptr) return std::nullopt;
+  if (!only_reads(which) && !is_data(entry->fields)) return std::nullopt;
   hive::PlainChanges changes;
   return hive::element_command(which, attr.elem, caller, {*entry->map, entry->fields, identity->access}, changes);
 }

@@ -5,11 +5,10 @@
 // of the file, which the question "is anyone left?" does not count, and when the map goes the host frees the memory
 // under it. Which map a descriptor is, and what it allows, says its file position, each time (hive/descriptor.h).
 //
-// Local is what leaves the map whole when the client is killed half-way: lookups, next keys, and updates of arrays.
-// Other changes, until maps repair themselves (docs/maps.md), are made where nobody kills: in the host. Not local
-// either: maps whose values are other objects or that users mmap, batches, attributes of unusual sizes, a client in
-// another pid namespace than the host (locks hold thread ids), more than kMost maps with all of them in use. These go
-// to the host.
+// A client that is killed half-way leaves the map whole (docs/maps.md). Not local: maps whose values are other objects
+// or that users mmap, changes of values that hold more than data and a lock, batches, attributes of unusual sizes, a
+// client in another pid namespace than the host (locks hold thread ids), more than kMost maps with all of them in use.
+// These go to the host.
 //
 // Threads: any; no lock. Entries are found and entered by atomics, and all are dropped together, when the table is full
 // and nobody is inside. After a fork both sides go on with what was mapped. Cost: two system calls (the position, and a
