@@ -34,12 +34,15 @@ inline std::uint64_t hash(const std::byte* key, std::size_t size, std::uint64_t 
   return fold(fold(first ^ kOdd1, last ^ state), whole ^ kOdd0);
 }
 
-// The hash of keys of one word: a single multiplication, so that compiled code can have it in place. The multiplier
-// is as secret as the seed.
+// The hash of keys of one word, and of two: a single multiplication, so that compiled code can have it in place. The
+// multiplier is as secret as the seed.
 struct WordHash {
   explicit WordHash(std::uint64_t from = 0) noexcept
       : seed(from), multiplier(fold(from ^ 0x9e3779b97f4a7c15, 0x243f6a8885a308d3) | 1) {}
   std::uint64_t operator()(std::uint64_t word) const noexcept { return fold(word ^ seed, multiplier); }
+  std::uint64_t operator()(std::uint64_t first, std::uint64_t second) const noexcept {
+    return fold(first ^ seed, second ^ multiplier);
+  }
 
   std::uint64_t seed;
   std::uint64_t multiplier;

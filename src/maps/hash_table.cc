@@ -22,6 +22,11 @@ constexpr unsigned kMostAllocations = 100;  // until a replacement gives up wait
 std::uint64_t chunks_for(std::uint64_t entries, unsigned usable) noexcept {
   return std::max<std::uint64_t>(1, (entries * 4 + usable * 3 - 1) / (usable * 3));
 }
+// Or to less, where small elements leave memory: an eighth more than keys, values and 16 bytes each. An element that
+// finds its home full makes every search that comes by go on.
+std::uint64_t chunks_within(std::uint64_t entries, std::uint64_t element_bytes, std::uint64_t chunk_bytes) noexcept {
+  return entries * ((element_bytes + 16) * 9 / 8) / chunk_bytes;
+}
 unsigned usable_slots(bool pooled) noexcept { return pooled ? kSlots : kSlots - 1; }
 
 }  // namespace
@@ -33,7 +38,9 @@ HashTable::Layout HashTable::layout(const Shape& shape) noexcept {
   result.pooled = shape.lru || element_bytes > kMostInSlot;
   result.slot_bytes = result.pooled ? sizeof(std::uint32_t) : element_bytes;
   result.chunk_bytes = round_up(sizeof(Chunk) + kSlots * result.slot_bytes, 16);
-  const std::uint64_t chunks = chunks_for(shape.entries, usable_slots(result.pooled));
+  std::uint64_t chunks = chunks_for(shape.entries, usable_slots(result.pooled));
+  if (!result.pooled)
+    chunks = std::max(chunks, chunks_within(shape.entries, shape.key_size + shape.value_bytes, result.chunk_bytes));
   result.chunks = static_cast<std::uint32_t>(chunks);
   Planner planner;
   planner.place(1, kPageSize, kPageSize);
@@ -64,6 +71,7 @@ std::uint64_t HashTable::hash_of(const std::byte* key) const noexcept {
   switch (shape_.key_size) {
     case 4: return word_hash_(key_word<4>(key));
     case 8: return word_hash_(key_word<8>(key));
+    case 16: return word_hash_(load_halves(key), load_halves(key + 8));
     default: return hash(key, shape_.key_size, seed_);
   }
 }
@@ -75,7 +83,7 @@ std::byte* HashTable::key_in(const Chunk& chunk, unsigned number) const noexcept
 // ---- finding
 
 Recipe::Chunks HashTable::chunks() const noexcept {
-  if (layout_.pooled || (shape_.key_size != 4 && shape_.key_size != 8)) return {};
+  if (layout_.pooled || (shape_.key_size != 4 && shape_.key_size != 8 && shape_.key_size != 16)) return {};
   return {.base = reinterpret_cast<std::uint64_t>(chunks_),
           .count = layout_.chunks,
           .bytes = static_cast<std::uint32_t>(layout_.chunk_bytes),

@@ -20,7 +20,7 @@
 // to, and counts that are too high; the successor notes that, and the elements are counted again before the map is said
 // to be full.
 //
-// Memory for 8-byte keys and values: 28.6 bytes per entry, 16-byte ones: 53.4. Hostile regions: numbers are compared
+// Memory for 8-byte keys and values: 36 bytes per entry, 16-byte ones: 54. Hostile regions: numbers are compared
 // with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/death_test.cc.
 #pragma once
 

@@ -38,28 +38,35 @@ template <std::size_t kKeySize>
 class HashTable::Sought {
  public:
   static constexpr bool kOneWord = kKeySize == 4 || kKeySize == 8;
+  static constexpr bool kTwoWords = kKeySize == 16;
 
   Sought(const HashTable& table, const std::byte* key) noexcept
-      : key_(key),
-        size_(kKeySize != 0 ? kKeySize : table.shape_.key_size),
-        word_(kOneWord ? key_word<kKeySize>(key) : 0),
-        hash_(kOneWord ? table.word_hash_(word_) : maps::hash(key, size_, table.seed_)) {}
+      : key_(key), size_(kKeySize != 0 ? kKeySize : table.shape_.key_size) {
+    if constexpr (kOneWord) hash_ = table.word_hash_(words_[0] = key_word<kKeySize>(key));
+    if constexpr (kTwoWords) hash_ = table.word_hash_(words_[0] = load_halves(key), words_[1] = load_halves(key + 8));
+    if constexpr (!kOneWord && !kTwoWords) hash_ = maps::hash(key, size_, table.seed_);
+  }
 
   std::uint64_t hash() const noexcept { return hash_; }
   std::uint8_t tag() const noexcept { return Control::tag_of(hash_); }
   bool is(std::byte* there) const noexcept {
-    return kOneWord ? word_at<std::uint64_t>(there).load(std::memory_order_acquire) == word_
-                    : equal(there, key_, size_);
+    if constexpr (kOneWord) return word(there) == words_[0];
+    if constexpr (kTwoWords) return word(there) == words_[0] && word(there + 8) == words_[1];
+    return equal(there, key_, size_);
   }
   void copy_to(std::byte* slot) const noexcept {
-    kOneWord ? word_at<std::uint64_t>(slot).store(word_, std::memory_order_release) : copy_in(slot, key_, size_);
+    kOneWord ? word_at<std::uint64_t>(slot).store(words_[0], std::memory_order_release) : copy_in(slot, key_, size_);
   }
 
  private:
+  static std::uint64_t word(std::byte* at) noexcept {
+    return word_at<std::uint64_t>(at).load(std::memory_order_acquire);
+  }
+
   const std::byte* key_;
   std::size_t size_;
-  std::uint64_t word_;
-  std::uint64_t hash_;
+  std::uint64_t words_[2] = {};
+  std::uint64_t hash_ = 0;
 };
 
 // For a size of keys known here. A chunk that changes meanwhile leaves it to find().

@@ -28,20 +28,20 @@ struct Recipe {
   using Erase = std::int64_t (*)(void* table, std::uint64_t unused, const std::byte* key) noexcept;
 
   // Chunk (hash >> 32) * count >> 32 is the key's home: the control word (maps/control.h), the generation at
-  // kGenerationAt, and from kHeaderBytes on the slots: a key of one word, padded with zeros, and its value.
+  // kGenerationAt, and from kHeaderBytes on the slots: a key of one word, padded with zeros, or of two, and its value.
+  // What was found by two words is theirs only if the generation is the same afterwards.
   struct Chunks {
     static constexpr std::uint64_t kOnes = Control::kOnes;
     static constexpr std::uint8_t kTagBit = Control::kTagBit;
     static constexpr unsigned kPassedAt = Control::kPassedAt;
     static constexpr std::uint32_t kGenerationAt = 12;
     static constexpr std::uint32_t kHeaderBytes = 16;
-    static constexpr std::uint32_t kKeyBytes = 8;
 
     std::uint64_t base = 0;
     std::uint32_t count = 0;  // 0: none
     std::uint32_t bytes = 0;  // of a chunk
     std::uint32_t slot_bytes = 0;
-    std::uint32_t key_size = 0;  // 4 or 8
+    std::uint32_t key_size = 0;  // 4, 8 or 16
     WordHash hash{};
   };
 

@@ -156,6 +156,7 @@ class Compiler {
   void call_of_table(const maps::Recipe& recipe, Function body);
   void find_in_chunks(const InlinedCall& call, const Ways& ways);
   void load_key(const InlinedCall& call);
+  void load_halves(Reg to, Mem from);
   void load_home(const maps::Recipe::Chunks& chunks);
   void find_further(const ColdCall& cold);
   void loop(const InlinedCall& call);

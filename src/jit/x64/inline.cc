@@ -191,14 +191,17 @@ void Compiler::call_of_table(const maps::Recipe& recipe, Function body) {
 }
 
 // Registers that are free where a hash map is searched: those of arguments, all but r2's.
-constexpr Reg kWord = Reg::R8, kKeyAddress = Reg::R9, kControl = Reg::R10, kChunk = Reg::Rcx, kGeneration = Reg::Rsi;
+constexpr Reg kWord = Reg::R8, kSecondWord = Reg::Rdi, kKeyAddress = Reg::R9, kControl = Reg::R10, kChunk = Reg::Rcx,
+              kGeneration = Reg::Rsi;
 
-// An element of a hash map whose keys are one word (maps/hash_table.h): the first slot of the key's home that has its
-// tag. Where another one is wanted, a call finds it.
+// An element of a hash map whose keys are one word or two (maps/hash_table.h): the first slot of the key's home that
+// has its tag. Where another one is wanted, a call finds it.
 void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   const maps::Recipe::Chunks& chunks = call.recipe->chunks;
   const std::uint32_t step = chunks.slot_bytes / 8;  // a slot's bit in sets of slots is 8 * slot + 7
-  const auto value_at = static_cast<std::int32_t>(Chunks::kHeaderBytes + Chunks::kKeyBytes - 7 * step);
+  const bool two_words = chunks.key_size == 16;
+  const std::int32_t key_bytes = two_words ? 16 : 8;
+  const std::int32_t value_at = static_cast<std::int32_t>(Chunks::kHeaderBytes - 7 * step) + key_bytes;
   const ColdCall& cold = call_later(call, ways);
   cold_calls_.back().absent = a_.label();
   load_key(call);
@@ -223,32 +226,45 @@ void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   if (!scales) a_.imul(Width::W32, Reg::Rax, Reg::Rax, static_cast<std::int32_t>(step));
   const auto log = static_cast<std::uint8_t>(scales ? std::countr_zero(step) : 0);
   a_.lea(Width::W64, Reg::Rax, Indexed{kChunk, Reg::Rax, log, value_at});
-  a_.alu(Alu::Cmp, Width::W64, kWord, Mem{Reg::Rax, -static_cast<std::int32_t>(Chunks::kKeyBytes)});
+  a_.alu(Alu::Cmp, Width::W64, kWord, Mem{Reg::Rax, -key_bytes});
   a_.jump(Condition::NE, cold.label);
+  if (two_words) {
+    a_.alu(Alu::Cmp, Width::W64, kSecondWord, Mem{Reg::Rax, -8});
+    a_.jump(Condition::NE, cold.label);
+    a_.alu(Alu::Cmp, Width::W32, kGeneration, Mem{kChunk, Chunks::kGenerationAt});
+    a_.jump(Condition::NE, cold.label);
+  }
   add_cpu(*call.recipe);
   go_on(ways);
 }
 
-// rax and kWord become the key's word, as maps::load_halves() loads it. Where the key is goes to kKeyAddress unless the
-// frame tells.
+// rax and kWord become the key's word, as maps::load_halves() loads it, kSecondWord the second if there is one. Where
+// the key is goes to kKeyAddress unless the frame tells.
 void Compiler::load_key(const InlinedCall& call) {
   const bool in_frame = call.key_in_frame != InlinedCall::kNotInFrame;
   const Mem key = in_frame ? Mem{Reg::Rbp, call.key_in_frame} : Mem{reg(2), 0};
   if (!in_frame) a_.mov(Width::W64, kKeyAddress, reg(2));
-  a_.load(Width::W32, Reg::Rax, key);
-  if (call.recipe->chunks.key_size == 8) {
-    a_.load(Width::W32, kScratch, Mem{key.base, key.offset + 4});
-    a_.shift(x64::Shift::Shl, Width::W64, kScratch, 32);
-    a_.alu(Alu::Or, Width::W64, Reg::Rax, kScratch);
-  }
+  if (call.recipe->chunks.key_size == 4)
+    a_.load(Width::W32, Reg::Rax, key);
+  else
+    load_halves(Reg::Rax, key);
+  if (call.recipe->chunks.key_size == 16) load_halves(kSecondWord, Mem{key.base, key.offset + 8});
   a_.mov(Width::W64, kWord, Reg::Rax);
 }
 
-// From the word in rax: kChunk becomes its home's address, rdx its hash, as maps::WordHash says.
+void Compiler::load_halves(Reg to, Mem from) {
+  a_.load(Width::W32, to, from);
+  a_.load(Width::W32, kScratch, Mem{from.base, from.offset + 4});
+  a_.shift(x64::Shift::Shl, Width::W64, kScratch, 32);
+  a_.alu(Alu::Or, Width::W64, to, kScratch);
+}
+
+// From the word in rax, and the second: kChunk becomes its home's address, rdx its hash, as maps::WordHash says.
 void Compiler::load_home(const maps::Recipe::Chunks& chunks) {
   a_.mov(kScratch, chunks.hash.seed);
   a_.alu(Alu::Xor, Width::W64, Reg::Rax, kScratch);
   a_.mov(kScratch, chunks.hash.multiplier);
+  if (chunks.key_size == 16) a_.alu(Alu::Xor, Width::W64, kScratch, kSecondWord);
   a_.unary(Unary::Mul, Width::W64, kScratch);
   a_.alu(Alu::Xor, Width::W64, Reg::Rdx, Reg::Rax);
   a_.mov(Width::W64, kChunk, Reg::Rdx);
