@@ -1,9 +1,13 @@
-// skep exec: runs another program with its bpf(2) on a hive, by preloading libskep-preload.so. The hive has a process
-// of its own: one with a name, that of the `skep exec` around this one, or one made for the command.
+// skep exec: runs another program with its bpf(2) on a hive: by preloading libskep-preload.so, and for what that does
+// not reach by a supervisor (supervisor/tree.h). The hive has a process of its own: one with a name, that of the
+// `skep exec` around this one, or one made for the command.
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,6 +22,7 @@
 #include "cli/command.h"
 #include "cli/hive_options.h"
 #include "host/start.h"
+#include "supervisor/tree.h"
 #include "wire/place.h"
 
 namespace skep::cli {
@@ -70,14 +75,11 @@ bool statically_linked(const fs::path& file) {
   return true;
 }
 
-// Why a preloaded library would not reach `file`; empty when it does.
-std::string out_of_reach(const fs::path& file) {
+// Whether a preloaded library does not reach `file`.
+bool takes_no_library(const fs::path& file) {
   struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) return fmt::format("cannot look at it: {}", std::strerror(errno));
-  if ((status.st_mode & (S_ISUID | S_ISGID)) != 0 && ::geteuid() != 0)
-    return "it is setuid or setgid, and such programs load no libraries of their caller's";
-  if (statically_linked(file)) return "it is statically linked; only dynamically linked programs can be given a hive";
-  return {};
+  const bool changes_user = ::stat(file.c_str(), &status) == 0 && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+  return (changes_user && ::geteuid() != 0) || statically_linked(file);
 }
 
 bool is_there(const std::string& path) { return wire::connect_to(path).has_value(); }
@@ -97,14 +99,28 @@ Result<std::string> find_hive(const Request& request) {
       {.name = fmt::format("exec-{}", ::getpid()), .options = request.options.options(), .for_command = true});
 }
 
+std::string cannot_be_run(const fs::path& file, const Error& why, bool alone) {
+  if (!alone) return fmt::format("{}: cannot be run: {}", file.string(), why.message);
+  return fmt::format("{}: {}; it loads no library, so its bpf(2) must be caught by a filter", file.string(),
+                     why.message);
+}
+
+// As the command ended: by its code, or its signal.
+Exit end_as(int status) {
+  if (WIFEXITED(status)) return static_cast<Exit>(WEXITSTATUS(status));
+  const rlimit no_core{};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::signal(WTERMSIG(status), SIG_DFL);
+  ::raise(WTERMSIG(status));
+  return static_cast<Exit>(128 + WTERMSIG(status));
+}
+
 Exit run(const Request& request) {
   const std::string& name = request.command.front();
   const fs::path file = find_program(name);
   if (file.empty()) return report({Exit::Input, fmt::format("{}: there is no such program in PATH", name)});
   if (::access(file.c_str(), X_OK) != 0)
     return report({Exit::Input, fmt::format("{}: cannot be run: {}", file.string(), std::strerror(errno))});
-  if (const std::string why = out_of_reach(file); !why.empty())
-    return report({Exit::Unavailable, fmt::format("{}: {}", file.string(), why)});
   const auto library = preload_library();
   if (!library)
     return report({Exit::Unavailable,
@@ -118,11 +134,11 @@ Exit run(const Request& request) {
   const std::string preload = others && *others ? fmt::format("{}:{}", library->string(), others) : library->string();
   ::setenv("LD_PRELOAD", preload.c_str(), 1);
   ::setenv(wire::kHiveVariable, hive->c_str(), 1);
-  std::vector<char*> arguments;
-  for (const std::string& argument : request.command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  ::execv(file.c_str(), arguments.data());
-  return report({Exit::Input, fmt::format("{}: cannot be run: {}", file.string(), std::strerror(errno))});
+  const bool alone = takes_no_library(file);
+  const Result<int> status =
+      supervisor::run({.file = file, .arguments = request.command, .hive = *hive, .needs_filter = alone});
+  if (!status) return report({alone ? Exit::Unavailable : Exit::Input, cannot_be_run(file, status.error(), alone)});
+  return end_as(*status);
 }
 
 }  // namespace
@@ -136,10 +152,10 @@ void declare_exec(Program& program) {
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();
   command->footer(
-      "The program must be dynamically linked; it reaches bpf(2) through libc's syscall(), as libbpf does. All that it "
-      "starts\nis on the same hive, and a skep exec in there too. Without --hive the hive ends with the command and "
-      "whatever still\nuses its objects. Options of the hive count where it is started. The exit code is the "
-      "program's.");
+      "All that the program starts is on the same hive, and a skep exec in there too. What reaches bpf(2) through libc's\n"
+      "syscall(), as libbpf does, is fast; statically linked programs and raw system calls are answered from outside.\n"
+      "Without --hive the hive ends with the command and whatever still uses its objects. Options of the hive count\n"
+      "where it is started. The exit code is the program's.");
   command->callback([&program, request] { program.chosen = [request] { return run(*request); }; });
 }
 

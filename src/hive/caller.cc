@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -44,18 +45,33 @@ bool in_callers_stack([[maybe_unused]] std::uint64_t address, [[maybe_unused]] s
 
 using Transfer = ssize_t (*)(pid_t, const iovec*, unsigned long, const iovec*, unsigned long, unsigned long);
 
-bool transfer(Transfer how, std::byte* ours, std::uint64_t address, std::size_t size) noexcept {
-  const pid_t self = ::getpid();
+bool transfer(Transfer how, pid_t process, std::byte* ours, std::uint64_t address, std::size_t size) noexcept {
   while (size > 0) {
     const iovec local{ours, size};
     const iovec remote{reinterpret_cast<void*>(address), size};
-    const ssize_t done = how(self, &local, 1, &remote, 1, 0);
+    const ssize_t done = how(process, &local, 1, &remote, 1, 0);
     if (done <= 0) return false;
     ours += done;
     address += static_cast<std::size_t>(done);
     size -= static_cast<std::size_t>(done);
   }
   return true;
+}
+
+// Whether a line of such a file says that the inode is mapped writable, and not to the end.
+bool says_writable(const char* maps, std::uint64_t inode, std::uint64_t bytes) noexcept {
+  std::FILE* file = std::fopen(maps, "re");
+  if (file == nullptr) return false;
+  bool found = false;
+  char line[512];
+  while (!found && std::fgets(line, sizeof line, file) != nullptr) {
+    unsigned long long start = 0, end = 0, offset = 0, number = 0;
+    char access[5] = {};
+    if (std::sscanf(line, "%llx-%llx %4s %llx %*x:%*x %llu", &start, &end, access, &offset, &number) != 5) continue;
+    found = number == inode && access[1] == 'w' && offset + (end - start) != bytes;
+  }
+  std::fclose(file);
+  return found;
 }
 
 }  // namespace
@@ -68,14 +84,15 @@ std::int64_t Caller::position(int fd) noexcept {
 }
 
 bool LocalCaller::copy_in(std::uint64_t address, MutableBytes to) noexcept {
-  if (!in_callers_stack(address, to.size())) return transfer(::process_vm_readv, to.data(), address, to.size());
+  if (!in_callers_stack(address, to.size()))
+    return transfer(::process_vm_readv, ::getpid(), to.data(), address, to.size());
   std::memcpy(to.data(), reinterpret_cast<const void*>(address), to.size());
   return true;
 }
 
 bool LocalCaller::copy_out(std::uint64_t address, Bytes from) noexcept {
   if (!in_callers_stack(address, from.size()))
-    return transfer(::process_vm_writev, const_cast<std::byte*>(from.data()), address, from.size());
+    return transfer(::process_vm_writev, ::getpid(), const_cast<std::byte*>(from.data()), address, from.size());
   std::memcpy(reinterpret_cast<void*>(address), from.data(), from.size());
   return true;
 }
@@ -88,21 +105,32 @@ std::int64_t LocalCaller::position(int fd) noexcept {
 }
 
 int LocalCaller::install(Fd object) noexcept { return object.release(); }
+void LocalCaller::take_back(int fd) noexcept { ::close(fd); }
 Privilege LocalCaller::privilege() const noexcept { return {}; }
 
 bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
-  std::FILE* file = std::fopen("/proc/self/maps", "re");
-  if (file == nullptr) return false;
-  bool found = false;
-  char line[512];
-  while (!found && std::fgets(line, sizeof line, file) != nullptr) {
-    unsigned long long start = 0, end = 0, offset = 0, number = 0;
-    char access[5] = {};
-    if (std::sscanf(line, "%llx-%llx %4s %llx %*x:%*x %llu", &start, &end, access, &offset, &number) != 5) continue;
-    found = number == inode && access[1] == 'w' && offset + (end - start) != bytes;
-  }
-  std::fclose(file);
-  return found;
+  return says_writable("/proc/self/maps", inode, bytes);
+}
+
+bool OtherProcess::copy_in(std::uint64_t address, MutableBytes to) noexcept {
+  return transfer(::process_vm_readv, process_, to.data(), address, to.size());
+}
+
+bool OtherProcess::copy_out(std::uint64_t address, Bytes from) noexcept {
+  return transfer(::process_vm_writev, process_, const_cast<std::byte*>(from.data()), address, from.size());
+}
+
+Fd OtherProcess::descriptor(int fd) noexcept {
+  if (!handle_) handle_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, process_, 0)));
+  return Fd(handle_ ? static_cast<int>(::syscall(SYS_pidfd_getfd, handle_.get(), fd, 0)) : -1);
+}
+
+Privilege OtherProcess::privilege() const noexcept { return {}; }
+
+bool OtherProcess::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
+  char maps[32];
+  std::snprintf(maps, sizeof maps, "/proc/%d/maps", process_);
+  return says_writable(maps, inode, bytes);
 }
 
 }  // namespace skep::hive

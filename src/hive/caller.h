@@ -1,5 +1,6 @@
-// Who calls bpf(2), and how to reach his memory and his descriptors: the calling process itself, or the client at the
-// other end of a connection (host/remote_caller.h). Links nothing but this folder's caller.cc.
+// Who calls bpf(2), and how to reach his memory and his descriptors: the calling process itself, another one on this
+// machine (supervisor/), or the client at the other end of a connection (host/remote_caller.h). Links nothing but this
+// folder's caller.cc.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,8 @@ class Caller {
   virtual std::int64_t position(int fd) noexcept;
   // Gives the caller a close-on-exec descriptor for `object`: its number, or a negative errno.
   virtual int install(Fd object) noexcept = 0;
+  // Closes what install() gave, where the caller will not be told of it.
+  virtual void take_back(int /*fd*/) noexcept {}
   virtual Privilege privilege() const noexcept = 0;
   // Whether the caller's process has the file with this inode, of so many bytes, mapped writable: not to its end, as
   // hives and clients map what users cannot.
@@ -44,8 +47,29 @@ class LocalCaller : public Caller {
   Fd descriptor(int fd) noexcept override;
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
+  void take_back(int fd) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
+};
+
+// Another process of the same user that we may trace (ptrace(2), PTRACE_MODE_ATTACH). Who derives from it gives
+// descriptors, and knows whether the process still is the one that called.
+class OtherProcess : public Caller {
+ public:
+  // `process`: of its first thread.
+  explicit OtherProcess(int process) noexcept : process_(process) {}
+  bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
+  bool copy_out(std::uint64_t address, Bytes from) noexcept override;
+  Fd descriptor(int fd) noexcept override;
+  Privilege privilege() const noexcept override;
+  bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
+
+ protected:
+  int process() const noexcept { return process_; }
+
+ private:
+  const int process_;
+  Fd handle_;  // pidfd_open(2), when it is first needed
 };
 
 }  // namespace skep::hive

@@ -110,19 +110,19 @@ void Client::give_back(std::unique_ptr<Connection> connection) noexcept {
   }
 }
 
-long Client::call(hive::Caller& caller, int command, std::uint64_t attr, std::uint32_t size) noexcept {
+long Client::call(hive::Caller& caller, int command, std::uint64_t attr, std::uint32_t size,
+                  const Identity* who) noexcept {
   if (const std::optional<long> done = maps_.run(caller, command, attr, size)) return *done;
   for (unsigned tries = 0; tries < kMostTries; ++tries) {
     int error = 0;
     std::unique_ptr<Connection> connection = take(error);
     if (!connection) return error;
     Exchange exchange(connection->channel, connection->pieces, connection->message, caller);
-    error = exchange.ask(command, attr, size);
+    error = exchange.ask(command, attr, size, who);
     if (is_loss(error)) continue;  // nobody got it: an idle connection of a host that has gone
     if (error != 0) return error;
     if (exchange.finish() != 0) {
-      // What nobody will tell the program about.
-      if (exchange.installed() >= 0) ::close(exchange.installed());
+      if (exchange.installed() >= 0) caller.take_back(exchange.installed());
       return -ECONNRESET;
     }
     const long result = connection->message.value;

@@ -30,6 +30,7 @@
 namespace skep::wire {
 
 class Connection;
+struct Identity;
 enum class Kind : std::uint32_t;
 
 class Client {
@@ -42,9 +43,10 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // bpf(command, attr, size), with attr in this process: a value or a negative errno. `caller` is asked about this
-  // process's memory and rights.
-  long call(hive::Caller& caller, int command, std::uint64_t attr, std::uint32_t size) noexcept;
+  // bpf(command, attr, size), with attr in the caller's memory: a value or a negative errno. `caller` is asked about
+  // memory, descriptors and rights; `who` is what programs that the call runs are told of it, this thread if null.
+  long call(hive::Caller& caller, int command, std::uint64_t attr, std::uint32_t size,
+            const Identity* who = nullptr) noexcept;
   long call(int command, void* attr, unsigned size) noexcept;
 
   // The eventfd that ring buffer `fd` of the hive wakes its readers with, new to this process.

@@ -88,7 +88,7 @@ Identity identity() noexcept {
 
 }  // namespace
 
-int Exchange::ask(int command, std::uint64_t attr, std::uint32_t size) noexcept {
+int Exchange::ask(int command, std::uint64_t attr, std::uint32_t size, const Identity* who) noexcept {
   pieces_.clear();
   spec::Attr known{};
   if (size != 0 && size <= spec::kMaxAttrBytes && add(caller_, pieces_, attr, size)) {
@@ -98,11 +98,14 @@ int Exchange::ask(int command, std::uint64_t attr, std::uint32_t size) noexcept 
   }
   const int number = descriptor_in(command, known);
   const Fd about = number >= 0 ? caller_.descriptor(number) : Fd();
+  const bool runs = command == static_cast<int>(spec::Command::ProgTestRun);
   const Asked asked{.command = command,
                     .attr_bytes = size,
                     .rights = rights_of(caller_.privilege()),
                     .descriptor = about ? number : -1,
-                    .who = command == static_cast<int>(spec::Command::ProgTestRun) ? identity() : Identity{}};
+                    .who = !runs            ? Identity{}
+                           : who != nullptr ? *who
+                                            : identity()};
   Outgoing out{.address = attr, .payload = bytes_of(asked), .more = pieces_.bytes(), .descriptor = about.get()};
   const int error = channel_.send(Kind::Call, out);
   if (error == 0 || is_loss(error) || !about) return error;

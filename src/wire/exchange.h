@@ -15,12 +15,12 @@ inline bool is_loss(int error) noexcept { return error == -EPIPE || error == -EC
 
 class Exchange {
  public:
-  // `pieces` is scratch memory, `message` what the host said last; `caller` is this process.
+  // `pieces` is scratch memory, `message` what the host said last.
   Exchange(Channel& channel, PieceWriter& pieces, Message& message, hive::Caller& caller) noexcept
       : channel_(channel), pieces_(pieces), message_(message), caller_(caller) {}
 
-  // Sends bpf(command, attr, size): 0 or a negative errno.
-  int ask(int command, std::uint64_t attr, std::uint32_t size) noexcept;
+  // Sends bpf(command, attr, size): 0 or a negative errno. `who` is this thread if null.
+  int ask(int command, std::uint64_t attr, std::uint32_t size, const Identity* who) noexcept;
   // Answers the host until it is done: `message` says so then. 0; -ECONNRESET or -EBADMSG when it never will be.
   int finish() noexcept;
   // Writes what the result brought: 0 or -EFAULT.

@@ -87,7 +87,7 @@ std::optional<long> LocalMaps::run(hive::Caller& caller, int command, std::uint6
   if (!identity) return std::nullopt;
   const Inside inside(inside_);
   if (dropping_.load()) return std::nullopt;
-  const Entry* entry = find(identity->tag << 32 | identity->id, fd);
+  const Entry* entry = find(identity->tag << 32 | identity->id, caller, fd);
   if (entry == nullptr || entry->map == nullptr) return std::nullopt;
   if (!only_reads(which) && !is_data(entry->fields)) return std::nullopt;
   hive::PlainChanges changes;
@@ -103,9 +103,11 @@ const LocalMaps::Entry* LocalMaps::look_up(std::uint64_t key) const noexcept {
 }
 
 // The entry of a map, made when it is not there; null when there is no place for it.
-const LocalMaps::Entry* LocalMaps::find(std::uint64_t key, int fd) noexcept {
+const LocalMaps::Entry* LocalMaps::find(std::uint64_t key, hive::Caller& caller, int fd) noexcept {
   if (const Entry* entry = look_up(key)) return entry;
-  Result<Client::Shared> shared = client_.share(fd);
+  const Fd of_map = caller.descriptor(fd);
+  if (!of_map) return nullptr;
+  Result<Client::Shared> shared = client_.share(of_map.get());
   if (!shared && shared.error().code != EOPNOTSUPP) return nullptr;
   std::unique_ptr<Entry> made(new (std::nothrow) Entry{.key = key, .map = nullptr, .fields = {}});
   maps::Domain* of_hive = shared ? domain(shared->what.hive) : nullptr;

@@ -53,7 +53,7 @@ class LocalMaps {
     std::vector<btf::SpecialField> fields;
   };
 
-  const Entry* find(std::uint64_t key, int fd) noexcept;
+  const Entry* find(std::uint64_t key, hive::Caller& caller, int fd) noexcept;
   const Entry* look_up(std::uint64_t key) const noexcept;
   const Entry* enter(std::unique_ptr<Entry> entry) noexcept;
   bool drop_all() noexcept;

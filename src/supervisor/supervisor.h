@@ -1,0 +1,42 @@
+// Answers the bpf(2) calls of a process tree from outside of it: the way for what no preloaded library reaches, that is
+// statically linked programs, system calls made without libc, and children with an environment of their own.
+//
+// A call that the filter caught (supervisor/filter.h) waits in the kernel while it is made here on the hive, through
+// the same client as everywhere (wire/client.h), with a Caller that reaches into the process that waits: its memory by
+// process_vm_readv(2), its descriptors by pidfd_getfd(2), new ones by SECCOMP_IOCTL_NOTIF_ADDFD. Where that is
+// forbidden the call fails with EFAULT or EBADF: the supervisor must be allowed to trace the tree, which it is as its
+// ancestor. A process that is killed while it waits gets nothing, and what was made for it goes.
+//
+// Not answered here: poll and epoll on ring buffers, whose wake-ups the preloaded library puts in place. Cost: some 20
+// microseconds a call, four context switches. Tested by: tests/exec.
+#pragma once
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
+#include "wire/client.h"
+
+namespace skep::supervisor {
+
+class Supervisor {
+ public:
+  // For the processes behind `listener`, on the hive whose host listens at `hive`.
+  Supervisor(Fd listener, std::string hive) : listener_(std::move(listener)), client_(std::move(hive)) {}
+
+  // Starts answering, in threads that end with this process.
+  void start();
+  // Whether a process under the filter is left.
+  bool is_needed() const noexcept;
+  // Waits for the last of them.
+  void wait() const noexcept;
+
+ private:
+  void answer_calls() noexcept;
+
+  const Fd listener_;
+  wire::Client client_;
+};
+
+}  // namespace skep::supervisor
