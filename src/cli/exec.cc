@@ -152,10 +152,10 @@ void declare_exec(Program& program) {
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();
   command->footer(
-      "All that the program starts is on the same hive, and a skep exec in there too. What reaches bpf(2) through libc's\n"
-      "syscall(), as libbpf does, is fast; statically linked programs and raw system calls are answered from outside.\n"
-      "Without --hive the hive ends with the command and whatever still uses its objects. Options of the hive count\n"
-      "where it is started. The exit code is the program's.");
+      "All that the program starts is on the same hive, and a skep exec in there too. What reaches bpf(2) through\n"
+      "libc's syscall(), as libbpf does, is fast; statically linked programs and raw system calls are answered from\n"
+      "outside. Without --hive the hive ends with the command and whatever still uses its objects. Options of the\n"
+      "hive count where it is started. The exit code is the program's.");
   command->callback([&program, request] { program.chosen = [request] { return run(*request); }; });
 }
 

@@ -74,6 +74,26 @@ bool says_writable(const char* maps, std::uint64_t inode, std::uint64_t bytes) n
   return found;
 }
 
+// The process that a thread belongs to; itself when that cannot be had.
+pid_t process_of(pid_t thread) noexcept {
+  char path[32], line[128];
+  std::snprintf(path, sizeof path, "/proc/%d/status", thread);
+  std::FILE* file = std::fopen(path, "re");
+  if (file == nullptr) return thread;
+  int process = thread;
+  while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "Tgid:\t%d", &process) != 1) {
+  }
+  std::fclose(file);
+  return process;
+}
+
+// Before Linux 6.9 only first threads have one.
+int open_handle(pid_t thread) noexcept {
+  constexpr unsigned kThread = O_EXCL;  // PIDFD_THREAD
+  const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, thread, kThread));
+  return handle >= 0 ? handle : static_cast<int>(::syscall(SYS_pidfd_open, process_of(thread), 0));
+}
+
 }  // namespace
 
 std::int64_t Caller::position(int fd) noexcept {
@@ -113,15 +133,15 @@ bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexce
 }
 
 bool OtherProcess::copy_in(std::uint64_t address, MutableBytes to) noexcept {
-  return transfer(::process_vm_readv, process_, to.data(), address, to.size());
+  return transfer(::process_vm_readv, thread_, to.data(), address, to.size());
 }
 
 bool OtherProcess::copy_out(std::uint64_t address, Bytes from) noexcept {
-  return transfer(::process_vm_writev, process_, const_cast<std::byte*>(from.data()), address, from.size());
+  return transfer(::process_vm_writev, thread_, const_cast<std::byte*>(from.data()), address, from.size());
 }
 
 Fd OtherProcess::descriptor(int fd) noexcept {
-  if (!handle_) handle_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, process_, 0)));
+  if (!handle_) handle_ = Fd(open_handle(thread_));
   return Fd(handle_ ? static_cast<int>(::syscall(SYS_pidfd_getfd, handle_.get(), fd, 0)) : -1);
 }
 
@@ -129,7 +149,7 @@ Privilege OtherProcess::privilege() const noexcept { return {}; }
 
 bool OtherProcess::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
   char maps[32];
-  std::snprintf(maps, sizeof maps, "/proc/%d/maps", process_);
+  std::snprintf(maps, sizeof maps, "/proc/%d/maps", thread_);
   return says_writable(maps, inode, bytes);
 }
 

@@ -56,19 +56,15 @@ class LocalCaller : public Caller {
 // descriptors, and knows whether the process still is the one that called.
 class OtherProcess : public Caller {
  public:
-  // `process`: of its first thread.
-  explicit OtherProcess(int process) noexcept : process_(process) {}
+  explicit OtherProcess(int thread) noexcept : thread_(thread) {}
   bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
   bool copy_out(std::uint64_t address, Bytes from) noexcept override;
   Fd descriptor(int fd) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 
- protected:
-  int process() const noexcept { return process_; }
-
  private:
-  const int process_;
+  const int thread_;
   Fd handle_;  // pidfd_open(2), when it is first needed
 };
 

@@ -7,9 +7,11 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <thread>
+#include <utility>
 
 #include "hive/caller.h"
+#include "spec/commands.h"
 #include "wire/channel.h"
 
 namespace skep::supervisor {
@@ -18,27 +20,22 @@ namespace {
 constexpr unsigned kThreads = 8;  // calls that may be under way at once; a test run may take long
 
 // What /proc says of a thread.
-struct Thread {
-  int process = 0;  // its first thread
-  wire::Identity identity{};
-};
-
-Thread look_at(std::uint32_t id) noexcept {
-  Thread found{.process = static_cast<int>(id)};
-  char path[48], line[256];
-  std::snprintf(path, sizeof path, "/proc/%u/status", id);
+wire::Identity identity_of(std::uint32_t thread) noexcept {
+  wire::Identity found{};
+  char path[32], line[256];
+  std::snprintf(path, sizeof path, "/proc/%u/status", thread);
   std::FILE* file = std::fopen(path, "re");
   if (file == nullptr) return found;
-  unsigned uid = 0, gid = 0;
+  unsigned process = thread, uid = 0, gid = 0;
   while (std::fgets(line, sizeof line, file) != nullptr) {
-    std::sscanf(line, "Name:\t%15[^\n]", found.identity.comm);
-    std::sscanf(line, "Tgid:\t%d", &found.process);
+    std::sscanf(line, "Name:\t%15[^\n]", found.comm);
+    std::sscanf(line, "Tgid:\t%u", &process);
     std::sscanf(line, "Uid:\t%u", &uid);
     std::sscanf(line, "Gid:\t%u", &gid);
   }
   std::fclose(file);
-  found.identity.pid_tgid = static_cast<std::uint64_t>(found.process) << 32 | id;
-  found.identity.uid_gid = std::uint64_t{gid} << 32 | uid;
+  found.pid_tgid = std::uint64_t{process} << 32 | thread;
+  found.uid_gid = std::uint64_t{gid} << 32 | uid;
   return found;
 }
 
@@ -46,8 +43,8 @@ Thread look_at(std::uint32_t id) noexcept {
 // still waits afterwards, and nothing is written to one that does not.
 class Waiting final : public hive::OtherProcess {
  public:
-  Waiting(int listener, std::uint64_t call, int process) noexcept
-      : OtherProcess(process), listener_(listener), call_(call) {}
+  Waiting(int listener, const seccomp_notif& call) noexcept
+      : OtherProcess(static_cast<int>(call.pid)), listener_(listener), call_(call.id) {}
 
   bool copy_in(std::uint64_t address, MutableBytes to) noexcept override {
     return OtherProcess::copy_in(address, to) && waits();
@@ -77,10 +74,11 @@ class Waiting final : public hive::OtherProcess {
 };
 
 long answer(wire::Client& client, int listener, const seccomp_notif& call) noexcept {
-  const Thread thread = look_at(call.pid);
-  Waiting caller(listener, call.id, thread.process);
-  return client.call(caller, static_cast<int>(call.data.args[0]), call.data.args[1],
-                     static_cast<std::uint32_t>(call.data.args[2]), &thread.identity);
+  const auto command = static_cast<int>(call.data.args[0]);
+  const bool runs = command == static_cast<int>(spec::Command::ProgTestRun);
+  const wire::Identity who = runs ? identity_of(call.pid) : wire::Identity{};
+  Waiting caller(listener, call);
+  return client.call(caller, command, call.data.args[1], static_cast<std::uint32_t>(call.data.args[2]), &who);
 }
 
 }  // namespace
@@ -93,8 +91,8 @@ void Supervisor::answer_calls() noexcept {
   for (;;) {
     seccomp_notif call{};
     if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
-      if (errno == EINTR || errno == ENOENT) continue;  // ENOENT: it was killed before we got it
-      return;                                           // nobody is left
+      if (errno == EINTR || (errno == ENOENT && is_needed())) continue;  // ENOENT: it was killed before we got it
+      return;
     }
     const long result = answer(client_, listener_.get(), call);
     seccomp_notif_resp response{.id = call.id,
