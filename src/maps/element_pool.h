@@ -50,6 +50,9 @@ class ElementPool {
   std::uint32_t take(std::uint32_t chunk) noexcept;
   void give_back(std::uint32_t link) noexcept;
 
+  // Of one that is made: for another chunk.
+  void make_for(std::uint32_t link, std::uint32_t chunk) noexcept { set(word(link), word_of(kMade, chunk)); }
+
   // Made, and used from when it is linked until it is about to be unlinked.
   void start_use(std::uint32_t link) noexcept { set(mark(link), std::uint32_t{kIdle}); }
   void end_use(std::uint32_t link) noexcept { set(mark(link), std::uint32_t{kMade}); }

@@ -283,7 +283,7 @@ std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, 
 // A key whose home is held, and which is not there.
 int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
   const std::optional<unsigned> count = reserve();
-  if (!count) return -E2BIG;
+  if (!count) return shape_.lru ? add_for_oldest(hold, wanted, writer) : -E2BIG;
   const Addition addition{wanted, *count, writer};
   ChunkNumber reached = wanted.home;
   const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached);
@@ -293,6 +293,46 @@ int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
   forget_passing(wanted.home, reached);
   if (error == -EAGAIN) const Hold wait_for(*this, reached);
   return error;
+}
+
+// In a full LRU map: an old element leaves its place in the count and its memory to the new one. -E2BIG where that is
+// not done at once.
+int HashTable::add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
+  if (!has_room(chunk(wanted.home))) return -E2BIG;
+  const Oldest oldest = take_oldest(wanted.home);
+  if (oldest.element == 0) return -E2BIG;
+  fill(pool_.key(oldest.element), wanted.key, writer);
+  pool_.start_use(oldest.element);
+  const int error =
+      add_to_slot(wanted.home, Control::tag_of(wanted.hash), get(state_->phase) & 1,
+                  [&](std::byte* to) noexcept { set(*reinterpret_cast<std::uint32_t*>(to), oldest.element); });
+  hold.release();
+  forget_passing(oldest.home, oldest.chunk);
+  return error;
+}
+
+// Takes out an element that was not used lately, for a chunk that is held. Both chunks are until it is that one's, so
+// that whoever finds it in no chunk knows whose it is.
+HashTable::Oldest HashTable::take_oldest(ChunkNumber held) noexcept {
+  Oldest taken;
+  const auto take = [&](std::uint32_t element, ChunkNumber number) {
+    if (pool_.chunk(element) != number || !pool_.in_use(element)) return false;
+    const unsigned slot = search(chunk(number), element);
+    if (slot == kSlots) return false;  // somebody scribbled
+    taken = {.element = element, .chunk = number, .home = home_of(hash_of(pool_.key(element)))};
+    unlink(number, slot);
+    pool_.make_for(element, held);
+    note_change(number, get(state_->phase) & 1, -1);
+    return true;
+  };
+  pool_.sweep([&](std::uint32_t element) {
+    const ChunkNumber number = pool_.chunk(element);
+    if (number >= layout_.chunks) return false;
+    if (number == held) return take(element, number);
+    const Hold there = Hold::if_free(*this, number);
+    return there && take(element, number);
+  });
+  return taken;
 }
 
 // In the first chunk behind a full home that has room. -EAGAIN where a chunk is locked: `reached`.
@@ -320,13 +360,19 @@ int HashTable::add_here(ChunkNumber number, const Addition& addition) noexcept {
 
 // ---- removing
 
-// From a slot of a locked chunk.
-void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
+// Takes what is in a slot of a locked chunk out of it: its link, 0 if there is no element in the pool.
+std::uint32_t HashTable::unlink(ChunkNumber number, unsigned slot) noexcept {
   Chunk& at = chunk(number);
   const std::uint32_t element = layout_.pooled ? get(link(at, slot)) : 0;
   if (pool_.valid(element)) pool_.end_use(element);
   commit(at, control(at).without(slot));
   outdate(at);
+  return element;
+}
+
+// From a slot of a locked chunk.
+void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
+  const std::uint32_t element = unlink(number, slot);
   if (pool_.valid(element)) pool_.give_back(element);
   const unsigned count = get(state_->phase) & 1;
   std::atomic_ref(state_->counts[count]).fetch_sub(1);

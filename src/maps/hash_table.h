@@ -215,11 +215,18 @@ class HashTable {
   std::uint32_t make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept;
   bool has_room(const Chunk& chunk) const noexcept { return control(chunk).population() < usable_; }
   int add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
+  struct Oldest {
+    std::uint32_t element = 0;  // 0: none could be had at once
+    ChunkNumber chunk = 0, home = 0;
+  };
+  int add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
+  Oldest take_oldest(ChunkNumber held) noexcept;
   int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
   template <class Fill>
   int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept;
 
+  std::uint32_t unlink(ChunkNumber number, unsigned slot) noexcept;
   void drop(ChunkNumber number, unsigned slot) noexcept;
   void forget_passing(ChunkNumber home, ChunkNumber end) noexcept;
   template <class Search, class Before>
