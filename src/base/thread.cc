@@ -20,6 +20,11 @@ std::uint32_t ask_thread_id() noexcept { return cached_thread_id = static_cast<s
 
 }  // namespace internal
 
+std::ptrdiff_t thread_id_offset() noexcept {
+  return reinterpret_cast<const std::byte*>(&internal::cached_thread_id) -
+         static_cast<const std::byte*>(__builtin_thread_pointer());
+}
+
 namespace {
 
 // After a fork the one thread that is left has a new id.

@@ -4,6 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <thread>
+
+#include "base/bytes.h"
+
 namespace skep {
 namespace {
 
@@ -15,6 +19,19 @@ TEST(Thread, IdIsTheKernelsAndFollowsAFork) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_FALSE(thread_exists(static_cast<std::uint32_t>(child)));
+}
+
+TEST(Thread, IdIsAtOnePlaceFromEachThreadsPointer) {
+  const std::ptrdiff_t offset = thread_id_offset();
+  const auto look = [&] {
+    thread_id();
+    const auto* const pointer = static_cast<const std::byte*>(__builtin_thread_pointer());
+    EXPECT_EQ(load<std::uint32_t>(pointer + offset), static_cast<std::uint32_t>(::gettid()));
+  };
+  EXPECT_NE(offset, 0);
+  look();
+  std::thread(look).join();
+  std::thread([&] { EXPECT_EQ(thread_id_offset(), offset); }).join();
 }
 
 TEST(Thread, ExistenceOfOddIds) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -106,6 +107,16 @@ class Reservations {
       return map;
     }
     return nullptr;
+  }
+
+  // For compiled code, which adds and takes a record itself where it is the only one: where the first one is, its map,
+  // and how many there are.
+  struct Offsets {
+    std::size_t record, map, count;
+  };
+  static constexpr Offsets offsets() noexcept {
+    constexpr std::size_t kFirst = offsetof(Reservations, slots_);
+    return {kFirst + offsetof(Slot, record), kFirst + offsetof(Slot, map), offsetof(Reservations, count_)};
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/bytes.h"
+#include "base/thread.h"
 #include "isa/op.h"
 #include "jit/jit.h"
 #include "jit/run.h"
@@ -85,6 +86,7 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
                        .helpers = helpers_,
                        .program = reinterpret_cast<std::uint64_t>(this),
                        .found_as = reinterpret_cast<std::uint64_t>(&found_as),
+                       .thread_id = static_cast<std::int32_t>(thread_id_offset()),
                        .services = services(),
                        .features = features_,
                        .place = place,

@@ -3,6 +3,7 @@
 #include "maps/array_map.h"
 #include "maps/hash_map.h"
 #include "maps/lpm_trie.h"
+#include "maps/ring_map.h"
 
 namespace skep::maps {
 namespace {
@@ -21,7 +22,7 @@ std::optional<Recipe> recipe_of(const Map& map) noexcept {
 
 std::optional<Recipe> recipe(const Map& map) noexcept {
   return recipe_of<ArrayMap, PercpuArrayMap, ReferenceArray, HashMap, PercpuHashMap, LruHashMap, LruPercpuHashMap,
-                   LpmTrie>(map);
+                   LpmTrie, RingMap>(map);
 }
 
 }  // namespace skep::maps

@@ -5,8 +5,10 @@
 // Hash maps name a function made for their size of keys: it gives the value of CPU 0, or null; that of CPU c is at
 // c * per_cpu from there. Where small keys and values lie in chunks of slots, they also say how (maps/hash_table.h), so
 // that a caller can look himself and only asks that function when the key's home does not settle it. Either is what
-// lookup() would say, while the map lives. Some name functions that do what update() and erase() do, too. Tested by:
-// maps/array_map_test.cc, maps/hash_map_test.cc.
+// lookup() would say, while the map lives. Some name functions that do what update() and erase() do, too.
+// Ring buffers say where their positions, their lock and their data are (maps/ring_map.h), so that a caller can reserve
+// and submit himself where that is all there is to it. Tested by: maps/recipe_test.cc,
+// runtime/ring_runs_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -45,6 +47,32 @@ struct Recipe {
     WordHash hash{};
   };
 
+  // A record begins with its length and, at kOwnerAt, the thread that reserved it; its data follow these. Positions are
+  // multiples of kAlignment, those of the consumer and of the producers lie before the data. At `state` is the lock
+  // (maps/lock.h), behind it how often the position of the oldest record that is being written did not move, and that
+  // position.
+  struct Ring {
+    static constexpr std::uint32_t kBusy = 1U << 31;
+    static constexpr std::uint32_t kDiscarded = 1U << 30;
+    static constexpr std::uint64_t kNoWakeup = 1, kForceWakeup = 2;  // flags of who gives a record back
+    static constexpr std::int32_t kOwnerAt = 4;
+    static constexpr std::int32_t kRecordHeader = 8;
+    static constexpr std::uint64_t kAlignment = 8;
+    static constexpr std::int32_t kConsumerAt = -8192, kProducerAt = -4096;
+    static constexpr std::int32_t kStallsAt = 4, kPendingAt = 8;
+    using Wake = void (*)(const Map* map) noexcept;
+
+    // What a record of `length` bytes takes.
+    static constexpr std::uint64_t record_bytes(std::uint64_t length) noexcept {
+      return (length + kRecordHeader + kAlignment - 1) & ~(kAlignment - 1);
+    }
+
+    std::uint64_t data = 0;
+    std::uint64_t state = 0;
+    std::uint32_t mask = 0;  // of positions; 0: no ring buffer
+    Wake wake = nullptr;     // of the consumer, who waits
+  };
+
   const Map* map = nullptr;
   std::uint64_t base = 0;
   std::uint32_t entries = 0;
@@ -56,6 +84,7 @@ struct Recipe {
   Erase erase = nullptr;      // likewise
   const void* table = nullptr;
   Chunks chunks{};
+  Ring ring{};
 };
 
 // Nothing where elements must be looked up.

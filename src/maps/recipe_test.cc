@@ -2,6 +2,7 @@
 #include "maps/recipe.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,8 +10,10 @@
 #include <random>
 #include <vector>
 
+#include "base/thread.h"
 #include "maps/domain.h"
 #include "maps/map.h"
+#include "maps/ring_map.h"
 
 namespace skep::maps {
 namespace {
@@ -135,6 +138,36 @@ TEST_F(RecipeTest, SlotsHoldReferences) {
     EXPECT_EQ(load<Reference>(reinterpret_cast<const void*>(found->base + index * found->stride)), reference);
   }
   EXPECT_EQ(found->entries, 64U);
+}
+
+// The state of a ring buffer after each step is where its recipe says.
+TEST_F(RecipeTest, RingBuffersSayWhereTheirRecordsAre) {
+  const auto map = Map::create(*domain_, {.type = Ringbuf, .max_entries = 8192}, spec::MapId{1});
+  ASSERT_TRUE(map);
+  auto& ring = static_cast<RingMap&>(**map);
+  const auto found = recipe(**map);
+  ASSERT_TRUE(found && found->map == map->get());
+  const Recipe::Ring& said = found->ring;
+  const auto word = [](std::uint64_t base, std::int64_t offset) {
+    return load<std::uint64_t>(reinterpret_cast<const void*>(base + static_cast<std::uint64_t>(offset)));
+  };
+  EXPECT_EQ(said.mask, 8191U);
+  std::byte* const first = ring.reserve(13, 0);
+  EXPECT_EQ(reinterpret_cast<std::uint64_t>(first), said.data + Recipe::Ring::kRecordHeader);
+  EXPECT_EQ(word(said.data, 0), (13U | Recipe::Ring::kBusy) | std::uint64_t{thread_id()} << 8 * Recipe::Ring::kOwnerAt);
+  EXPECT_EQ(word(said.data, Recipe::Ring::kProducerAt), Recipe::Ring::record_bytes(13));
+  ring.reserve(8, 0);
+  EXPECT_EQ(word(said.state, 0), std::uint64_t{1} << 8 * Recipe::Ring::kStallsAt)
+      << "no lock, and one that did not move";
+  ring.discard(first, 1);
+  EXPECT_EQ(word(said.data, 0) & UINT32_MAX, 13U | Recipe::Ring::kDiscarded);
+  ring.reserve(8, 0);
+  EXPECT_EQ(word(said.state, Recipe::Ring::kPendingAt), Recipe::Ring::record_bytes(13));
+  ring.drain([](void*, Bytes) {}, nullptr);
+  EXPECT_EQ(word(said.data, Recipe::Ring::kConsumerAt), Recipe::Ring::record_bytes(13));
+  std::uint64_t count = 0;
+  said.wake(found->map);
+  EXPECT_EQ(::read(ring.wakeup_fd(), &count, sizeof count), sizeof count);
 }
 
 TEST_F(RecipeTest, OthersHaveNone) { EXPECT_FALSE(recipe(*make(Queue, 0))); }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <bit>
+#include <cstddef>
 
 #include "base/thread.h"
 #include "maps/lock.h"
@@ -12,15 +13,13 @@
 namespace skep::maps {
 namespace {
 
-constexpr std::uint32_t kBusy = 1U << 31;
-constexpr std::uint32_t kDiscarded = 1U << 30;
-constexpr std::size_t kHeaderBytes = 8;
+constexpr std::uint32_t kBusy = Recipe::Ring::kBusy, kDiscarded = Recipe::Ring::kDiscarded;
+constexpr std::size_t kHeaderBytes = Recipe::Ring::kRecordHeader;
 constexpr std::uint64_t kMostBytes = UINT32_MAX / 4;  // in a record
-constexpr std::uint64_t kNoWakeup = 1;
-constexpr std::uint64_t kForceWakeup = 2;
+constexpr std::uint64_t kNoWakeup = Recipe::Ring::kNoWakeup, kForceWakeup = Recipe::Ring::kForceWakeup;
 
 std::uint64_t record_bytes(std::uint64_t length) noexcept {
-  return round_up((length & ~std::uint64_t{kBusy | kDiscarded}) + kHeaderBytes, 8);
+  return Recipe::Ring::record_bytes(length & ~std::uint64_t{kBusy | kDiscarded});
 }
 
 }  // namespace
@@ -101,7 +100,7 @@ void RingMap::commit(std::byte* bytes, std::uint64_t flags, std::uint32_t bits) 
   if ((flags & kForceWakeup) != 0 || (waiting && (flags & kNoWakeup) == 0)) wake();
 }
 
-void RingMap::wake() noexcept {
+void RingMap::wake() const noexcept {
   const std::uint64_t one = 1;
   // A counter that is already at its end wakes as well.
   [[maybe_unused]] const ssize_t written = ::write(wakeup_.get(), &one, sizeof one);
@@ -159,6 +158,20 @@ std::optional<MutableBytes> RingMap::value_at(const std::byte* address) noexcept
     position += record_bytes(length);
   }
   return std::nullopt;
+}
+
+Recipe RingMap::recipe() const noexcept {
+  static_assert(sizeof(Record) == Ring::kRecordHeader && offsetof(Record, owner) == Ring::kOwnerAt);
+  static_assert(offsetof(State, lock) == 0 && offsetof(State, stalls) == Ring::kStallsAt);
+  static_assert(offsetof(State, pending) == Ring::kPendingAt);
+  static_assert(-Ring::kConsumerAt == std::int64_t{2 * kPageSize} && -Ring::kProducerAt == std::int64_t{kPageSize});
+  Recipe recipe;
+  recipe.map = this;
+  recipe.ring = {.data = reinterpret_cast<std::uint64_t>(ring_.data()),
+                 .state = reinterpret_cast<std::uint64_t>(ring_.state),
+                 .mask = static_cast<std::uint32_t>(ring_.mask),
+                 .wake = [](const Map* map) noexcept { static_cast<const RingMap*>(map)->wake(); }};
+  return recipe;
 }
 
 std::size_t RingMap::mmap_bytes() const noexcept { return 2 * kPageSize + 2 * std::size_t{spec_.max_entries}; }

@@ -17,6 +17,7 @@
 
 #include "base/errno.h"
 #include "maps/map.h"
+#include "maps/recipe.h"
 
 namespace skep::maps {
 
@@ -43,8 +44,10 @@ class RingMap final : public Map {
   int next_key(const std::byte*, std::byte*) noexcept override { return -kNotSupported; }
   std::optional<MutableBytes> value_at(const std::byte* address) noexcept override;
   std::size_t mmap_bytes() const noexcept override;
+  Recipe recipe() const noexcept;
 
  private:
+  using Ring = Recipe::Ring;
   struct Record {
     std::uint32_t length;
     std::uint32_t owner;
@@ -62,11 +65,14 @@ class RingMap final : public Map {
     State* state;
     std::uint64_t mask;
 
-    std::uint64_t& consumer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region); }
-    std::uint64_t& producer() const noexcept { return *reinterpret_cast<std::uint64_t*>(region + kPageSize); }
+    std::uint64_t& consumer() const noexcept { return position_at(Ring::kConsumerAt); }
+    std::uint64_t& producer() const noexcept { return position_at(Ring::kProducerAt); }
+    std::uint64_t& position_at(std::int32_t offset) const noexcept {
+      return *reinterpret_cast<std::uint64_t*>(data() + offset);
+    }
     std::byte* data() const noexcept { return region + 2 * kPageSize; }
     Record& record_at(std::uint64_t position) const noexcept {
-      return *reinterpret_cast<Record*>(data() + (position & mask & ~std::uint64_t{7}));
+      return *reinterpret_cast<Record*>(data() + (position & mask & ~(Ring::kAlignment - 1)));
     }
   };
 
@@ -76,7 +82,7 @@ class RingMap final : public Map {
   std::uint64_t pass_the_dead(Places ring, std::uint64_t pending, std::uint64_t end) noexcept;
   static std::uint64_t oldest_busy(Places ring, std::uint64_t from, std::uint64_t end) noexcept;
   void commit(std::byte* record, std::uint64_t flags, std::uint32_t bits) noexcept;
-  void wake() noexcept;
+  void wake() const noexcept;
 
   Places ring_;
   Fd wakeup_;

@@ -125,6 +125,14 @@ class Assembler : public CodeBuffer {
     byte(0xa1);
     value(address);
   }
+  void load_of_thread(Width width, Reg to, std::int32_t offset) noexcept {  // from its pointer, which fs is
+    byte(0x64);
+    rex_if(width == Width::W64, high(to), 0, 0);
+    byte(0x8b);
+    modrm(0, low(to), 4);
+    byte(0x25);
+    value(offset);
+  }
   template <class Address>
   void load_signed(Width width, Reg to, Address from) noexcept {  // to 64 bits; width is 8, 16 or 32
     rex_of(true, to, from, false);

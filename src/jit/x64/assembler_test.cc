@@ -48,6 +48,8 @@ TEST(Assembler, AddressesWithEachBase) {
   EXPECT_EQ(BYTES(load(Width::W16, Reg::Rcx, Mem{Reg::R12, -129})), "410fb78c247fffffff");
   EXPECT_EQ(BYTES(load_signed(Width::W32, Reg::Rcx, Mem{Reg::R8, 127})), "4963487f");
   EXPECT_EQ(BYTES(load(Width::W64, Reg::R11, Indexed{Reg::R10, Reg::R11, 3, 0})), "4f8b1cda");
+  EXPECT_EQ(BYTES(load_of_thread(Width::W32, Reg::Rdi, -64)), "648b3c25c0ffffff");
+  EXPECT_EQ(BYTES(load_of_thread(Width::W64, Reg::R9, 8)), "644c8b0c2508000000");
   EXPECT_EQ(BYTES(lea(Width::W32, Reg::Rsi, Mem{Reg::Rbx, 0x1000})), "8db300100000");
   EXPECT_EQ(BYTES(store(Width::W8, Mem{Reg::Rdx, 1}, Reg::Rsi)), "40887201");
   EXPECT_EQ(BYTES(store(Width::W16, Mem{Reg::Rdx, 1}, Reg::R9)), "6644894a01");

@@ -131,6 +131,66 @@ TEST(Memory, IsChangedInPlace) {
                         kEntry));
 }
 
+// ---- Ring buffers
+
+// A program that names a ring buffer of a page by its instructions' values.
+std::string with_ring(std::string_view text, std::int32_t thread_id = -64) {
+  const exec::Image image = image_of(text);
+  std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
+  maps::Recipe recipe;
+  recipe.map = reinterpret_cast<const maps::Map*>(std::uintptr_t{0x1000});
+  recipe.ring = {.data = 0x11223344'00000000, .state = 0x11223344'00005000, .mask = 4095, .wake = nullptr};
+  auto code = compile({.image = image,
+                       .values = values,
+                       .recipes = {&recipe, 1},
+                       .helpers = {},
+                       .thread_id = thread_id,
+                       .features = {.direct_calls = true},
+                       .place = {0, 0x100000}});
+  EXPECT_TRUE(code);
+  return code ? hex(*code) : "";
+}
+constexpr std::string_view kLocks = "f0410fb13a";           // lock cmpxchg [r10], edi
+constexpr std::string_view kExchanges = "8746f8";           // xchg [rsi - 8], eax
+constexpr std::string_view kThreadId = "648b3c25c0ffffff";  // mov edi, fs:[-64]
+
+TEST(Rings, RecordsAreReservedInPlaceOfTheCall) {
+  const auto reserve = [](std::string_view size, std::string_view flags) {
+    return fmt::format("r2 = {}\nr3 = {}\nr1 = map[id:1]\ncall bpf_ringbuf_reserve#131\nr0 = 0\nexit", size, flags);
+  };
+  const std::string code = with_ring(reserve("40", "0"));
+  ASSERT_NE(code.find(kThreadId), std::string::npos) << code;
+  const std::size_t locks = code.find(kLocks);
+  ASSERT_NE(locks, std::string::npos);
+  // In this order: the owner, the length with its bit, the producers' position, the lock, as those who die may leave
+  // it.
+  const std::string_view stores[] = {"897804", "c70028000080", "4d898b00f0ffff", "41c70200000000"};
+  std::size_t at = locks;
+  for (const std::string_view store : stores) {
+    at = code.find(store, at);
+    ASSERT_NE(at, std::string::npos) << store << " in " << code;
+  }
+  for (const auto& [size, flags] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"4088", "0"}, {"-1", "0"}, {"r1", "0"}, {"40", "1"}, {"40", "r1"}})
+    EXPECT_EQ(with_ring(reserve(size, flags)).find(kLocks), std::string::npos) << size << ' ' << flags;
+  EXPECT_EQ(with_ring(reserve("40", "0"), 0).find(kLocks), std::string::npos) << "the thread is not known";
+}
+
+TEST(Rings, RecordsAreGivenBackInPlaceOfTheCall) {
+  const auto give_back = [](std::string_view before, std::string_view helper, unsigned flags) {
+    return with_ring(fmt::format("{}r2 = {}\ncall {}\nr0 = 0\nexit", before, flags, helper));
+  };
+  constexpr std::string_view kReserve = "r1 = map[id:1]\nr2 = 8\nr3 = 0\ncall bpf_ringbuf_reserve#131\nr1 = r0\n";
+  constexpr std::string_view kSubmit = "bpf_ringbuf_submit#132", kDiscard = "bpf_ringbuf_discard#133";
+  constexpr std::string_view kLength = "8b46f881e0ffffff7f", kDiscards = "81c800000040";  // mov, and; or
+  EXPECT_NE(give_back("", kSubmit, 1).find(fmt::format("{}8946f8", kLength)), std::string::npos);
+  EXPECT_NE(give_back("", kDiscard, 1).find(fmt::format("{}{}8946f8", kLength, kDiscards)), std::string::npos);
+  // Who may have to wake somebody must know the ring buffer.
+  EXPECT_NE(give_back(kReserve, kSubmit, 0).find(fmt::format("{}{}", kLength, kExchanges)), std::string::npos);
+  EXPECT_EQ(give_back("", kSubmit, 0).find(kLength), std::string::npos);
+  EXPECT_EQ(give_back(kReserve, kSubmit, 2).find(kLength), std::string::npos);
+}
+
 // ---- Chains of comparisons
 
 // Comparisons of r1 with `count` numbers from `first` on, each with a result of its own.

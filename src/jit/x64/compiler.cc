@@ -19,6 +19,9 @@ const CallOffsets kCallOffsets = {
     .generator = offsetof(exec::Call, generator),
     .budget = offsetof(exec::Call, budget),
     .stopped = offsetof(exec::Call, stopped),
+    .reserved = offsetof(exec::Call, reservations) + exec::Reservations::offsets().record,
+    .reserved_from = offsetof(exec::Call, reservations) + exec::Reservations::offsets().map,
+    .reservations = offsetof(exec::Call, reservations) + exec::Reservations::offsets().count,
 };
 
 namespace {

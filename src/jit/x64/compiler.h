@@ -37,6 +37,7 @@ constexpr Condition condition_of(isa::JumpOp op) noexcept { return kConditions[s
 // Where the fields of a Call are that code reads or writes.
 struct CallOffsets {
   std::int32_t context, program, cpu, tail_calls, generator, budget, stopped;
+  std::int32_t reserved, reserved_from, reservations;  // the first record, its map, their number
 };
 extern const CallOffsets kCallOffsets;
 // And those of what it finds from there.
@@ -140,7 +141,9 @@ class Compiler {
     Label label;
     const InlinedCall& call;
     Ways ways;
-    Label absent{};  // of a hash map: where no slot of the key's home has its tag
+    // Of a hash map: where no slot of the key's home has its tag. Of a ring buffer: where its lock is held, for
+    // nothing; where its consumer waits.
+    Label aside{};
   };
   std::uint32_t write_inline(const At& at);
   Ways behind(std::uint32_t slot) const;
@@ -180,6 +183,16 @@ class Compiler {
   void note_tail_call();
   void scale(Reg what, std::uint64_t by);
   void add_cpu(const maps::Recipe& recipe);
+
+  // ---- inline_ring.cc: records of ring buffers
+  void reserve_record(const InlinedCall& call, const Ways& ways);
+  void lock_ring(const maps::Recipe::Ring& ring, Label elsewhere);
+  void pass_record(const maps::Recipe::Ring& ring, Label elsewhere);
+  void write_record(const maps::Recipe::Ring& ring, std::uint32_t bytes);
+  void reserve_by_call(const ColdCall& cold);
+  enum class Giving : std::uint8_t { Submit, Discard };
+  void give_record_back(const InlinedCall& call, Giving how);
+  void wake_or_call(const ColdCall& cold);
 
   // ---- chain.cc: comparisons of one register that are written as one
   std::uint32_t write_chained(const At& at);

@@ -31,6 +31,9 @@ std::uint32_t Compiler::write_inline(const At& at) {
     case HelperId::tail_call: return tail_call(call), 1;
     case HelperId::map_update_elem: return call_of_table(*call.recipe, call.recipe->update), 1;
     case HelperId::map_delete_elem: return call_of_table(*call.recipe, call.recipe->erase), 1;
+    case HelperId::ringbuf_reserve: return reserve_record(call, ways), ways.slots;
+    case HelperId::ringbuf_submit: return give_record_back(call, Giving::Submit), 1;
+    case HelperId::ringbuf_discard: return give_record_back(call, Giving::Discard), 1;
     default: break;
   }
   if (call.recipe == nullptr)
@@ -78,16 +81,15 @@ void Compiler::write_cold_calls() {
   for (const ColdCall& cold : cold_calls_) {
     a_.reserve();
     slot_ = cold.call.slot;
-    const bool tails = insn(slot_).imm == kTailCall;
-    const bool searches = !tails && cold.call.recipe != nullptr && cold.call.recipe->find != nullptr;
-    if (!searches) a_.bind(cold.label);
     note_piece(slot_);
-    if (tails)
-      call_for_tail(cold);
-    else if (searches)
-      find_further(cold);
-    else
-      call_for_value(cold);
+    const bool searches = cold.call.recipe != nullptr && cold.call.recipe->find != nullptr;
+    switch (static_cast<HelperId>(insn(slot_).imm)) {
+      case HelperId::tail_call: call_for_tail(cold); break;
+      case HelperId::ringbuf_reserve: reserve_by_call(cold); break;
+      case HelperId::ringbuf_submit:
+      case HelperId::ringbuf_discard: wake_or_call(cold); break;
+      default: searches ? find_further(cold) : call_for_value(cold);
+    }
   }
   cold_calls_.clear();
 }
@@ -95,9 +97,10 @@ void Compiler::write_cold_calls() {
 // Arguments that are known have been left out.
 void Compiler::call_for_value(const ColdCall& cold) {
   const InlinedCall& call = cold.call;
-  if (call.recipe != nullptr) a_.mov(reg(1), reinterpret_cast<std::uint64_t>(call.recipe->map));
+  a_.bind(cold.label);
+  for (const InlinedCall::Argument& known : call.known)
+    if (known.number != 0) a_.mov(reg(known.number), known.value);
   if (call.key_in_frame != InlinedCall::kNotInFrame) a_.lea(Width::W64, reg(2), Mem{Reg::Rbp, call.key_in_frame});
-  if (call.bytes != 0) a_.mov(reg(4), call.bytes);
   call_body(order_.values[call.slot]);
   if (cold.ways.null.id != cold.ways.found.id) {
     a_.test(Width::W64, Reg::Rax, Reg::Rax);
@@ -107,6 +110,7 @@ void Compiler::call_for_value(const ColdCall& cold) {
 }
 
 void Compiler::call_for_tail(const ColdCall& cold) {
+  a_.bind(cold.label);
   a_.mov(reg(2), reinterpret_cast<std::uint64_t>(cold.call.recipe->map));
   if (cold.call.index.is_constant()) a_.mov(reg(3), cold.call.index.least);
   tail_call_by_service(cold.ways.null);
@@ -203,7 +207,7 @@ void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   const std::int32_t key_bytes = two_words ? 16 : 8;
   const std::int32_t value_at = static_cast<std::int32_t>(Chunks::kHeaderBytes - 7 * step) + key_bytes;
   const ColdCall& cold = call_later(call, ways);
-  cold_calls_.back().absent = a_.label();
+  cold_calls_.back().aside = a_.label();
   load_key(call);
   load_home(chunks);
   a_.reserve();
@@ -220,7 +224,7 @@ void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   a_.alu(Alu::And, Width::W64, Reg::Rax, Reg::Rdx);
   a_.shift(x64::Shift::Shl, Width::W64, kScratch, 7);
   a_.alu(Alu::And, Width::W64, Reg::Rax, kScratch);
-  a_.jump(Condition::E, cold.absent);
+  a_.jump(Condition::E, cold.aside);
   a_.trailing_zeros(Width::W64, Reg::Rax, Reg::Rax);
   const bool scales = std::has_single_bit(step) && step <= 8;
   if (!scales) a_.imul(Width::W32, Reg::Rax, Reg::Rax, static_cast<std::int32_t>(step));
@@ -281,7 +285,7 @@ void Compiler::load_home(const maps::Recipe::Chunks& chunks) {
 void Compiler::find_further(const ColdCall& cold) {
   const InlinedCall& call = cold.call;
   const maps::Recipe& recipe = *call.recipe;
-  a_.bind(cold.absent);
+  a_.bind(cold.aside);
   a_.shift(x64::Shift::Shr, Width::W64, kControl, Chunks::kPassedAt);
   a_.jump(Condition::NE, cold.label);
   a_.alu(Alu::Cmp, Width::W32, Mem{kChunk, Chunks::kGenerationAt}, kGeneration);

@@ -14,6 +14,7 @@ namespace {
 
 using isa::Insn;
 using isa::Op;
+using Ring = maps::Recipe::Ring;
 using spec::HelperId;
 
 constexpr std::uint32_t kLookBack = 24;  // slots: calls follow soon on what sets their arguments
@@ -57,6 +58,8 @@ class Finder {
     if (helper == HelperId::csum_diff) return look_at_checksum(slot, start);
     if (helper == HelperId::map_lookup_elem) look_at_lookup(slot, start);
     if (helper == HelperId::map_update_elem || helper == HelperId::map_delete_elem) look_at_change(slot, start);
+    if (helper == HelperId::ringbuf_reserve) look_at_reserve(slot, start);
+    if (helper == HelperId::ringbuf_submit || helper == HelperId::ringbuf_discard) look_at_giving_back(slot, start);
   }
 
   // The number in a register at `slot`, if there is but one.
@@ -66,6 +69,22 @@ class Finder {
     if (setter == kUnknown || isa::form(survey_.ops[setter]) != isa::Form::MovImm) return {};
     return static_cast<std::uint32_t>(image_.insns[setter].imm);
   }
+
+  // The same of the whole register.
+  std::optional<std::uint64_t> number_in(unsigned number, std::uint32_t slot, std::uint32_t start) const {
+    if (const Index index = index_in(number, slot); index.is_constant() && index.is_whole) return index.least;
+    const std::uint32_t setter = setter_of(number, slot, start);
+    if (setter == kUnknown || isa::form(survey_.ops[setter]) != isa::Form::MovImm) return {};
+    const std::int32_t value = image_.insns[setter].imm;
+    return value < 0 ? std::optional<std::uint64_t>() : static_cast<std::uint64_t>(value);
+  }
+
+  // The map in a register at `slot`, if it has a recipe.
+  const maps::Recipe* recipe_in(unsigned number, std::uint32_t slot, std::uint32_t start) const {
+    const std::uint32_t setter = setter_of(number, slot, start);
+    return setter != kUnknown && survey_.ops[setter] == Op::LdMapFd ? recipe_of(values_[setter]) : nullptr;
+  }
+  static std::uint64_t address_of(const maps::Recipe& recipe) { return reinterpret_cast<std::uint64_t>(recipe.map); }
 
   // Compared with a short text that nobody can change.
   void look_at_text(std::uint32_t slot, std::uint32_t start) {
@@ -101,7 +120,7 @@ class Finder {
     const spec::Fact::Kind memory = fact_at(3, slot).kind;
     if (memory != spec::Fact::Kind::Frame && memory != spec::Fact::Kind::MapValue) return;
     if (image_.context != exec::ContextKind::XdpBuff || !bytes || *bytes == 0 || *bytes > kMostCopied) return;
-    note({.slot = slot, .bytes = *bytes}, set_of(1) | set_of(2) | set_of(3));
+    note({.slot = slot, .bytes = *bytes, .known = {{{4, *bytes}}}}, set_of(1) | set_of(2) | set_of(3));
   }
 
   // Of few bytes, in words.
@@ -130,13 +149,14 @@ class Finder {
     const bool known = setter != kUnknown && survey_.ops[setter] == Op::LdMapFd;
     InlinedCall call{.slot = slot};
     if (known) call.recipe = recipe_of(values_[setter]);
-    if (known && call.recipe == nullptr) return;
+    if (known && (call.recipe == nullptr || call.recipe->ring.mask != 0)) return;
     if (known && call.recipe->find != nullptr && call.recipe->chunks.count == 0) return note(call, set_of(2));
     call.key_in_frame = key_in_frame(slot);
     if (known && call.recipe->find != nullptr) {
       const bool in_frame = call.key_in_frame != InlinedCall::kNotInFrame;
       return note(call, set_of(in_frame ? kFramePointer : 2U));
     }
+    if (known) call.known = {{{1, address_of(*call.recipe)}}};
     // What the call does not ask for in r1 and r2 may be left out, and they keep what they held before.
     const isa::RegisterSet unasked = known ? set_of(1) | set_of(2) : set_of(2);
     if (call.key_in_frame != InlinedCall::kNotInFrame)
@@ -149,9 +169,7 @@ class Finder {
 
   // An element that is updated or deleted by a function of its map.
   void look_at_change(std::uint32_t slot, std::uint32_t start) {
-    const std::uint32_t setter = setter_of(1, slot, start);
-    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
-    const maps::Recipe* const recipe = recipe_of(values_[setter]);
+    const maps::Recipe* const recipe = recipe_in(1, slot, start);
     if (recipe == nullptr) return;
     const bool updates = static_cast<HelperId>(image_.insns[slot].imm) == HelperId::map_update_elem;
     if (updates && recipe->update != nullptr)
@@ -160,10 +178,32 @@ class Finder {
       note({.slot = slot, .recipe = recipe}, set_of(2));
   }
 
+  // A record of a known size, of a known ring buffer that is larger.
+  void look_at_reserve(std::uint32_t slot, std::uint32_t start) {
+    const maps::Recipe* const recipe = recipe_in(1, slot, start);
+    if (recipe == nullptr || recipe->ring.mask == 0) return;
+    last_ring_ = recipe;
+    const auto bytes = number_in(2, slot, start), flags = number_in(3, slot, start);
+    if (!bytes || flags != 0U || *bytes >= Ring::kDiscarded) return;
+    if (Ring::record_bytes(*bytes) > recipe->ring.mask) return;
+    note({.slot = slot,
+          .recipe = recipe,
+          .bytes = static_cast<std::uint32_t>(*bytes),
+          .known = {{{1, address_of(*recipe)}, {2, *bytes}, {3, 0}}}},
+         0);
+  }
+
+  // Where nobody is woken, or perhaps the consumer of the ring buffer that was last reserved from.
+  void look_at_giving_back(std::uint32_t slot, std::uint32_t start) {
+    const auto flags = number_in(2, slot, start);
+    if (flags == Ring::kNoWakeup)
+      note({.slot = slot, .known = {{{2, *flags}}}}, set_of(1));
+    else if (flags == 0U && last_ring_ != nullptr)
+      note({.slot = slot, .recipe = last_ring_, .known = {{{2, 0}}}}, set_of(1));
+  }
+
   void look_at_tail_call(std::uint32_t slot, std::uint32_t start) {
-    const std::uint32_t setter = setter_of(2, slot, start);
-    if (setter == kUnknown || survey_.ops[setter] != Op::LdMapFd) return;
-    const maps::Recipe* const recipe = recipe_of(values_[setter]);
+    const maps::Recipe* const recipe = recipe_in(2, slot, start);
     if (recipe == nullptr || !recipe->references) return;
     const Index index = index_in(3, slot);
     note({.slot = slot, .index = index, .recipe = recipe},
@@ -287,6 +327,7 @@ class Finder {
   std::span<const maps::Recipe> recipes_;
   std::span<maps::Map* const> maps_;
   Survey& survey_;
+  const maps::Recipe* last_ring_ = nullptr;  // that a call was seen to reserve from
 };
 
 }  // namespace

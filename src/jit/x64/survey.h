@@ -4,6 +4,7 @@
 // Tested by: jit/x64/compile_test.cc.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -65,13 +66,21 @@ struct Index {
 struct InlinedCall {
   static constexpr std::int32_t kNotInFrame = 0;
   std::uint32_t slot = 0;
-  std::int32_t key_in_frame = kNotInFrame;     // the key that r2 points to: where it is from r10
-  Index index = {};                            // the key, or the slot of a tail call
-  const maps::Recipe* recipe = nullptr;        // of the map in r1; in r2 of a tail call
+  std::int32_t key_in_frame = kNotInFrame;  // the key that r2 points to: where it is from r10
+  Index index = {};                         // the key, or the slot of a tail call
+  // Of the map in r1; in r2 of a tail call. Of a record that is submitted or discarded: the ring buffer that it is most
+  // likely of, whose consumer may wait; null: nobody is to be woken.
+  const maps::Recipe* recipe = nullptr;
   std::size_t callback = 0;                    // the function in r2 that a loop calls
   std::uint32_t from_bytes = 0, to_bytes = 0;  // of memory whose checksums are compared
-  std::uint32_t bytes = 0;          // r4, that are copied from the packet or to it; that are compared with `text`
+  std::uint32_t bytes = 0;          // that are copied from the packet or to it, compared with `text`, reserved
   const std::byte* text = nullptr;  // which nobody can change
+  // What the call itself needs besides what the program puts into registers for it: numbers that are known.
+  struct Argument {
+    unsigned number = 0;  // of its register; 0: none
+    std::uint64_t value = 0;
+  };
+  std::array<Argument, 3> known = {};
 };
 
 // Comparisons of one register with constants that are written as one, at the first of them (compare_chains.cc): what
