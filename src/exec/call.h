@@ -4,6 +4,8 @@
 // first argument. Inputs that a replay must reproduce (time, randomness, process ids) come from the Host.
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,17 @@ struct Call;
 struct Failure;
 
 enum class Clock : std::uint8_t { Monotonic, Boot, Coarse, Tai, Jiffies };
+// The system's clock that it is, or is made from.
+constexpr clockid_t system_clock(Clock clock) noexcept {
+  switch (clock) {
+    case Clock::Monotonic:
+    case Clock::Jiffies: return CLOCK_MONOTONIC;
+    case Clock::Boot: return CLOCK_BOOTTIME;
+    case Clock::Coarse: return CLOCK_MONOTONIC_COARSE;
+    case Clock::Tai: return CLOCK_TAI;
+  }
+  __builtin_unreachable();
+}
 
 // Where compiled code that is not limited by a budget may jump to in place of running a program, by the conventions
 // that such code has among itself.

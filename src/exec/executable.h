@@ -1,6 +1,8 @@
 // A program bound in this process: code that an engine can enter. Made by an engine from an Image and Bindings.
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -17,6 +19,9 @@ struct KnownTables {
   const KnownSlot* maps = nullptr;
 };
 
+// What reads a clock of the system: clock_gettime(), or what a test has in its place.
+using ClockReader = int (*)(clockid_t clock, timespec* now);
+
 // How relocations are answered in this process.
 class Bindings {
  public:
@@ -27,6 +32,9 @@ class Bindings {
   virtual HelperBody kfunc(std::uint32_t) const noexcept { return nullptr; }
   // What references mean to the Hosts of its runs; the tables outlive what is bound.
   virtual KnownTables known() const noexcept { return {}; }
+  // What the Hosts of its runs ask for the time, each clock by its exec::system_clock(): compiled code does so itself.
+  // Null: it asks the Host.
+  virtual ClockReader clock() const noexcept { return nullptr; }
 };
 
 class Executable {

@@ -41,6 +41,7 @@ Result<Values> relocate(const Image& image, const Bindings& bindings) {
   Values values;
   values.by_insn.resize(insns.size());
   values.known = bindings.known();
+  values.clock = bindings.clock();
   for (std::size_t i = 0; i < insns.size(); ++i) {
     if (!isa::is_ld_imm64(isa::decode(insns[i]))) continue;
     if (isa::decode(insns[i]) == isa::Op::LdImm64) values.by_insn[i] = isa::imm64(insns[i], insns[i + 1]);

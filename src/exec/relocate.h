@@ -19,6 +19,7 @@ struct Values {
   std::vector<maps::Map*> maps;       // that the program's instructions name, without repetitions
   std::vector<maps::Recipe> recipes;  // of those of them that have one
   KnownTables known = {};
+  ClockReader clock = nullptr;
 };
 
 // ENOENT when a map is not there, EINVAL when it has no memory at an offset the program loads.

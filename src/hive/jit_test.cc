@@ -38,6 +38,26 @@ Code calling(long programs, int padding) {
   return code + ld_imm64(2, 1, static_cast<int>(programs)) + Code{mov(3, 0), call_helper(12), mov(0, 1), exit_insn()};
 }
 
+// Compiled programs read the system's clock themselves only where a hive's surroundings are the system's.
+TEST(Jit, TheTimeIsThatOfTheHivesSurroundings) {
+  if (!jit::available()) GTEST_SKIP() << jit::available().error().message;
+  constexpr int kMilliseconds = 20;  // nearly
+  const Code program = Code{call_helper(5), insn(0x77, 0, 0, 0, kMilliseconds), exit_insn()};
+  struct : runtime::SystemHost {
+    std::uint64_t now(exec::Clock) noexcept override { return std::uint64_t{1234} << kMilliseconds; }
+  } stopped;
+  for (exec::Host* const host : {static_cast<exec::Host*>(nullptr), static_cast<exec::Host*>(&stopped)}) {
+    auto hive = std::move(*Hive::create({.engine = Engine::Jit, .host = host}));
+    Shared bpf(*hive);
+    Fds fds;
+    const long prog = fds.keep(load_prog(bpf, ProgType::Xdp, program));
+    const auto now = [&] { return hive->host().now(exec::Clock::Monotonic) >> kMilliseconds; };
+    const std::uint64_t before = now();
+    const auto shown = static_cast<std::uint64_t>(said(bpf, prog));
+    EXPECT_TRUE(shown >= (before & UINT32_MAX) && shown <= (now() & UINT32_MAX)) << shown;
+  }
+}
+
 // The thread sanitizer cannot follow a fork in the middle of other threads' work.
 #if defined(__SANITIZE_THREAD__)
 constexpr bool kForks = false;

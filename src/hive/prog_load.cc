@@ -223,7 +223,8 @@ Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, Engine
   for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
   const jit::Options compiling = compiler_options(loading.request);
   const State& hive = loading.request.hive;
-  const runtime::MapBindings bindings(used, {hive.prog_cache.table(), hive.map_cache.table()});
+  const exec::ClockReader reader = hive.options.host == nullptr ? runtime::SystemHost::clock_reader() : nullptr;
+  const runtime::MapBindings bindings(used, {hive.prog_cache.table(), hive.map_cache.table()}, reader);
   TRY(program.code, bind(engine, compiling, image, bindings, program));
   program.translated = translated(*image);
   for (const exec::Subprogram& function : image->subprograms) program.starts.push_back(function.start);

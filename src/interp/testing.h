@@ -40,7 +40,12 @@ inline Outcome failed() {  // of a program that could not be loaded
 class World final : public exec::QuietHost, public exec::Bindings {
  public:
   // ---- Host
-  std::uint64_t now(exec::Clock) noexcept override { return 1234; }
+  std::uint64_t now(exec::Clock asked) noexcept override {
+    timespec now{};
+    if (reader == nullptr) return 1234;
+    reader(exec::system_clock(asked), &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+  }
   std::uint32_t random() noexcept override { return 4; }
   const exec::Executable* program(maps::Reference reference) noexcept override {
     const auto found = programs_.find(reference.id);
@@ -54,9 +59,11 @@ class World final : public exec::QuietHost, public exec::Bindings {
     return found == helpers_.end() ? nullptr : found->second;
   }
   exec::KnownTables known() const noexcept override { return tables; }
+  exec::ClockReader clock() const noexcept override { return reader; }
 
   // ---- What tests put in
   exec::KnownTables tables = {};
+  exec::ClockReader reader = nullptr;  // of all clocks; null: they stand still
   maps::Map& add_map(std::uint32_t id, spec::MapSpec spec, const spec::MapSpec* inner = nullptr) {
     return maps_.add(id, std::move(spec), inner);
   }

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -86,6 +87,7 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
                        .helpers = helpers_,
                        .program = reinterpret_cast<std::uint64_t>(this),
                        .found_as = reinterpret_cast<std::uint64_t>(&found_as),
+                       .clock = std::bit_cast<std::uint64_t>(values_.clock),
                        .thread_id = static_cast<std::int32_t>(thread_id_offset()),
                        .services = services(),
                        .features = features_,

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <bit>
+#include <tuple>
 
 #include "helpers/bodies.h"
 #include "interp/testing.h"
@@ -167,6 +168,50 @@ TEST_P(Runs, TheStackIsAlignedAtCalls) {
       EXPECT_EQ(run(text).r0, 0U) << text;
       EXPECT_EQ(run(text, {}, 100).r0, 0U) << text;
     }
+}
+
+// Clocks that show their numbers; one that cannot be read; and how the stack was when they were asked.
+std::uint64_t clocks_misalignment = 0;
+int read_number(clockid_t clock, timespec* now) {
+  clocks_misalignment |= reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)) % 16;
+  if (clock == CLOCK_BOOTTIME) return -1;
+  *now = {.tv_sec = 0x1'0000'0000 + clock, .tv_nsec = 999'999'999};
+  return 0;
+}
+unsigned clock_helpers = 0;
+
+TEST_P(Runs, ClocksAreTheHosts) {
+  const std::tuple<const char*, HelperId, clockid_t> cases[] = {
+      {"bpf_ktime_get_ns#5", HelperId::ktime_get_ns, CLOCK_MONOTONIC},
+      {"bpf_ktime_get_boot_ns#125", HelperId::ktime_get_boot_ns, CLOCK_BOOTTIME},
+      {"bpf_ktime_get_coarse_ns#160", HelperId::ktime_get_coarse_ns, CLOCK_MONOTONIC_COARSE},
+      {"bpf_ktime_get_tai_ns#208", HelperId::ktime_get_tai_ns, CLOCK_TAI}};
+  for (const auto& [name, id, clock] : cases) {
+    world.add_helper(id, helpers::body(std::to_underlying(id)));
+    for (const bool is_known : {false, true}) {
+      world.reader = is_known ? read_number : nullptr;
+      const std::uint64_t shown = clock == CLOCK_BOOTTIME ? 0 : (0x1'0000'0000 + clock) * 1'000'000'000U + 999'999'999;
+      // in frames of all shapes
+      for (const std::string_view start :
+           {"", "r6 = 1\n", "*(u64 *)(r10 -8) = 1\n", "*(u64 *)(r10 -24) = 1\nr6 = 2\n"}) {
+        const std::string text =
+            fmt::format("{}r7 = 3\ncall pc+2\nr0 += r7\nexit\n{}call {}\nexit", start, start, name);
+        for (const std::uint64_t budget : {0, 100})
+          EXPECT_EQ(run(text, {}, budget).r0, (is_known ? shown : 1234) + 3) << text;
+      }
+    }
+  }
+  EXPECT_EQ(clocks_misalignment, 0U);
+  // Compiled code that knows how the Host reads its clock does not ask for it.
+  clock_helpers = 0;
+  world.add_helper(HelperId::ktime_get_ns,
+                   [](exec::Call& call, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                      std::uint64_t) noexcept { return ++clock_helpers, call.host.now(exec::Clock::Monotonic); });
+  run("call bpf_ktime_get_ns#5\nexit");
+  EXPECT_EQ(clock_helpers, GetParam() == With::Jit ? 0U : 1U);
+  world.reader = nullptr;
+  run("call bpf_ktime_get_ns#5\nexit");
+  EXPECT_EQ(clock_helpers, GetParam() == With::Jit ? 1U : 2U);
 }
 
 TEST_P(Runs, CallbacksRunInTheirOwnFrameAndReachTheCallers) {

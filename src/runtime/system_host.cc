@@ -29,15 +29,11 @@ std::uint64_t seed() noexcept {
 }  // namespace
 
 std::uint64_t SystemHost::now(exec::Clock clock) noexcept {
-  switch (clock) {
-    case exec::Clock::Monotonic: return nanoseconds(CLOCK_MONOTONIC);
-    case exec::Clock::Boot: return nanoseconds(CLOCK_BOOTTIME);
-    case exec::Clock::Coarse: return nanoseconds(CLOCK_MONOTONIC_COARSE);
-    case exec::Clock::Tai: return nanoseconds(CLOCK_TAI);
-    case exec::Clock::Jiffies: return kInitialJiffies + nanoseconds(CLOCK_MONOTONIC) / (1'000'000'000U / kHertz);
-  }
-  __builtin_unreachable();
+  const std::uint64_t now = nanoseconds(exec::system_clock(clock));
+  return clock == exec::Clock::Jiffies ? kInitialJiffies + now / (1'000'000'000U / kHertz) : now;
 }
+
+exec::ClockReader SystemHost::clock_reader() noexcept { return &::clock_gettime; }
 
 // One per thread, seeded by the system: programs ask for randomness per packet.
 exec::Generator* SystemHost::generator() noexcept {

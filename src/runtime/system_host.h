@@ -13,6 +13,7 @@
 #include <string>
 
 #include "exec/call.h"
+#include "exec/executable.h"
 
 namespace skep::runtime {
 
@@ -36,6 +37,8 @@ class SystemHost : public exec::Host {
   Trace read_trace();
 
   std::uint64_t now(exec::Clock clock) noexcept override;
+  // What now() asks: the C library's, which reads the clock without a system call where that can be.
+  static exec::ClockReader clock_reader() noexcept;
   std::uint32_t random() noexcept override { return generator()->draw(); }
   exec::Generator* generator() noexcept override;
   std::uint64_t pid_tgid() noexcept override;

@@ -3,6 +3,7 @@
 // Tools::unwinder registers.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unwind.h>
 
@@ -105,6 +106,7 @@ class Unwind : public ::testing::Test {
   std::uint64_t follow(std::string_view text, Hardening hardening = {}) {
     return follow(exec::testing::assembled(text), hardening);
   }
+  void let_code_read_the_clock() { world_.reader = ::clock_gettime; }
 
  private:
   interp::testing::World world_;
@@ -119,6 +121,12 @@ TEST_F(Unwind, FindsTheWayBackFromEveryInstruction) {
   EXPECT_GT(follow("r6 = 1\ncall f\nr0 += r6\nexit\nf: r7 = 5\n*(u64 *)(r10 -8) = r7\nr0 = *(u64 *)(r10 -8)\nexit"),
             10U);
   EXPECT_GT(follow("r6 = 1\ncall bpf_ktime_get_ns#5\nr0 += r6\nexit"), 5U);  // padding
+}
+
+TEST_F(Unwind, RoomOnTheStackThatACallIsGiven) {
+  let_code_read_the_clock();
+  EXPECT_GT(follow("r6 = 1\ncall bpf_ktime_get_ns#5\nr0 += r6\nexit"), 12U);
+  EXPECT_GT(follow("*(u64 *)(r10 -8) = 1\ncall bpf_ktime_get_ns#5\nr1 = *(u64 *)(r10 -8)\nr0 += r1\nexit"), 12U);
 }
 
 TEST_F(Unwind, SeveralWaysOutOfAFunction) {

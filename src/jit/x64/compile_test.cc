@@ -329,6 +329,24 @@ TEST(Calls, DirectWhereTheyReach) {
   EXPECT_FALSE(far.reaches(0x7f00'8000'0000));
 }
 
+// push two zeros; mov edi, the clock; mov rsi, rsp; call ... imul and add; pop them
+TEST(Calls, OfClocksThatAreKnownAreNotTheHelpers) {
+  const exec::Image image = image_of("call bpf_ktime_get_boot_ns#125\nexit");
+  const std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
+  const auto code = compile({.image = image,
+                             .values = values,
+                             .recipes = {},
+                             .helpers = {},
+                             .clock = 0x2000,
+                             .features = {.direct_calls = true},
+                             .place = {0, 0x100000}});
+  ASSERT_TRUE(code);
+  ASSERT_EQ(code->fixups.size(), 1U);
+  EXPECT_EQ(code->fixups[0].target, 0x2000U);
+  EXPECT_NE(hex(*code).find("31c05050bf070000004889e6e8"), std::string::npos) << hex(*code);
+  EXPECT_NE(hex(*code).find("488b04244869c000ca9a3b48034424084883c410"), std::string::npos) << hex(*code);
+}
+
 TEST(Depth, OfCallsIsLimited) {
   std::string text;
   for (unsigned i = 0; i < 8; ++i) text += "call pc+1\nexit\n";

@@ -164,6 +164,7 @@ class Compiler {
   void find_further(const ColdCall& cold);
   void loop(const InlinedCall& call);
   void draw_random(const InlinedCall& call);
+  void read_clock(const At& at, exec::Clock clock);
   enum class Copying : std::uint8_t { FromPacket, ToPacket };
   void copy_packet(const InlinedCall& call, Copying direction);
   void compare_text(const InlinedCall& call);

@@ -23,6 +23,10 @@ std::uint32_t Compiler::write_inline(const At& at) {
   switch (static_cast<HelperId>(at.insn.imm)) {
     case HelperId::get_smp_processor_id: return a_.load(Width::W32, Reg::Rax, field(kCallOffsets.cpu)), 1;
     case HelperId::get_prandom_u32: return draw_random(call), 1;
+    case HelperId::ktime_get_ns: return read_clock(at, exec::Clock::Monotonic), 1;
+    case HelperId::ktime_get_boot_ns: return read_clock(at, exec::Clock::Boot), 1;
+    case HelperId::ktime_get_coarse_ns: return read_clock(at, exec::Clock::Coarse), 1;
+    case HelperId::ktime_get_tai_ns: return read_clock(at, exec::Clock::Tai), 1;
     case HelperId::xdp_load_bytes: return copy_packet(call, Copying::FromPacket), 1;
     case HelperId::xdp_store_bytes: return copy_packet(call, Copying::ToPacket), 1;
     case HelperId::strncmp: return compare_text(call), 1;
@@ -431,6 +435,28 @@ void Compiler::draw_random(const InlinedCall& call) {
   a_.alu(Alu::Xor, Width::W64, Reg::Rax, kScratch2);
   a_.unary(Unary::Mul, Width::W64, kScratch2);  // rdx is r2, which a call takes
   a_.alu(Alu::Xor, Width::W32, Reg::Rax, Reg::Rdx);
+}
+
+// Nanoseconds, as runtime::SystemHost says them: 0 where the clock cannot be read. What reads it writes on the stack,
+// which is aligned for calls.
+void Compiler::read_clock(const At& at, exec::Clock clock) {
+  if (order_.clock == 0) return CallHelper(at);
+  constexpr std::int32_t kNanoseconds = 1'000'000'000;
+  constexpr std::uint32_t kBytes = sizeof(timespec);
+  static_assert(kBytes == 16 && offsetof(timespec, tv_sec) == 0 && offsetof(timespec, tv_nsec) == 8);
+  a_.mov(Reg::Rax, 0);
+  for (std::uint32_t pushed = 0; pushed < kBytes; pushed += 8) {
+    a_.push(Reg::Rax);
+    note_frame(FrameStep::Kind::Grow, Reg::Rsp, 8);
+  }
+  a_.mov(Reg::Rdi, static_cast<std::uint64_t>(exec::system_clock(clock)));
+  a_.mov(Width::W64, Reg::Rsi, Reg::Rsp);
+  call_address(order_.clock);
+  a_.load(Width::W64, Reg::Rax, Mem{Reg::Rsp, offsetof(timespec, tv_sec)});
+  a_.imul(Width::W64, Reg::Rax, Reg::Rax, kNanoseconds);
+  a_.alu(Alu::Add, Width::W64, Reg::Rax, Mem{Reg::Rsp, offsetof(timespec, tv_nsec)});
+  a_.alu(Alu::Add, Width::W64, Reg::Rsp, std::int32_t{kBytes});
+  note_frame(FrameStep::Kind::Grow, Reg::Rsp, 0U - kBytes);
 }
 
 // bpf_xdp_load_bytes and bpf_xdp_store_bytes(r1 context, r2 offset, r3 memory, r4 bytes) of a packet that lies in one

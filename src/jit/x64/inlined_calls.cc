@@ -27,6 +27,12 @@ constexpr std::uint32_t kMostSummed = 96;  // bytes: two IPv6 headers, and a lit
 
 constexpr isa::RegisterSet set_of(unsigned number) { return static_cast<isa::RegisterSet>(1U << number); }
 
+bool reads_clock(HelperId helper) {
+  using enum HelperId;
+  return helper == ktime_get_ns || helper == ktime_get_boot_ns || helper == ktime_get_coarse_ns ||
+         helper == ktime_get_tai_ns;
+}
+
 bool is_plain_store(Op op) { return isa::form(op) == isa::Form::StoreImm || isa::form(op) == isa::Form::StoreReg; }
 
 class Finder {
@@ -51,6 +57,7 @@ class Finder {
   void look_at(std::uint32_t slot, std::uint32_t start) {
     const auto helper = static_cast<HelperId>(image_.insns[slot].imm);
     if (helper == HelperId::get_smp_processor_id || helper == HelperId::get_prandom_u32) return note({.slot = slot}, 0);
+    if (reads_clock(helper)) return note({.slot = slot}, survey_.uses[slot].reads);  // it may have to be the helper
     if (helper == HelperId::tail_call) return look_at_tail_call(slot, start);
     if (helper == HelperId::loop) return look_at_loop(slot, start);
     if (helper == HelperId::xdp_load_bytes || helper == HelperId::xdp_store_bytes) return look_at_copy(slot, start);
