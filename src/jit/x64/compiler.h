@@ -176,7 +176,7 @@ class Compiler {
   void load_index(const InlinedCall& call);
   void load_index_inside(const InlinedCall& call, Label none);
   void mask_index();
-  void load_reference(const InlinedCall& call, Label none);
+  void load_slot(const InlinedCall& call, Label none);
   void load_known(const exec::KnownSlot* table, Label unknown);
   void tail_call(const InlinedCall& call);
   void go_on_in_itself();

@@ -325,14 +325,17 @@ void Compiler::find_in_unknown(const InlinedCall& call, const Ways& ways) {
 void Compiler::find_inner_map(const InlinedCall& call, const Ways& ways) {
   const Label unknown = call_later(call, ways).label;
   if (order_.known.maps == nullptr) return a_.jump(unknown);
-  load_reference(call, ways.null);
+  load_slot(call, ways.null);
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::E, ways.null);
   load_known(order_.known.maps, unknown);
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.object});
   go_on(ways);
 }
 
-// rax becomes the reference in the slot of an array; 0 where there is none.
-void Compiler::load_reference(const InlinedCall& call, Label none) {
+// rax becomes the reference in the slot of an array, which is 0 where there is none; behind its end the code goes to
+// `none`.
+void Compiler::load_slot(const InlinedCall& call, Label none) {
   const maps::Recipe& recipe = *call.recipe;
   if (call.index.is_constant() && call.index.most < recipe.entries) {
     a_.load_rax(recipe.base + recipe.stride * call.index.least);
@@ -341,8 +344,6 @@ void Compiler::load_reference(const InlinedCall& call, Label none) {
     a_.mov(Reg::Rax, recipe.base);
     a_.load(Width::W64, Reg::Rax, Indexed{Reg::Rax, kScratch, 3, 0});
   }
-  a_.test(Width::W64, Reg::Rax, Reg::Rax);
-  a_.jump(Condition::E, none);
 }
 
 // kScratch becomes the address of the exec::Known of the reference in rax; uses kScratch2.
@@ -362,12 +363,13 @@ void Compiler::tail_call(const InlinedCall& call) {
   const Ways ways = behind(call.slot);
   const Label unknown = call_later(call, ways).label;
   if (order_.known.programs == nullptr || order_.counting == Counting::Yes) return a_.jump(unknown);
-  a_.load(Width::W32, kScratch3, field(kCallOffsets.tail_calls));
-  a_.alu(Alu::Cmp, Width::W32, kScratch3, static_cast<std::int32_t>(isa::kMaxTailCalls));
+  a_.alu(Alu::Cmp, Width::W32, field(kCallOffsets.tail_calls), static_cast<std::int32_t>(isa::kMaxTailCalls));
   a_.jump(Condition::AE, ways.null);
-  load_reference(call, ways.null);
+  load_slot(call, ways.null);
   const std::uint32_t shape = function_ == survey_.functions.data() ? frame_shape() : 0;
   if (shape != 0 && order_.found_as != 0) go_on_in_itself();
+  a_.test(Width::W64, Reg::Rax, Reg::Rax);
+  a_.jump(Condition::E, ways.null);
   load_known(order_.known.programs, unknown);
   const std::uint32_t unstopped = survey_.callbacks || tails_may_stop() ? 0 : exec::JumpTarget::kNeverStops;
   if (shape != 0) {
@@ -389,15 +391,14 @@ void Compiler::tail_call(const InlinedCall& call) {
   go_on_in_other();
 }
 
-// Where the reference in rax is the program's own: loops are made of such calls. What call.program and the frame hold
-// is what they should.
+// Where the reference in rax is the program's own, which is not 0: loops are made of such calls. What call.program and
+// the frame hold is what they should.
 void Compiler::go_on_in_itself() {
   const Label other = a_.label();
   a_.mov(kScratch, order_.found_as);
   a_.alu(Alu::Cmp, Width::W64, Reg::Rax, Mem{kScratch, 0});
   a_.jump(Condition::NE, other);
-  a_.alu(Alu::Add, Width::W32, kScratch3, 1);
-  a_.store(Width::W32, field(kCallOffsets.tail_calls), kScratch3);
+  a_.alu(Alu::Add, Width::W32, field(kCallOffsets.tail_calls), 1);
   a_.jump(body_);
   a_.bind(other);
 }
@@ -412,11 +413,10 @@ void Compiler::go_on_in_body() {
   jump_register(Reg::Rax);
 }
 
-// Of the program whose exec::Known is in kScratch; the calls before it are counted in kScratch3.
+// Of the program whose exec::Known is in kScratch.
 void Compiler::note_tail_call() {
   a_.load(Width::W64, Reg::Rax, Mem{kScratch, kOtherOffsets.object});
-  a_.alu(Alu::Add, Width::W32, kScratch3, 1);
-  a_.store(Width::W32, field(kCallOffsets.tail_calls), kScratch3);
+  a_.alu(Alu::Add, Width::W32, field(kCallOffsets.tail_calls), 1);
   a_.store(Width::W64, field(kCallOffsets.program), Reg::Rax);
 }
 
