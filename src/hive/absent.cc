@@ -1,4 +1,4 @@
-// Commands whose objects a hive does not have yet: links, pins, attach points. They check what the kernel checks before
+// Commands whose objects a hive does not have yet: links, attach points. They check what the kernel checks before
 // it looks for the object, and then say that it is not there, so that probes get the answer of a modern kernel.
 #include "hive/request.h"
 
@@ -10,42 +10,15 @@ int link_error(Request& request, std::uint32_t fd) noexcept {
   return request.caller.descriptor(static_cast<int>(fd)) ? EINVAL : EBADF;
 }
 
-// Whether a descriptor is something that can be pinned: a map, a program, a link.
-bool can_be_pinned(Request& request, std::uint32_t number) noexcept {
-  const auto fd = static_cast<int>(number);
-  return find_map(request.hive, request.caller, fd).error == 0 ||
-         find_prog(request.hive, request.caller, fd).error == 0;
-}
-
 // A path of the caller that must end in a readable place: EFAULT when it cannot be read.
 bool readable(Request& request, std::uint64_t path) noexcept {
   std::byte first;
   return request.caller.copy_in(path, {&first, 1});
 }
 
-constexpr std::uint32_t kPathFd = spec::kPathFd;
 constexpr std::uint32_t kLinkUpdateReplace = 1U << 2;  // BPF_F_REPLACE
 
 }  // namespace
-
-long obj_pin(Request& request) {
-  const spec::AttrObj& attr = request.attr.obj;
-  if ((attr.file_flags & ~kPathFd) != 0) return -EINVAL;
-  if ((attr.file_flags & kPathFd) == 0 && attr.path_fd != 0) return -EINVAL;
-  if (!can_be_pinned(request, attr.bpf_fd)) return -EINVAL;
-  if (!readable(request, attr.pathname)) return -EFAULT;
-  return refuse(EPERM, "obj_pin: this hive has no file system of pins");
-}
-
-long obj_get(Request& request) {
-  const spec::AttrObj& attr = request.attr.obj;
-  constexpr std::uint32_t kKnown = spec::kRdonly | spec::kWronly | kPathFd;
-  if (attr.bpf_fd != 0 || (attr.file_flags & ~kKnown) != 0) return -EINVAL;
-  if ((attr.file_flags & kPathFd) == 0 && attr.path_fd != 0) return -EINVAL;
-  if ((attr.file_flags & (spec::kRdonly | spec::kWronly)) == (spec::kRdonly | spec::kWronly)) return -EINVAL;
-  if (!readable(request, attr.pathname)) return -EFAULT;
-  return refuse(ENOENT, "obj_get: this hive has no file system of pins");
-}
 
 long prog_attach(Request& request) {
   const spec::AttrAttach& attr = request.attr.attach;

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -74,6 +75,11 @@ bool says_writable(const char* maps, std::uint64_t inode, std::uint64_t bytes) n
   return found;
 }
 
+Result<Fd> opened(int fd, const std::string& path) noexcept {
+  if (fd < 0) return fail(errno, path + ": " + std::strerror(errno));
+  return Fd(fd);
+}
+
 // The process that a thread belongs to; itself when that cannot be had.
 pid_t process_of(pid_t thread) noexcept {
   char path[32], line[128];
@@ -103,6 +109,9 @@ std::int64_t Caller::position(int fd) noexcept {
   return at < 0 ? -errno : at;
 }
 
+// One who has no files.
+Result<Fd> Caller::open_path(int, const std::string& path, int) noexcept { return fail(ENOENT, path); }
+
 bool LocalCaller::copy_in(std::uint64_t address, MutableBytes to) noexcept {
   if (!in_callers_stack(address, to.size()))
     return transfer(::process_vm_readv, ::getpid(), to.data(), address, to.size());
@@ -125,6 +134,9 @@ std::int64_t LocalCaller::position(int fd) noexcept {
 }
 
 int LocalCaller::install(Fd object) noexcept { return object.release(); }
+Result<Fd> LocalCaller::open_path(int from, const std::string& path, int flags) noexcept {
+  return opened(::openat(from, path.c_str(), O_PATH | O_CLOEXEC | flags), path);
+}
 void LocalCaller::take_back(int fd) noexcept { ::close(fd); }
 Privilege LocalCaller::privilege() const noexcept { return {}; }
 
@@ -143,6 +155,21 @@ bool OtherProcess::copy_out(std::uint64_t address, Bytes from) noexcept {
 Fd OtherProcess::descriptor(int fd) noexcept {
   if (!handle_) handle_ = Fd(open_handle(thread_));
   return Fd(handle_ ? static_cast<int>(::syscall(SYS_pidfd_getfd, handle_.get(), fd, 0)) : -1);
+}
+
+Fd OtherProcess::folder(const char* name) const noexcept {
+  char link[32];
+  std::snprintf(link, sizeof link, "/proc/%d/%s", thread_, name);
+  return Fd(::open(link, O_PATH | O_CLOEXEC));
+}
+
+Result<Fd> OtherProcess::open_path(int from, const std::string& path, int flags) noexcept {
+  const bool is_absolute = path.starts_with('/');
+  const Fd start = is_absolute ? folder("root") : from == AT_FDCWD ? folder("cwd") : descriptor(from);
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(O_PATH | O_CLOEXEC | flags);
+  how.resolve = is_absolute ? RESOLVE_IN_ROOT : 0;
+  return opened(static_cast<int>(::syscall(SYS_openat2, start.get(), path.c_str(), &how, sizeof how)), path);
 }
 
 Privilege OtherProcess::privilege() const noexcept { return {}; }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/fd.h"
+#include "base/result.h"
 
 namespace skep::hive {
 
@@ -32,6 +34,10 @@ class Caller {
   virtual int install(Fd object) noexcept = 0;
   // Closes what install() gave, where the caller will not be told of it.
   virtual void take_back(int /*fd*/) noexcept {}
+  // What `path` is for the caller, who is in a directory and a mount namespace of his own: opened with O_PATH and
+  // `flags` (O_DIRECTORY or 0), from the directory `from` of his (AT_FDCWD: the one he is in). Errors as openat(2) has
+  // them.
+  virtual Result<Fd> open_path(int from, const std::string& path, int flags) noexcept;
   virtual Privilege privilege() const noexcept = 0;
   // Whether the caller's process has the file with this inode, of so many bytes, mapped writable: not to its end, as
   // hives and clients map what users cannot.
@@ -48,6 +54,7 @@ class LocalCaller : public Caller {
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
   void take_back(int fd) noexcept override;
+  Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 };
@@ -60,10 +67,13 @@ class OtherProcess : public Caller {
   bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
   bool copy_out(std::uint64_t address, Bytes from) noexcept override;
   Fd descriptor(int fd) noexcept override;
+  Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 
  private:
+  Fd folder(const char* name) const noexcept;
+
   const int thread_;
   Fd handle_;  // pidfd_open(2), when it is first needed
 };

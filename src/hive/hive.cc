@@ -80,6 +80,7 @@ Result<Hive::SharedMap> Hive::share(int map_fd) const {
   return SharedMap{.memory = std::move(memory), .spec = map.map->spec(), .fields = map.fields};
 }
 
+Result<std::string> Hive::bpffs() { return state_->bpffs.folder(); }
 maps::Domain& Hive::domain() noexcept { return *state_->domain; }
 exec::Host& Hive::host() noexcept { return state_->host; }
 runtime::SystemHost& Hive::system() noexcept { return state_->system; }

@@ -80,6 +80,9 @@ struct Options {
   bool unprivileged = false;
   // The file with the types of the kernel that programs are attached to and whose structures they read; none if empty.
   std::string kernel_btf = "/sys/kernel/btf/vmlinux";
+  // The folder for which /sys/fs/bpf stands in BPF_OBJ_PIN and BPF_OBJ_GET, which exists and is the hive's alone.
+  // Empty: one of its own, made with the first pin.
+  std::string bpffs = {};
 };
 
 struct State;
@@ -109,6 +112,8 @@ class Hive {
   Result<Program> program(int fd) const;
   Result<std::shared_ptr<maps::Map>> map(int fd) const;
   maps::Domain& domain() noexcept;
+  // The folder where pins are files: Options::bpffs, or the hive's own, which goes with it.
+  Result<std::string> bpffs();
   // What another process needs to work on a map's elements by itself: its memory, and what bpf(2) knows of values. The
   // mapping keeps nothing alive. EOPNOTSUPP: the elements are not plain bytes (hive/elements.h).
   struct SharedMap {

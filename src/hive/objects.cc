@@ -1,6 +1,7 @@
 #include "hive/objects.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +124,42 @@ Result<Fd> Objects::open(Object& object) {
   }
 }
 
+Objects::FileId Objects::id_of(int file) noexcept {
+  struct stat status{};
+  return ::fstat(file, &status) == 0 ? FileId{status.st_dev, status.st_ino} : FileId{};
+}
+
+Result<> Objects::pin(Object& object, const std::function<Result<Fd>()>& make) {
+  const std::scoped_lock lock(mutex_);
+  TRY(Fd file, make());
+  pinned_.insert_or_assign(id_of(file.get()), &object);
+  object.pins_.push_back(std::move(file));
+  return {};
+}
+
+Ref<Object> Objects::pinned(int file) {
+  const FileId id = id_of(file);
+  const std::shared_lock lock(mutex_);
+  const auto found = pinned_.find(id);
+  return Ref<Object>(found == pinned_.end() ? nullptr : found->second);
+}
+
+// Lets go of the files that have no name any more.
+bool Objects::is_pinned(Object& object) noexcept {
+  std::erase_if(object.pins_, [this](const Fd& file) {
+    struct stat status{};
+    if (::fstat(file.get(), &status) != 0 || status.st_nlink != 0) return false;
+    pinned_.erase({status.st_dev, status.st_ino});
+    return true;
+  });
+  return !object.pins_.empty();
+}
+
+// By somebody else than another object.
+bool Objects::is_used(Object& object) noexcept {
+  return object.refs_.load() != 0 || object.open() || is_pinned(object);
+}
+
 int Objects::exchange(Object& holder, Object* added, Kind kind, const std::function<Replaced()>& change) {
   Dead dead;
   Replaced result;
@@ -162,7 +199,7 @@ bool Objects::dies(Object& object, Dead& dead) {
   for (const auto& [holder, times] : object.holders_) holders.push_back(holder);
   for (Object* holder : holders) {
     if (!object.holders_.contains(holder)) continue;
-    if (holder->lets_go() && !holder->open() && holder->refs_.load() == 0) {
+    if (holder->lets_go() && !is_used(*holder)) {
       holder->let_go();
       while (!holder->held_.empty()) {
         Object& held = *holder->held_.begin()->first;
@@ -172,7 +209,7 @@ bool Objects::dies(Object& object, Dead& dead) {
     if (object.holders_.contains(holder)) dies(*holder, dead);
   }
   object.examined_ = false;
-  if (!object.holders_.empty() || object.refs_.load() != 0 || object.open()) return false;
+  if (!object.holders_.empty() || is_used(object)) return false;
   remove(object, dead);
   return true;
 }

@@ -1,9 +1,9 @@
 // The object table: everything a hive has an id for, and when it goes.
 //
 // Ids count up per kind and are reused late, as the kernel's are; a generation is never reused, so a slot of a map
-// that still names a dead object reads as empty. An object lives while somebody has a descriptor of it (or maps it),
-// while another object holds it (a program its maps, a map of maps its inner maps), or while a Ref exists: a command or
-// a hook that is working with it.
+// that still names a dead object reads as empty. An object lives while somebody has a descriptor of it (or maps it)
+// or it is pinned, while another object holds it (a program its maps, a map of maps its inner maps), or while a Ref
+// exists: a command or a hook that is working with it.
 //
 // Nobody tells us of the last close, so death is found by looking: when ids are iterated or looked up, the candidates
 // (and what holds them) are examined, and each creation examines a few others in turn, so that garbage stays within a
@@ -13,6 +13,8 @@
 // Locks: one shared mutex for the table and what holds what; look-ups share it. What is removed is retired, because a
 // run may still use it (runtime/epochs.h). Tested by: hive/lifetime_test.cc, hive/threads_test.cc.
 #pragma once
+
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
@@ -63,6 +65,7 @@ class Object {
   // Guarded by the table's lock.
   bool examined_ = false;                          // further up in the current examination
   std::vector<Fd> ends_;                           // the hive's ends of socket pairs
+  std::vector<Fd> pins_;                           // its files in the file system of pins (hive/bpffs.h)
   std::unordered_map<Object*, unsigned> held_;     // what it holds, how many times
   std::unordered_map<Object*, unsigned> holders_;  // and who holds it
 };
@@ -122,6 +125,12 @@ class Objects {
   // The first living object with an id above `start`; 0: none.
   std::uint32_t next(Kind kind, std::uint32_t start);
 
+  // The object keeps the file that `make` makes, and lives while the file has a name. Nobody finds the file without its
+  // object. Errors are those of `make`.
+  Result<> pin(Object& object, const std::function<Result<Fd>()>& make);
+  // The object of a file; null when it is none's.
+  Ref<Object> pinned(int file);
+
   // A new descriptor of a program, BTF or link for a user.
   Result<Fd> open(Object& object);
 
@@ -148,11 +157,19 @@ class Objects {
     std::uint32_t patrol = 0;  // the id that was last examined in passing
   };
   using Dead = std::vector<std::shared_ptr<Object>>;
+  struct FileId {
+    dev_t device = 0;
+    ino_t inode = 0;
+    friend auto operator<=>(const FileId&, const FileId&) = default;
+  };
+  static FileId id_of(int file) noexcept;
 
   void enter(std::shared_ptr<Object> object, std::uint32_t id);
   Shelf& shelf(Kind kind) noexcept { return shelves_[static_cast<std::size_t>(kind)]; }
   const Shelf& shelf(Kind kind) const noexcept { return shelves_[static_cast<std::size_t>(kind)]; }
   // All below: with the lock held exclusively.
+  bool is_pinned(Object& object) noexcept;
+  bool is_used(Object& object) noexcept;
   bool dies(Object& object, Dead& dead);
   void remove(Object& object, Dead& dead);
   void release(Object& holder, Object& held);
@@ -164,6 +181,7 @@ class Objects {
   Forget forget_;
   mutable std::shared_mutex mutex_;
   Shelf shelves_[4];
+  std::map<FileId, Object*> pinned_;  // those of all pins_, which are open, so that no other file has the number
   std::uint32_t last_generation_ = 0;
   std::uint32_t last_serial_ = 0;
   int owner_ = 0;  // process id that tag_ belongs to

@@ -86,10 +86,9 @@ long map_get_fd_by_id(Request& request);
 long btf_get_fd_by_id(Request& request);
 long link_get_fd_by_id(Request& request);
 long enable_stats(Request& request);
-// Commands whose objects are not there yet: the errno that the kernel gives when the attach point, path or link is
-// absent.
 long obj_pin(Request& request);
 long obj_get(Request& request);
+// Commands whose objects are not there yet: the errno that the kernel gives when the attach point or link is absent.
 long prog_attach(Request& request);
 long prog_detach(Request& request);
 long prog_query(Request& request);

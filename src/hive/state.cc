@@ -47,6 +47,7 @@ ProgOwner ProgObject::owner() const {
 State::State(Options chosen, std::unique_ptr<maps::Domain> its_domain)
     : options(std::move(chosen)),
       domain(std::move(its_domain)),
+      bpffs(options.bpffs),
       objects(epochs, [this](const Object& object) { forget(object); }),
       host(*this, options.host != nullptr ? *options.host : system) {}
 

@@ -13,6 +13,7 @@
 #include "btf/btf.h"
 #include "btf/record.h"
 #include "exec/executable.h"
+#include "hive/bpffs.h"
 #include "hive/elements.h"
 #include "hive/hive.h"
 #include "hive/objects.h"
@@ -154,6 +155,7 @@ struct State {
   runtime::Epochs epochs;
   runtime::Surroundings surroundings{*domain, epochs};
   runtime::SystemHost system;
+  Bpffs bpffs;
   Objects objects;
   MapSource map_source{objects};
   ProgSource prog_source{objects};

@@ -31,6 +31,8 @@ class Bpf {
  public:
   virtual ~Bpf() = default;
   virtual long call(int cmd, const void* attr, std::uint32_t size) = 0;
+  // The folder that /sys/fs/bpf stands for there.
+  virtual std::string bpffs() { return {}; }
   long operator()(spec::Command command, spec::Attr& attr) {
     return call(static_cast<int>(command), &attr, static_cast<std::uint32_t>(spec::info(command).attr_bytes));
   }
@@ -70,6 +72,7 @@ class HiveBpf final : public Bpf {
   long call(int cmd, const void* attr, std::uint32_t size) override {
     return hive->call(caller, cmd, reinterpret_cast<std::uint64_t>(attr), size);
   }
+  std::string bpffs() override { return *hive->bpffs(); }
   std::unique_ptr<Hive> hive;
   LocalCaller caller;
 };
@@ -81,6 +84,7 @@ class KernelBpf final : public Bpf {
     const long result = ::syscall(SYS_bpf, cmd, attr, size);
     return result < 0 ? -errno : result;
   }
+  std::string bpffs() override { return "/sys/fs/bpf"; }
   // Whether the running kernel lets us judge by it.
   static bool here() {
     spec::Attr attr{};

@@ -94,6 +94,16 @@ int RemoteCaller::install(Fd object) noexcept {
   return static_cast<int>(reply_.value);
 }
 
+Result<Fd> RemoteCaller::open_path(int from, const std::string& path, int flags) noexcept {
+  const wire::Outgoing question{
+      .address = static_cast<std::uint64_t>(flags), .value = from, .payload = std::as_bytes(std::span(path))};
+  if (!ask(Kind::Open, question, Kind::Given)) return fail(EFAULT, "the client is gone");
+  if (reply_.value < 0 && reply_.value >= -4095)
+    return fail(static_cast<int>(-reply_.value), path + ": " + std::strerror(static_cast<int>(-reply_.value)));
+  if (!reply_.descriptor) return fail(ENOENT, path + ": the client has not opened it");
+  return std::move(reply_.descriptor);
+}
+
 hive::Privilege RemoteCaller::privilege() const noexcept {
   return {.bpf = (asked_.rights & 1) != 0,
           .perfmon = (asked_.rights & 2) != 0,

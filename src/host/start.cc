@@ -77,7 +77,9 @@ void leave_terminal() noexcept {
   // It is no user of the hive around it (Host::is_forgotten reads environments).
   if (char* around = std::getenv(wire::kHiveVariable)) std::memset(around, '-', std::strlen(around));
   if (!background.for_command && ::chdir("/") != 0) ::_exit(1);
-  Result<std::unique_ptr<Host>> host = Host::create(background.options);
+  hive::Options options = background.options;
+  options.bpffs = seat.bpffs();
+  Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
   if (!host) {
     tell(report, host.error().code, host.error().message);
     seat.leave();
@@ -118,9 +120,10 @@ Result<std::string> start(const Background& background) {
   return path;
 }
 
-Result<> serve(const std::string& name, const hive::Options& options) {
+Result<> serve(const std::string& name, hive::Options options) {
   TRY(wire::Seat seat, wire::Seat::take(name));
-  TRY(const std::unique_ptr<Host> host, Host::create(options));
+  options.bpffs = seat.bpffs();
+  TRY(const std::unique_ptr<Host> host, Host::create(std::move(options)));
   end_on_signals(*host);
   host->run(seat.listener());
   seat.leave();

@@ -19,6 +19,6 @@ struct Background {
 Result<std::string> start(const Background& background);
 
 // The same in this process, until a client, SIGTERM, SIGINT or SIGHUP ends it.
-Result<> serve(const std::string& name, const hive::Options& options);
+Result<> serve(const std::string& name, hive::Options options);
 
 }  // namespace skep::host

@@ -22,6 +22,7 @@ class HiveBpf final : public Bpf {
   long call(int cmd, const void* attr, std::uint32_t size) override {
     return client_.call(caller, cmd, reinterpret_cast<std::uint64_t>(attr), size);
   }
+  std::string bpffs() override { return *hive->bpffs(); }
 
  private:
   host::testing::TestSeat seat_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "base/thread.h"
 #include "spec/attr.h"
@@ -136,6 +137,14 @@ int Exchange::answer() noexcept {
       const Fd copy = caller_.descriptor(static_cast<int>(message_.value));
       if (copy && channel_.send(Kind::Given, {.descriptor = copy.get()}) == 0) return 0;
       return channel_.send(Kind::Given, {.value = -EBADF});  // none, or one that cannot be passed
+    }
+    case Kind::Open: {
+      const auto* text = reinterpret_cast<const char*>(message_.payload.data());
+      const std::string path(text, message_.payload.size());
+      const Result<Fd> opened =
+          caller_.open_path(static_cast<int>(message_.value), path, static_cast<int>(message_.address));
+      return channel_.send(Kind::Given,
+                           opened ? Outgoing{.descriptor = opened->get()} : Outgoing{.value = -opened.error().code});
     }
     case Kind::Install:
       if (!message_.descriptor) return -EBADMSG;

@@ -84,6 +84,22 @@ Result<Fd> take_lock(const std::string& folder, std::string_view name) {
   }
 }
 
+// A folder and all that is in it.
+void remove_folder(int from, const char* name) noexcept {
+  Fd folder(::openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder) return;
+  const int at = folder.get();
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(at), ::closedir);
+  if (!directory) return;
+  [[maybe_unused]] const int now_its = folder.release();
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view inside(entry->d_name);
+    if (inside == "." || inside == "..") continue;
+    if (::unlinkat(at, entry->d_name, 0) != 0) remove_folder(at, entry->d_name);
+  }
+  ::unlinkat(from, name, AT_REMOVEDIR);
+}
+
 }  // namespace
 
 Result<> check_name(std::string_view name) {
@@ -142,6 +158,9 @@ Result<Seat> Seat::take(std::string_view name) {
   TRY(std::string path, socket_in(folder));
   TRY(Fd lock, take_lock(folder, name));
   ::unlink(path.c_str());
+  const std::string bpffs = folder + "/" + kBpffsFolder;
+  remove_folder(AT_FDCWD, bpffs.c_str());
+  TRY_VOID(own_folder(bpffs));
   TRY(Fd listener, new_socket());
   const sockaddr_un address = address_of(path);
   const mode_t before = ::umask(0077);
@@ -153,10 +172,13 @@ Result<Seat> Seat::take(std::string_view name) {
   return Seat(std::string(name), std::move(path), std::move(lock), std::move(listener));
 }
 
+std::string Seat::bpffs() const { return path_.substr(0, path_.rfind('/') + 1) + kBpffsFolder; }
+
 void Seat::leave() noexcept {
   if (!lock_) return;
   const std::string folder = path_.substr(0, path_.rfind('/'));
   ::unlink(path_.c_str());
+  remove_folder(AT_FDCWD, bpffs().c_str());
   ::unlink((folder + "/lock").c_str());
   ::rmdir(folder.c_str());
   hand_over();

@@ -17,6 +17,8 @@ namespace skep::wire {
 
 // The variable that says which hive the programs of `skep exec` are on: the path of a socket.
 inline constexpr const char* kHiveVariable = "SKEP_HIVE";
+// The folder beside the socket for which /sys/fs/bpf stands: the hive's pins (hive/bpffs.h).
+inline constexpr const char* kBpffsFolder = "bpffs";
 
 // 1 to 64 letters, digits, '-', '_' and '.', not beginning with '.': EINVAL if not.
 Result<> check_name(std::string_view name);
@@ -33,17 +35,18 @@ Result<Fd> connect_to(const std::string& path);
 // The right to be the host of a name, and its socket: both go with it.
 class Seat {
  public:
-  // EADDRINUSE when somebody has it.
+  // With an empty folder for pins. EADDRINUSE when somebody has it.
   static Result<Seat> take(std::string_view name);
   Seat(Seat&& other) noexcept = default;
   Seat& operator=(Seat&& other) noexcept = default;
-  // Removes the socket and its folder, in the process that is the host.
+  // Removes the socket, the pins and the folder, in the process that is the host.
   void leave() noexcept;
   // After a fork, in the process that is not the host: lets go, so that the other's end is the end.
   void hand_over() noexcept;
 
   const std::string& name() const noexcept { return name_; }
   const std::string& path() const noexcept { return path_; }
+  std::string bpffs() const;
   int listener() const noexcept { return listener_.get(); }
   int lock() const noexcept { return lock_.get(); }
 
