@@ -1,5 +1,13 @@
 // Commands whose objects a hive does not have yet: links, attach points. They check what the kernel checks before
 // it looks for the object, and then say that it is not there, so that probes get the answer of a modern kernel.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+
+#include "base/errno.h"
 #include "hive/request.h"
 
 namespace skep::hive {
@@ -53,8 +61,16 @@ long raw_tracepoint_open(Request& request) {
 
 long task_fd_query(Request& request) {
   if (!request.caller.privilege().sys_admin) return -EPERM;
-  if (request.attr.task_fd_query.flags != 0) return -EINVAL;
-  return -ENOENT;
+  const spec::AttrTaskFdQuery& attr = request.attr.task_fd_query;
+  if (attr.flags != 0) return -EINVAL;
+  const auto process = static_cast<pid_t>(attr.pid);
+  if (process <= 0 || (::kill(process, 0) != 0 && errno == ESRCH)) return -ENOENT;
+  char path[48], name[64];
+  std::snprintf(path, sizeof path, "/proc/%d/fd/%u", process, attr.fd);
+  const ssize_t size = ::readlink(path, name, sizeof name);
+  if (size < 0) return -EBADF;
+  const bool is_event = std::string_view(name, static_cast<std::size_t>(size)) == "anon_inode:[perf_event]";
+  return is_event ? refuse(ENOENT, "task_fd_query: no program of this hive is attached there") : -kNotSupported;
 }
 
 long link_create(Request& request) {

@@ -1,4 +1,5 @@
 // What libbpf 1.1.2 asks of a kernel before it uses a feature: all must get the answer of a modern one.
+#include "base/errno.h"
 #include "hive/testing.h"
 
 namespace skep::hive::testing {
@@ -149,6 +150,26 @@ TEST(Probes, WhatIsNotThereSaysSo) {
          attr.obj.pathname = address("/nowhere");
          attr.obj.bpf_fd = 3;
          return b(Command::ObjGet, attr);
+       }},
+      {"query a file that is no event", -kNotSupported,
+       [](Bpf& b, Fds& f) {
+         spec::Attr attr{};
+         attr.task_fd_query.pid = static_cast<std::uint32_t>(::getpid());
+         attr.task_fd_query.fd = static_cast<std::uint32_t>(f.keep(::open("/", O_RDONLY)));
+         return b(Command::TaskFdQuery, attr);
+       }},
+      {"query no descriptor", -EBADF,
+       [](Bpf& b, Fds&) {
+         spec::Attr attr{};
+         attr.task_fd_query.pid = static_cast<std::uint32_t>(::getpid());
+         attr.task_fd_query.fd = kNoFd;
+         return b(Command::TaskFdQuery, attr);
+       }},
+      {"query no process", -ENOENT,
+       [](Bpf& b, Fds&) {
+         spec::Attr attr{};
+         attr.task_fd_query.pid = 0x7ffffffe;
+         return b(Command::TaskFdQuery, attr);
        }},
       {"attach no program", -EBADF,
        [](Bpf& b, Fds&) {
