@@ -283,7 +283,7 @@ std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, 
 // A key whose home is held, and which is not there.
 int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
   const std::optional<unsigned> count = reserve();
-  if (!count) return shape_.lru ? add_for_oldest(hold, wanted, writer) : -E2BIG;
+  if (!count) return shape_.lru && get(state_->dirty) == 0 ? add_for_oldest(hold, wanted, writer) : -E2BIG;
   const Addition addition{wanted, *count, writer};
   ChunkNumber reached = wanted.home;
   const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached);
