@@ -47,7 +47,7 @@ Place find_slots(Walk& walk, const Register& reg, std::size_t slots) {
   }
   const std::int64_t offset = reg.offset + static_cast<std::int64_t>(reg.number.value());
   const std::int64_t slot = (-offset - 1) / kSlotBytes;
-  if (offset % kSlotBytes != 0 || slot + 1 < static_cast<std::int64_t>(slots)) {
+  if (offset >= 0 || offset % kSlotBytes != 0 || slot + 1 < static_cast<std::int64_t>(slots)) {
     walk.say("cannot pass in iter at an offset={}", offset);
     return {};
   }
