@@ -299,13 +299,14 @@ int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
 // not done at once.
 int HashTable::add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
   if (!has_room(chunk(wanted.home))) return -E2BIG;
-  const Oldest oldest = take_oldest(wanted.home);
+  const unsigned count = get(state_->phase) & 1;  // the same for both: a recount may end in between
+  const Oldest oldest = take_oldest(wanted.home, count);
   if (oldest.element == 0) return -E2BIG;
   fill(pool_.key(oldest.element), wanted.key, writer);
   pool_.start_use(oldest.element);
-  const int error =
-      add_to_slot(wanted.home, Control::tag_of(wanted.hash), get(state_->phase) & 1,
-                  [&](std::byte* to) noexcept { set(*reinterpret_cast<std::uint32_t*>(to), oldest.element); });
+  const int error = add_to_slot(wanted.home, Control::tag_of(wanted.hash), count, [&](std::byte* to) noexcept {
+    set(*reinterpret_cast<std::uint32_t*>(to), oldest.element);
+  });
   hold.release();
   forget_passing(oldest.home, oldest.chunk);
   return error;
@@ -313,7 +314,7 @@ int HashTable::add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) 
 
 // Takes out an element that was not used lately, for a chunk that is held. Both chunks are until it is that one's, so
 // that whoever finds it in no chunk knows whose it is.
-HashTable::Oldest HashTable::take_oldest(ChunkNumber held) noexcept {
+HashTable::Oldest HashTable::take_oldest(ChunkNumber held, unsigned count) noexcept {
   Oldest taken;
   const auto take = [&](std::uint32_t element, ChunkNumber number) {
     if (pool_.chunk(element) != number || !pool_.in_use(element)) return false;
@@ -322,7 +323,7 @@ HashTable::Oldest HashTable::take_oldest(ChunkNumber held) noexcept {
     taken = {.element = element, .chunk = number, .home = home_of(hash_of(pool_.key(element)))};
     unlink(number, slot);
     pool_.make_for(element, held);
-    note_change(number, get(state_->phase) & 1, -1);
+    note_change(number, count, -1);
     return true;
   };
   pool_.sweep([&](std::uint32_t element) {

@@ -220,7 +220,7 @@ class HashTable {
     ChunkNumber chunk = 0, home = 0;
   };
   int add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
-  Oldest take_oldest(ChunkNumber held) noexcept;
+  Oldest take_oldest(ChunkNumber held, unsigned count) noexcept;
   int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
   template <class Fill>
