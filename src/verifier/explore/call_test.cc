@@ -26,6 +26,19 @@ TEST(Kfuncs, AgreeWithTheRunningKernel) {
   for (const testing::Subject& subject : kKfuncs) testing::expect_same_judgement(subject);
 }
 
+// Linux takes r10 for the slot below it (up to 6.18 at least), and the call then writes at the frame pointer.
+TEST(Kfuncs, IteratorsLieBelowTheFramePointer) {
+  SKEP_NEEDS_KERNEL_BPF();  // its types
+  const testing::Subject subject{
+      "at the frame pointer", SocketFilter,
+      "r1 = r10\nr1 += -8\nr2 = 0\nr3 = 10\ncall bpf_iter_num_new\nr1 = r10\ncall bpf_iter_num_next\n"
+      "r1 = r10\nr1 += -8\ncall bpf_iter_num_destroy\nr0 = 0\nexit"};
+  const auto ours = testing::our_verdict(subject, testing::assemble(subject.program));
+  ASSERT_FALSE(ours.result);
+  EXPECT_EQ(ours.result.error().code, EINVAL);
+  EXPECT_NE(ours.log.find("cannot pass in iter at an offset=0"), std::string::npos) << ours.log;
+}
+
 // What the release that is followed says, where the running kernel says something else.
 struct Sentence {
   const char* program;
