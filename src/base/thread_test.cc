@@ -1,12 +1,14 @@
 #include "base/thread.h"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "base/bytes.h"
+#include "base/thread_status.h"
 
 namespace skep {
 namespace {
@@ -32,6 +34,21 @@ TEST(Thread, IdIsAtOnePlaceFromEachThreadsPointer) {
   look();
   std::thread(look).join();
   std::thread([&] { EXPECT_EQ(thread_id_offset(), offset); }).join();
+}
+
+TEST(Thread, Status) {
+  std::uint32_t other = 0;
+  ThreadStatus seen;
+  std::thread([&] {
+    ::prctl(PR_SET_NAME, "other thread");
+    seen = thread_status(other = thread_id());
+  }).join();
+  EXPECT_NE(other, static_cast<std::uint32_t>(::getpid()));
+  EXPECT_EQ(seen.process, static_cast<std::uint32_t>(::getpid()));
+  EXPECT_EQ(seen.uid, ::getuid());
+  EXPECT_EQ(seen.gid, ::getgid());
+  EXPECT_STREQ(seen.name, "other thread");
+  EXPECT_EQ(thread_status(0xfffffff0U).process, 0xfffffff0U) << "of a thread that is none";
 }
 
 TEST(Thread, ExistenceOfOddIds) {

@@ -99,12 +99,6 @@ Result<std::string> find_hive(const Request& request) {
       {.name = fmt::format("exec-{}", ::getpid()), .options = request.options.options(), .for_command = true});
 }
 
-std::string cannot_be_run(const fs::path& file, const Error& why, bool alone) {
-  if (!alone) return fmt::format("{}: cannot be run: {}", file.string(), why.message);
-  return fmt::format("{}: {}; it loads no library, so its bpf(2) must be caught by a filter", file.string(),
-                     why.message);
-}
-
 // As the command ended: by its code, or its signal.
 Exit end_as(int status) {
   if (WIFEXITED(status)) return static_cast<Exit>(WEXITSTATUS(status));
@@ -137,7 +131,10 @@ Exit run(const Request& request) {
   const bool alone = takes_no_library(file);
   const Result<int> status =
       supervisor::run({.file = file, .arguments = request.command, .hive = *hive, .needs_filter = alone});
-  if (!status) return report({alone ? Exit::Unavailable : Exit::Input, cannot_be_run(file, status.error(), alone)});
+  if (!status) {
+    return report({alone ? Exit::Unavailable : Exit::Input,
+                   fmt::format("{}: cannot be run: {}", file.string(), status.error().message)});
+  }
   return end_as(*status);
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/sanitized.h"
+#include "base/thread_status.h"
 #include "hive/caller.h"
 
 namespace skep::hive {
@@ -80,24 +81,13 @@ Result<Fd> opened(int fd, const std::string& path) noexcept {
   return Fd(fd);
 }
 
-// The process that a thread belongs to; itself when that cannot be had.
-pid_t process_of(pid_t thread) noexcept {
-  char path[32], line[128];
-  std::snprintf(path, sizeof path, "/proc/%d/status", thread);
-  std::FILE* file = std::fopen(path, "re");
-  if (file == nullptr) return thread;
-  int process = thread;
-  while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, "Tgid:\t%d", &process) != 1) {
-  }
-  std::fclose(file);
-  return process;
-}
-
 // Before Linux 6.9 only first threads have one.
 int open_handle(pid_t thread) noexcept {
   constexpr unsigned kThread = O_EXCL;  // PIDFD_THREAD
   const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, thread, kThread));
-  return handle >= 0 ? handle : static_cast<int>(::syscall(SYS_pidfd_open, process_of(thread), 0));
+  return handle >= 0 ? handle
+                     : static_cast<int>(
+                           ::syscall(SYS_pidfd_open, thread_status(static_cast<std::uint32_t>(thread)).process, 0));
 }
 
 }  // namespace

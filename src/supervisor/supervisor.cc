@@ -6,10 +6,11 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <cstring>
 #include <thread>
 #include <utility>
 
+#include "base/thread_status.h"
 #include "hive/caller.h"
 #include "spec/commands.h"
 #include "wire/channel.h"
@@ -19,23 +20,12 @@ namespace {
 
 constexpr unsigned kThreads = 8;  // calls that may be under way at once; a test run may take long
 
-// What /proc says of a thread.
 wire::Identity identity_of(std::uint32_t thread) noexcept {
-  wire::Identity found{};
-  char path[32], line[256];
-  std::snprintf(path, sizeof path, "/proc/%u/status", thread);
-  std::FILE* file = std::fopen(path, "re");
-  if (file == nullptr) return found;
-  unsigned process = thread, uid = 0, gid = 0;
-  while (std::fgets(line, sizeof line, file) != nullptr) {
-    std::sscanf(line, "Name:\t%15[^\n]", found.comm);
-    std::sscanf(line, "Tgid:\t%u", &process);
-    std::sscanf(line, "Uid:\t%u", &uid);
-    std::sscanf(line, "Gid:\t%u", &gid);
-  }
-  std::fclose(file);
-  found.pid_tgid = std::uint64_t{process} << 32 | thread;
-  found.uid_gid = std::uint64_t{gid} << 32 | uid;
+  const ThreadStatus status = thread_status(thread);
+  wire::Identity found{.pid_tgid = std::uint64_t{status.process} << 32 | thread,
+                       .uid_gid = std::uint64_t{status.gid} << 32 | status.uid,
+                       .comm = {}};
+  std::memcpy(found.comm, status.name, sizeof found.comm);
   return found;
 }
 

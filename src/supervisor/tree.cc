@@ -112,7 +112,7 @@ void answer_in_background(Supervisor& supervisor) {
   if (::fork() != 0) return;
   ::setsid();
   const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int standard : {0, 1, 2}) ::dup2(nothing.get(), standard);
+  for (const int standard : {0, 1, 2}) nothing ? ::dup2(nothing.get(), standard) : ::close(standard);
   supervisor.start();
   supervisor.wait();
   ::_exit(0);
@@ -137,7 +137,8 @@ Result<int> run(const Command& command) {
   const bool has_filter = filter.error == 0 || filter.error == EBUSY;
   if (command.needs_filter && !has_filter) {
     wait_for(child);
-    return fail(filter.error, std::string("seccomp(2): ") + std::strerror(filter.error));
+    return fail(filter.error, std::string("it loads no library, so its bpf(2) must be caught by seccomp(2): ") +
+                                  std::strerror(filter.error));
   }
   // Lives as long as this process: its threads are never told to end.
   Supervisor* const supervisor = filter.listener ? new Supervisor(std::move(filter.listener), command.hive) : nullptr;
