@@ -13,6 +13,7 @@
 #include <cstring>
 #include <vector>
 
+#include "fuzz_input.h"
 #include "hive/hive.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
@@ -20,6 +21,7 @@
 namespace {
 
 using namespace skep;
+using fuzz::Input;
 
 constexpr std::size_t kMostCalls = 24;
 constexpr std::size_t kMostFds = 16;
@@ -28,28 +30,6 @@ constexpr std::uint64_t kMark = 0xa100000000000000;
 constexpr std::uint32_t kMostEntries = 1024;
 constexpr std::uint32_t kMostValueBytes = 1 << 16;
 constexpr std::uint32_t kMostRepeats = 8;
-
-class Input {
- public:
-  explicit Input(Bytes bytes) : rest_(bytes) {}
-  bool empty() const { return rest_.empty(); }
-  template <class T>
-  T take() {
-    T value{};
-    const std::size_t size = std::min(rest_.size(), sizeof value);
-    std::memcpy(&value, rest_.data(), size);
-    rest_ = rest_.subspan(size);
-    return value;
-  }
-  void take(MutableBytes to) {
-    const std::size_t size = std::min(rest_.size(), to.size());
-    std::memcpy(to.data(), rest_.data(), size);
-    rest_ = rest_.subspan(size);
-  }
-
- private:
-  Bytes rest_;
-};
 
 struct Record {
   std::uint8_t command;

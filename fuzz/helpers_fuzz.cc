@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz_input.h"
 #include "helpers/format.h"
 #include "helpers/number.h"
 #include "packet/sk_ops.h"
@@ -20,32 +21,11 @@
 namespace {
 
 using namespace skep;
+using fuzz::Input;
 
 void require(bool holds) {
   if (!holds) std::abort();
 }
-
-class Input {
- public:
-  explicit Input(Bytes bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  template <class T>
-  T take() {
-    std::array<std::byte, sizeof(T)> value{};
-    const Bytes part = take_bytes(sizeof(T));
-    std::ranges::copy(part, value.begin());
-    return load<T>(value.data());
-  }
-  Bytes take_bytes(std::size_t size) {
-    const Bytes part = bytes_.first(std::min(size, bytes_.size()));
-    bytes_ = bytes_.subspan(part.size());
-    return part;
-  }
-  Bytes rest() { return take_bytes(bytes_.size()); }
-
- private:
-  Bytes bytes_;
-};
 
 void format(Input input) {
   std::array<std::uint64_t, helpers::kMaxFormatArguments> arguments{};
@@ -106,7 +86,7 @@ void skb(Input input) {
   packet::SkBuff skb;
   const auto setup = input.take<std::uint8_t>();
   const auto type = setup & 1 ? spec::ProgType::SchedCls : spec::ProgType::LwtXmit;
-  const Bytes bytes = input.take_bytes(input.take<std::uint8_t>());
+  const Bytes bytes = input.take(input.take<std::uint8_t>());
   const std::uint32_t flags = setup & 2 ? packet::kSkbChecksumComplete : 0;
   if (packet::begin(skb, frame, bytes, nullptr, type, flags) != 0) return;
   if (setup & 4) skb.gso_size = 100, skb.gso_type = setup >> 4;
@@ -123,7 +103,7 @@ void skb(Input input) {
 void xdp(Input input) {
   static packet::Frame frame;
   packet::XdpBuff xdp;
-  const Bytes seed = input.take_bytes(16);
+  const Bytes seed = input.take(16);
   const std::vector<std::byte> bytes(input.take<std::uint16_t>(), seed.empty() ? std::byte{0} : seed[0]);
   if (packet::begin(xdp, frame, bytes, nullptr) != 0) return;
   while (!input.empty()) {

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <vector>
 
+#include "fuzz_input.h"
 #include "hive/hive.h"
 #include "host/session.h"
 #include "spec/attr.h"
@@ -26,6 +27,7 @@
 namespace {
 
 using namespace skep;
+using fuzz::Input;
 using wire::Channel;
 using wire::Head;
 using wire::Kind;
@@ -33,27 +35,6 @@ using wire::Side;
 
 constexpr std::size_t kMostMessages = 16;
 constexpr std::size_t kMostPayload = 4096;
-
-class Input {
- public:
-  explicit Input(Bytes bytes) : rest_(bytes) {}
-  bool empty() const { return rest_.empty(); }
-  template <class T>
-  T take() {
-    T value{};
-    const Bytes part = take(sizeof value);
-    std::memcpy(&value, part.data(), part.size());
-    return value;
-  }
-  Bytes take(std::size_t size) {
-    const Bytes part = rest_.first(std::min(size, rest_.size()));
-    rest_ = rest_.subspan(part.size());
-    return part;
-  }
-
- private:
-  Bytes rest_;
-};
 
 struct Record {
   std::uint8_t kind;
