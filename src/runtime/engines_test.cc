@@ -477,8 +477,10 @@ TEST_P(EveryInstruction, WrittenTogether) {
         insns.push_back(made(whole ? Op::Mov64Reg : Op::Mov32Reg, a, b));
         insns.push_back(made(pick(whole, whole, !whole) ? Op::Arsh64Imm : Op::Arsh32Imm, a, 0, 0,
                              pick(whole ? 63 : 31, whole ? 63 : 31, 30)));
-        insns.push_back(made(whole ? Op::Xor64Reg : Op::Xor32Reg, b, pick(a, a, c)));
-        insns.push_back(made(whole ? Op::Sub64Reg : Op::Sub32Reg, pick(b, b, c), a));
+        const unsigned to = pick(b, c);
+        if (to != b) insns.push_back(made(pick(whole, whole, !whole) ? Op::Mov64Reg : Op::Mov32Reg, to, pick(b, b, a)));
+        insns.push_back(made(whole ? Op::Xor64Reg : Op::Xor32Reg, to, pick(a, a, c)));
+        insns.push_back(made(whole ? Op::Sub64Reg : Op::Sub32Reg, pick(to, to, c), a));
         break;
       }
       case 8: {  // a choice between copies of what is compared; both ways may end in one jump

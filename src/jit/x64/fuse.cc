@@ -91,21 +91,32 @@ std::uint32_t Compiler::fuse_sum(const At& move, const At& add) {
   return 2;
 }
 
-//   a = x, a s>>= bits - 1, x ^= a, x -= a, where nobody asks for a afterwards: x without its sign
+//   a = x, a s>>= bits - 1, x ^= a, x -= a           where nobody asks for a afterwards: x without its sign
+//   a = x, a s>>= bits - 1, b = x, b ^= a, b -= a    likewise, in b
 std::uint32_t Compiler::fuse_distance(const At& copy) {
   const std::uint8_t a = copy.insn.dst, x = copy.insn.src;
-  const std::uint32_t slot = copy.slot + 1;
-  if (!follows(slot + 1) || !follows(slot + 2)) return 0;
-  const At sign = at(slot), flip = at(slot + 1), add = at(slot + 2);
-  if (sign.width != copy.width || sign.insn.imm != static_cast<std::int32_t>(isa::bits(copy.op)) - 1) return 0;
+  if (const At sign = at(copy.slot + 1);
+      sign.width != copy.width || sign.insn.imm != static_cast<std::int32_t>(isa::bits(copy.op)) - 1)
+    return 0;
+  std::uint8_t b = x;
+  std::uint32_t slot = copy.slot + 2;
+  if (follows(slot) && survey_.ops[slot] == copy.op && insn(slot).src == x && insn(slot).dst != a &&
+      insn(slot).dst != x)
+    b = insn(slot++).dst;
+  if (!follows(slot) || !follows(slot + 1)) return 0;
+  const At flip = at(slot), add = at(slot + 1);
   if (!is_alu(flip.op, AluOp::Xor, Form::AluReg) || !is_alu(add.op, AluOp::Sub, Form::AluReg)) return 0;
   for (const At& step : {flip, add})
-    if (step.width != copy.width || step.insn.dst != x || step.insn.src != a) return 0;
+    if (step.width != copy.width || step.insn.dst != b || step.insn.src != a) return 0;
   if (!dead_after(add.slot, a)) return 0;
-  a_.mov(copy.width, kScratch, reg(x));
-  a_.unary(Unary::Neg, copy.width, kScratch);
-  a_.cmov(Condition::NS, copy.width, reg(x), kScratch);
-  return 4;
+  const Reg turned = b == x ? kScratch : reg(b);
+  a_.mov(copy.width, turned, reg(x));
+  a_.unary(Unary::Neg, copy.width, turned);
+  if (b == x)
+    a_.cmov(Condition::NS, copy.width, reg(x), turned);
+  else
+    a_.cmov(Condition::S, copy.width, turned, reg(x));
+  return add.slot + 1 - copy.slot;
 }
 
 //   a += b, and a load through a, where nobody asks for a afterwards
