@@ -147,13 +147,14 @@ std::string Differential::difference(const Left& expected, const Left& got) cons
                        static_cast<int>(got.stopped));
   if (expected.result != got.result)
     return fmt::format("r0 is {:#x} interpreted and {:#x} compiled", expected.result, got.result);
-  const auto at = std::ranges::mismatch(expected.memory, got.memory).in1 - expected.memory.begin();
-  std::size_t offset = static_cast<std::size_t>(at), which = 0;
-  if (offset < sizeof input_) return fmt::format("byte {} of the packet and context differs", offset);
+  const auto [theirs, ours] = std::ranges::mismatch(expected.memory, got.memory);
+  const std::string bytes = fmt::format("is {:#04x} interpreted and {:#04x} compiled", *theirs, *ours);
+  std::size_t offset = static_cast<std::size_t>(theirs - expected.memory.begin()), which = 0;
+  if (offset < sizeof input_) return fmt::format("byte {} of the packet and context {}", offset, bytes);
   for (offset -= sizeof input_; which < memories_.size() && offset >= memories_[which].bytes().size(); ++which)
     offset -= memories_[which].bytes().size();
   const bool is_named = which < maps_.size();
-  return fmt::format("byte {} of map {} differs", offset, is_named ? maps_[which]->map->spec().name : "array");
+  return fmt::format("byte {} of map {} {}", offset, is_named ? maps_[which]->map->spec().name : "array", bytes);
 }
 
 }  // namespace skep::soak
