@@ -219,6 +219,9 @@ TEST_F(Surroundings, LoopsUntilTheCallbackStops) {
   EXPECT_EQ(invoke(call, HelperId::loop, 1, 1, &calls, 1), -EINVAL);
   EXPECT_EQ(invoke(call, HelperId::loop, (8 << 20) + 1, 1, &calls, 0), -E2BIG);
   EXPECT_EQ(calls, 9);
+  call.callback = nullptr;  // in a program without functions
+  EXPECT_EQ(invoke(call, HelperId::loop, 0, 0, &calls, 0), 0);
+  EXPECT_EQ(invoke(call, HelperId::loop, 1, 0, &calls, 0), -EINVAL);
 }
 
 TEST_F(Surroundings, Strncmp) {
