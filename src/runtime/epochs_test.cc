@@ -1,9 +1,12 @@
 #include "runtime/epochs.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <optional>
 #include <thread>
+#include <vector>
 
 namespace skep::runtime {
 namespace {
@@ -34,11 +37,25 @@ TEST(Epochs, LaterSectionsDoNotKeepOlderGarbage) {
   Epochs epochs;
   std::optional<Epochs::Section> early(std::in_place, epochs);
   epochs.retire(std::make_shared<int>(1));
-  const Epochs::Section late(epochs);
+  std::atomic<bool> inside{false}, leave{false};
+  std::thread later([&] {
+    const Epochs::Section late(epochs);
+    inside = true;
+    inside.notify_one();
+    leave.wait(false);
+  });
+  inside.wait(false);
+  epochs.reclaim();
+  EXPECT_EQ(epochs.pending(), 1U);
   early.reset();
   epochs.reclaim();
   epochs.reclaim();
   EXPECT_LE(epochs.pending(), 1U);
+  leave = true;
+  leave.notify_one();
+  later.join();
+  epochs.reclaim();
+  EXPECT_EQ(epochs.pending(), 0U);
 }
 
 // A reader follows a pointer that a writer replaces and retires; what it reads must still be alive.
@@ -70,6 +87,62 @@ TEST(Epochs, ReadersNeverSeeWhatIsFreed) {
   EXPECT_EQ(dead, 0);
   epochs.reclaim();
   EXPECT_EQ(epochs.pending(), 0U);
+}
+
+// More threads than lines, each in its section: garbage waits for the last of them, whoever that is.
+TEST(Epochs, AnyNumberOfThreads) {
+  constexpr unsigned kThreads = 100;
+  Epochs epochs;
+  for (unsigned last : {0U, 63U, 99U}) {
+    std::atomic<unsigned> inside{0};
+    std::atomic<bool> leave{false}, last_leaves{false};
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < kThreads; ++i)
+      threads.emplace_back([&, i] {
+        const Epochs::Section section(epochs);
+        ++inside;
+        inside.notify_all();
+        (i == last ? last_leaves : leave).wait(false);
+      });
+    for (unsigned now = 0; (now = inside.load()) < kThreads;) inside.wait(now);
+    epochs.retire(std::make_shared<int>(1));
+    leave = true;
+    leave.notify_all();
+    for (unsigned i = 0; i < kThreads; ++i)
+      if (i != last) threads[i].join();
+    epochs.reclaim();
+    EXPECT_EQ(epochs.pending(), 1U) << last;
+    last_leaves = true;
+    last_leaves.notify_all();
+    threads[last].join();
+    epochs.reclaim();
+    EXPECT_EQ(epochs.pending(), 0U) << last;
+  }
+}
+
+TEST(Epochs, SectionsNestAndAForkedChildHasItsOwn) {
+  Epochs epochs;
+  const auto pending_within = [&] {
+    const Epochs::Section outer(epochs);
+    {
+      const Epochs::Section inner(epochs);
+    }
+    epochs.retire(std::make_shared<int>(1));
+    return epochs.pending();
+  };
+  EXPECT_EQ(pending_within(), 1U);
+  epochs.reclaim();
+  EXPECT_EQ(epochs.pending(), 0U);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool good = pending_within() == 1;
+    epochs.reclaim();
+    good = good && epochs.pending() == 0;
+    ::_exit(good ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
