@@ -12,20 +12,30 @@
 
 #include "base/cpus.h"
 #include "base/thread.h"
+#include "maps/bias.h"
 #include "maps/patience.h"
+#include "maps/words.h"
 
 namespace skep::maps {
 
+struct alignas(64) Domain::Slot {
+  std::uint32_t owner;  // thread id of the lease's holder, 0: free, or taken by a bias
+  std::uint32_t depth;  // nested leases; only the holder touches it
+  Bias bias;
+
+  bool is_held_by(std::uint32_t thread) noexcept { return get(owner) == thread || get(bias.inside) == thread; }
+  // Who holds it, as far as can be seen; 0: nobody.
+  std::uint32_t holder() noexcept {
+    const std::uint32_t by_bias = get(bias.inside);
+    return by_bias != 0 ? by_bias : get(owner);
+  }
+};
+
 // The whole region. All zero but for its head when new.
 struct Domain::Region {
-  static constexpr std::uint64_t kMagic = 0x6e69616d6f647361;  // names the layout below
+  static constexpr std::uint64_t kMagic = 0x6e69616d6f647362;  // names the layout below
   static constexpr unsigned kMostCpus = 8192;
   static constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-  struct alignas(64) Slot {
-    std::uint32_t owner;  // thread id of the lease's holder, 0: free
-    std::uint32_t depth;  // nested leases; only the owner touches it
-  };
 
   std::uint64_t magic;
   std::uint64_t identity;  // random: two handles on one region know that they are
@@ -36,8 +46,8 @@ struct Domain::Region {
 
 namespace {
 
-// The leases this thread holds: where to look for them, not whether they are its own, which the slots' owner words say.
-// A thread rarely holds one, and hardly ever more; beyond the table all slots are searched.
+// The leases this thread holds: where to look for them, not whether they are its own, which the slots' words say. A
+// thread rarely holds one, and hardly ever more; beyond the table all slots are searched. And the one it had last.
 struct Leases {
   struct Lease {
     std::uint64_t domain;
@@ -47,9 +57,10 @@ struct Leases {
 
   // Those of a fork's parent are forgotten.
   void become(std::uint32_t self) noexcept {
-    if (owner != self) *this = {.owner = self, .count = 0, .elsewhere = 0, .held = {}};
+    if (owner != self) *this = {.owner = self, .count = 0, .elsewhere = 0, .last = {}, .held = {}};
   }
   void add(std::uint64_t domain, unsigned slot) noexcept {
+    last = {domain, slot};
     if (count < kMost)
       held[count++] = {domain, slot};
     else
@@ -64,10 +75,11 @@ struct Leases {
   std::uint32_t owner;
   unsigned count;
   unsigned elsewhere;
+  Lease last;
   Lease held[kMost];
 };
 
-thread_local constinit Leases leases{};
+[[gnu::tls_model("initial-exec")]] thread_local constinit Leases leases{};
 
 }  // namespace
 
@@ -115,60 +127,95 @@ Domain::~Domain() = default;
 
 int Domain::memfd() const noexcept { return fd_.get(); }
 
+Domain::Slot& Domain::slot(unsigned number) const noexcept { return region_->slots[number]; }
+
 // The slot that the thread holds, or cpus_.
 unsigned Domain::held_slot(std::uint32_t self) const noexcept {
-  const auto owned = [&](unsigned slot) {
-    return std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed) == self;
-  };
   leases.become(self);
   for (unsigned i = 0; i < leases.count; ++i)
-    if (leases.held[i].domain == identity_ && owned(leases.held[i].slot)) return leases.held[i].slot;
-  for (unsigned slot = 0; leases.elsewhere > 0 && slot < cpus_; ++slot)
-    if (owned(slot)) return slot;
+    if (leases.held[i].domain == identity_ && slot(leases.held[i].slot).is_held_by(self)) return leases.held[i].slot;
+  for (unsigned number = 0; leases.elsewhere > 0 && number < cpus_; ++number)
+    if (slot(number).is_held_by(self)) return number;
   return cpus_;
 }
 
-bool Domain::try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noexcept {
-  Region::Slot& at = region_->slots[slot];
-  if (!std::atomic_ref(at.owner).compare_exchange_strong(from, self, std::memory_order_acquire,
-                                                         std::memory_order_relaxed))
-    return false;
-  std::atomic_ref(at.depth).store(1, std::memory_order_relaxed);
-  leases.add(identity_, slot);
+bool Domain::try_slot(unsigned number, std::uint32_t from, std::uint32_t self, Others others) noexcept {
+  Slot& at = slot(number);
+  const std::atomic_ref<std::uint32_t> owner(at.owner);
+  if (!owner.compare_exchange_strong(from, self)) return false;
+  if (!at.bias.lets_pass(self)) {
+    const bool is_free = others != Others::Leave && at.bias.revoke() && get(at.bias.inside) == 0;
+    if (!is_free && others != Others::Succeed) return owner.store(0, std::memory_order_release), false;
+    set(at.bias.inside, 0U);
+  }
+  if (at.bias.is_due(self)) (void)at.bias.grant(self);
+  set(at.depth, 1U);
+  leases.add(identity_, number);
+  return true;
+}
+
+// The slot it had last, to which it has a bias.
+bool Domain::take_last(std::uint32_t self) noexcept {
+  if (leases.owner != self || leases.count != 0 || leases.last.domain != identity_) return false;
+  Slot& at = slot(leases.last.slot);
+  if (!at.bias.enter(self)) return false;
+  set(at.depth, 1U);
+  leases.held[leases.count++] = leases.last;
   return true;
 }
 
 unsigned Domain::take_cpu() noexcept {
   const std::uint32_t self = thread_id();
-  if (const unsigned slot = held_slot(self); slot < cpus_) {
-    const std::atomic_ref depth(region_->slots[slot].depth);
-    depth.store(depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    return slot;
+  if (take_last(self)) [[likely]]
+    return leases.last.slot;
+  return take_any(self);
+}
+
+unsigned Domain::take_any(std::uint32_t self) noexcept {
+  if (const unsigned held = held_slot(self); held < cpus_) {
+    set(slot(held).depth, get(slot(held).depth) + 1);
+    return held;
   }
   Patience patience;
   for (;;) {
     const int here = ::sched_getcpu();
     const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
-    for (unsigned i = 0; i < cpus_; ++i)
-      if (const unsigned slot = (first + i) % cpus_; try_slot(slot, 0, self)) return slot;
+    for (const Others others : {Others::Leave, Others::EndBias})
+      for (unsigned i = 0; i < cpus_; ++i)
+        if (const unsigned number = (first + i) % cpus_;
+            slot(number).holder() == 0 && try_slot(number, 0, self, others))
+          return number;
     const Patience::Next next = patience.wait();
     if (next == Patience::Next::Retry) continue;
-    for (unsigned slot = 0; slot < cpus_; ++slot) {
-      const std::uint32_t owner = std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed);
-      const bool succeed = next == Patience::Next::GiveUp || !thread_exists(owner);
-      if (succeed && try_slot(slot, owner, self)) return slot;
+    for (unsigned number = 0; number < cpus_; ++number) {
+      const std::uint32_t owner = get(slot(number).owner);
+      const bool succeed = next == Patience::Next::GiveUp || !thread_exists(slot(number).holder());
+      if (succeed && try_slot(number, owner, self, Others::Succeed)) return number;
     }
   }
 }
 
 void Domain::give_cpu() noexcept {
-  const unsigned slot = held_slot(thread_id());
-  if (slot >= cpus_) return leases.remove(identity_);  // succeeded by another thread while this one was stopped
-  Region::Slot& at = region_->slots[slot];
-  const std::uint32_t depth = std::atomic_ref(at.depth).load(std::memory_order_relaxed);
-  if (depth > 1) return std::atomic_ref(at.depth).store(depth - 1, std::memory_order_relaxed);
+  const std::uint32_t self = thread_id();
+  if (leases.count == 1 && leases.held[0].domain == identity_) [[likely]] {
+    if (Slot& at = slot(leases.held[0].slot); get(at.bias.inside) == self && get(at.depth) == 1) {
+      leases.count = 0;
+      return at.bias.leave();
+    }
+  }
+  give_any(self);
+}
+
+void Domain::give_any(std::uint32_t self) noexcept {
+  const unsigned held = held_slot(self);
+  if (held >= cpus_) return leases.remove(identity_);  // succeeded by another thread while this one was stopped
+  Slot& at = slot(held);
+  if (const std::uint32_t depth = get(at.depth); depth > 1) return set(at.depth, depth - 1);
   leases.remove(identity_);
-  std::atomic_ref(at.owner).store(0, std::memory_order_release);
+  if (get(at.bias.inside) == self)
+    at.bias.leave();
+  else
+    set(at.owner, 0U);
 }
 
 }  // namespace skep::maps

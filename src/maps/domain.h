@@ -4,7 +4,8 @@
 // one thread at a time. An invocation that needs it holds a Cpu for its duration; nested runs on the same thread share
 // it. A slot holds its owner's thread id and the depth of nesting, so a lease does not survive a fork. Holders that
 // died are succeeded by contenders; a living one that keeps the last free slot for a second (stopped in a debugger) is
-// too, so that nobody waits forever. Cost: one compare-and-exchange and one store. Tested by: maps/domain_test.cc.
+// too, so that nobody waits forever. Cost: plain stores for a thread that has a bias to its slot (maps/bias.h), which
+// is who has had it all the time; else one compare-and-exchange and one store. Tested by: maps/domain_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,18 @@ class Domain {
  private:
   Domain() = default;
   struct Region;
+  struct Slot;
+  enum class Others : std::uint8_t {
+    Leave,
+    EndBias,
+    Succeed
+  };  // what becomes of those who have a slot, or a bias to it
+  Slot& slot(unsigned number) const noexcept;
   unsigned held_slot(std::uint32_t self) const noexcept;  // cpus_ when none
-  bool try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noexcept;
+  bool take_last(std::uint32_t self) noexcept;
+  unsigned take_any(std::uint32_t self) noexcept;
+  void give_any(std::uint32_t self) noexcept;
+  bool try_slot(unsigned number, std::uint32_t from, std::uint32_t self, Others others) noexcept;
 
   Region* region_ = nullptr;
   Mapping mapping_;

@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "maps/hash.h"
-#include "maps/lock.h"
 #include "maps/words.h"
 
 namespace skep::maps {
@@ -36,44 +35,54 @@ Result<Plan> QueueMap::plan(const spec::MapSpec& spec, unsigned) {
 QueueMap::QueueMap(Parts&& parts)
     : Map(std::move(parts)), last_first_(spec_.type == spec::MapType::Stack), stride_(round_up(spec_.value_size, 8)) {}
 
-std::byte* QueueMap::slot(std::uint64_t number) const noexcept {
-  return region_.data() + kPageSize + number % spec_.max_entries * stride_;
+// Less than twice round.
+std::uint32_t QueueMap::round(std::uint64_t number) const noexcept {
+  return static_cast<std::uint32_t>(number < spec_.max_entries ? number : number - spec_.max_entries);
 }
 
+std::byte* QueueMap::slot(Contents contents, std::uint32_t number) const noexcept {
+  return region_.data() + kPageSize + round(std::uint64_t{contents.first} + number) * stride_;
+}
+
+// In a region that somebody scribbled on, whatever: but within it.
 QueueMap::Contents QueueMap::contents() const noexcept {
   const std::uint64_t word = get(state().contents);
-  return {static_cast<std::uint32_t>(word >> 32) % spec_.max_entries,
+  return {std::min(static_cast<std::uint32_t>(word >> 32), spec_.max_entries - 1),
           std::min(static_cast<std::uint32_t>(word), spec_.max_entries)};
 }
 
 void QueueMap::commit(Contents contents) noexcept {
-  set(state().contents, std::uint64_t{contents.first % spec_.max_entries} << 32 | contents.count);
+  set(state().contents, std::uint64_t{contents.first} << 32 | contents.count);
+}
+
+QueueMap::Contents QueueMap::without_oldest(Contents contents) const noexcept {
+  return {round(std::uint64_t{contents.first} + 1), contents.count - 1};
 }
 
 int QueueMap::push(const std::byte* value, std::uint64_t flags) noexcept {
   if ((flags & spec::kNoExist) != 0 || flags > spec::kExist) return -EINVAL;
-  const Guard guard(state().lock);
+  const BiasedGuard guard(state().lock);
   if (!guard) return -EBUSY;
   Contents now = contents();
   if (now.count == spec_.max_entries) {
     if (flags != spec::kExist) return -E2BIG;
-    commit(now = {now.first + 1, now.count - 1});
+    commit(now = without_oldest(now));
   }
-  copy_in(slot(std::uint64_t{now.first} + now.count), value, spec_.value_size);
+  copy_in(slot(now, now.count), value, spec_.value_size);
   commit({now.first, now.count + 1});
   return 0;
 }
 
 int QueueMap::read(std::byte* value, Then then) noexcept {
-  const Guard guard(state().lock);
+  const BiasedGuard guard(state().lock);
   if (!guard) return -EBUSY;
   const Contents now = contents();
   if (now.count == 0) {
     std::memset(value, 0, spec_.value_size);
     return -ENOENT;
   }
-  copy_out(value, slot(last_first_ ? std::uint64_t{now.first} + now.count - 1 : now.first), spec_.value_size);
-  if (then == Then::Remove) commit({last_first_ ? now.first : now.first + 1, now.count - 1});
+  copy_out(value, slot(now, last_first_ ? now.count - 1 : 0), spec_.value_size);
+  if (then == Then::Remove) commit(last_first_ ? Contents{now.first, now.count - 1} : without_oldest(now));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 // BloomFilter: values that may have been pushed. Tested by: maps/queue_map_test.cc.
 #pragma once
 
+#include "maps/bias.h"
 #include "maps/map.h"
 
 namespace skep::maps {
@@ -21,19 +22,20 @@ class QueueMap final : public Map {
   int take(const std::byte*, std::byte* value, std::uint64_t flags) noexcept override;
 
  private:
-  struct State {  // in Header::kind
-    std::uint32_t lock;
-    std::uint32_t reserved;
+  struct State {             // in Header::kind
     std::uint64_t contents;  // the slot of the oldest value << 32 | how many: one store commits
+    BiasedLock lock;
   };
   struct Contents {
     std::uint32_t first, count;
   };
   Contents contents() const noexcept;
   void commit(Contents contents) noexcept;
+  Contents without_oldest(Contents contents) const noexcept;
+  std::uint32_t round(std::uint64_t number) const noexcept;
 
   State& state() const noexcept { return *reinterpret_cast<State*>(region_.header().kind); }
-  std::byte* slot(std::uint64_t number) const noexcept;
+  std::byte* slot(Contents contents, std::uint32_t number) const noexcept;  // counted from the oldest
   int read(std::byte* value, Then then) noexcept;
 
   bool last_first_;

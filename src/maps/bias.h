@@ -1,0 +1,103 @@
+// A bias: the thread that takes a lock in shared memory over and over goes by without an atomic operation.
+//
+// The lock is as it was, and whoever takes it looks at the bias next to it afterwards: if it is another thread's, or
+// that thread is inside, the lock is not enough. `owner` is the thread that may go by the lock; it writes its id to
+// `inside` before it does, looks once more whether the bias is still its own, and clears `inside` at the end: plain
+// stores. Others end the bias first (revoke()): they clear `owner` and have every thread go through a barrier
+// (base/barrier.h), after which `inside` says whether the owner is at it.
+//
+// A thread becomes the owner by taking the lock kStreak times with no other in between, twice as often after each time
+// that a bias was ended, so that threads that take turns soon do without. An owner that dies leaves its id in `inside`,
+// as it would have in the lock. Tested by: maps/bias_test.cc, maps/death_test.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "base/barrier.h"
+#include "maps/lock.h"
+#include "maps/words.h"
+
+namespace skep::maps {
+
+// In shared memory, zero when new.
+struct Bias {
+  std::uint32_t owner;   // 0: nobody; kEnding | which ending it is, while the bias is being ended
+  std::uint32_t inside;  // the owner's id while it is
+  // Who took the lock lately, and how often in a row; how often biases were ended. Guesses where threads meet.
+  std::uint32_t recent, streak, ended;
+
+  static constexpr std::uint32_t kEnding = 1U << 31;  // in no thread's id
+  static constexpr std::uint32_t kStreak = 64;
+  static constexpr std::uint32_t kMostDoublings = 20;
+
+  // The owner's way past the lock. False: take the lock.
+  bool enter(std::uint32_t self) noexcept {
+    if (get(owner) != self || get(inside) != 0) return false;
+    set(inside, self);
+    order_for_others();
+    if (get(owner) == self) return true;
+    set(inside, 0U);
+    return false;
+  }
+  void leave() noexcept { set(inside, 0U); }
+
+  // For who has taken the lock: nothing more to do. Not within a signal handler that came while the thread was inside.
+  bool lets_pass(std::uint32_t self) noexcept {
+    const std::uint32_t whose = get(owner);
+    return (whose == 0 || whose == self) && get(inside) == 0;
+  }
+  // Ends what there is of a bias. False where no barrier could be had: `inside` may be wrong then.
+  bool revoke() noexcept;
+
+  // For who has taken the lock, at least each time or each so many times: whether it is time that he became the owner.
+  bool is_due(std::uint32_t self) noexcept {
+    if (get(recent) != self) {
+      set(recent, self);
+      set(streak, 0U);
+      return false;
+    }
+    const std::uint32_t now = get(streak) + 1;
+    set(streak, now);
+    return now >= kStreak << std::min(get(ended), kMostDoublings);
+  }
+  // False: somebody is the owner already, or barriers would not arrive here.
+  bool grant(std::uint32_t self) noexcept;
+};
+
+// For who has a lock that a bias lets its owner go by, and was not let pass: ends the bias and waits for the owner as
+// wait_for_lock() does. Inherited: the owner died inside. No: he is still there, or the caller is inside himself.
+Locked wait_for_owner(Bias& bias, std::uint32_t self) noexcept;
+
+// A lock with a bias.
+struct BiasedLock {
+  std::uint32_t word;
+  Bias bias;
+};
+
+// For a scope. False as a Guard's.
+class BiasedGuard {
+ public:
+  explicit BiasedGuard(BiasedLock& lock) noexcept : lock_(lock) {
+    const std::uint32_t self = thread_id();
+    if (lock.bias.enter(self)) [[likely]]
+      how_ = How::ByBias;
+    else
+      take(self);
+  }
+  ~BiasedGuard() {
+    if (how_ == How::ByBias) lock_.bias.leave();
+    if (how_ == How::ByLock) unlock(lock_.word);
+  }
+  BiasedGuard(const BiasedGuard&) = delete;
+  BiasedGuard& operator=(const BiasedGuard&) = delete;
+  explicit operator bool() const noexcept { return how_ != How::NotAtAll; }
+
+ private:
+  enum class How : std::uint8_t { NotAtAll, ByLock, ByBias };
+  void take(std::uint32_t self) noexcept;
+
+  BiasedLock& lock_;
+  How how_ = How::NotAtAll;
+};
+
+}  // namespace skep::maps

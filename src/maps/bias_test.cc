@@ -1,0 +1,168 @@
+#include "maps/bias.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "maps/domain.h"
+
+namespace skep::maps {
+namespace {
+
+constexpr int kEnough = 200;  // times that a thread takes a lock until it surely has the bias
+
+struct Shared {
+  BiasedLock lock;
+  std::uint64_t count;
+};
+
+// Memory that children share.
+Shared& shared() {
+  void* const at = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return *new (at) Shared{};
+}
+
+void add_one(Shared& to) {
+  const BiasedGuard guard(to.lock);
+  ASSERT_TRUE(guard);
+  to.count = to.count + 1;
+}
+
+class Biases : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!barriers_arrive(Reach::Machine)) GTEST_SKIP() << "membarrier(2) is not to be had here";
+  }
+  Shared& all = shared();
+};
+
+TEST_F(Biases, AreOfThoseWhoTakeALockOverAndOver) {
+  for (int i = 0; i < kEnough; ++i) add_one(all);
+  EXPECT_EQ(all.lock.bias.owner, thread_id());
+  const BiasedGuard guard(all.lock);
+  EXPECT_EQ(all.lock.bias.inside, thread_id());
+  EXPECT_EQ(all.lock.word, 0U);
+  EXPECT_FALSE(BiasedGuard(all.lock)) << "within a signal handler";
+}
+
+TEST_F(Biases, EndWhenAnotherComes) {
+  for (int i = 0; i < kEnough; ++i) add_one(all);
+  std::thread([&] { add_one(all); }).join();
+  EXPECT_EQ(all.lock.bias.owner, 0U);
+  for (int i = 0; i < static_cast<int>(Bias::kStreak); ++i) add_one(all);
+  EXPECT_EQ(all.lock.bias.owner, 0U) << "not so soon again";
+  for (int i = 0; i < kEnough; ++i) add_one(all);
+  EXPECT_EQ(all.lock.bias.owner, thread_id());
+}
+
+// Plain additions are exact only if one is at it at a time, however they came in.
+TEST_F(Biases, NobodyMeetsTheOwner) {
+  constexpr std::uint64_t kVisits = 10'000;
+  std::atomic<bool> stop{false};
+  std::uint64_t owners = 0;
+  std::thread owner([&] {
+    for (; !stop.load(std::memory_order_relaxed); ++owners) {
+      add_one(all);
+      set(all.lock.bias.ended, 0U);  // so that it is granted again soon
+    }
+  });
+  for (std::uint64_t i = 0; i < kVisits; ++i) {
+    while (get(all.lock.bias.owner) == 0) std::this_thread::yield();
+    for (std::uint64_t n = 0; n < i % 256; ++n) asm volatile("");
+    add_one(all);
+  }
+  stop = true;
+  owner.join();
+  EXPECT_EQ(all.count, owners + kVisits);
+}
+
+// Many threads, with turns of their own.
+TEST_F(Biases, AreHandedOn) {
+  constexpr int kThreads = 4, kTurns = 60, kInARow = 300;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i)
+    threads.emplace_back([&] {
+      for (int turn = 0; turn < kTurns; ++turn) {
+        for (int n = 0; n < kInARow; ++n) add_one(all);
+        std::this_thread::yield();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(all.count, std::uint64_t{kThreads} * kTurns * kInARow);
+}
+
+TEST_F(Biases, AnOwnerWhoDiesInsideIsSucceeded) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (int i = 0; i < kEnough; ++i) add_one(all);
+    const BiasedGuard guard(all.lock);
+    ::_exit(all.lock.bias.inside == thread_id() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  ASSERT_EQ(all.lock.bias.inside, static_cast<std::uint32_t>(child));
+  add_one(all);
+  EXPECT_EQ(all.count, std::uint64_t{kEnough} + 1);
+  EXPECT_EQ(all.lock.bias.owner, 0U);
+}
+
+TEST_F(Biases, ScribbledOnesDoNotStopIt) {
+  for (const std::uint32_t noise : {0xa5a5a5a5U, 0x7fffffffU, 1U}) {
+    all.lock = {.word = 0, .bias = {noise, 0, noise, noise, noise}};
+    add_one(all);
+    all.lock = {.word = 0, .bias = {noise, 0x7ffffff0U, noise, noise, noise}};
+    add_one(all);
+  }
+  EXPECT_EQ(all.count, 6U);
+}
+
+// The same for slots of a domain: whoever had one all the time goes by the lock, and loses it to whoever needs it.
+TEST_F(Biases, OfLeases) {
+  auto domain = Domain::create();
+  ASSERT_TRUE(domain);
+  const unsigned cpus = (*domain)->cpus();
+  std::vector<std::uint64_t> counters(cpus);
+  const auto add = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const Cpu cpu(**domain);
+      counters[cpu.number()] = counters[cpu.number()] + 1;
+    }
+  };
+  add(kEnough);
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 2 * cpus + 1; ++i)
+    threads.emplace_back([&] {
+      for (int turn = 0; turn < 40; ++turn) {
+        add(kEnough);
+        std::this_thread::yield();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  std::uint64_t sum = 0;
+  for (const std::uint64_t counter : counters) sum += counter;
+  EXPECT_EQ(sum, std::uint64_t{kEnough} * (1 + 40 * (2 * cpus + 1)));
+}
+
+TEST_F(Biases, OfLeasesWhoseHoldersDied) {
+  auto domain = Domain::create();
+  ASSERT_TRUE(domain);
+  for (unsigned i = 0; i < (*domain)->cpus(); ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (int n = 0; n < kEnough; ++n) const Cpu cpu(**domain);
+      (void)(*domain)->take_cpu();
+      ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+  }
+  for (int n = 0; n < kEnough; ++n) EXPECT_LT(Cpu(**domain).number(), (*domain)->cpus());
+}
+
+}  // namespace
+}  // namespace skep::maps
