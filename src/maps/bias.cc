@@ -29,14 +29,15 @@ Locked wait_for_owner(Bias& bias, std::uint32_t self) noexcept {
   Patience patience;
   while (!bias.revoke())
     if (patience.wait() == Patience::Next::GiveUp) return Locked::No;
-  const Locked inside = lock(bias.inside);
-  if (inside != Locked::No) bias.leave();
-  return inside;
+  return lock(bias.inside);
 }
 
 void BiasedGuard::take(std::uint32_t self) noexcept {
   if (lock(lock_.word) == Locked::No) return;
-  if (!lock_.bias.lets_pass(self) && wait_for_owner(lock_.bias, self) == Locked::No) return unlock(lock_.word);
+  if (!lock_.bias.lets_pass(self)) {
+    if (wait_for_owner(lock_.bias, self) == Locked::No) return unlock(lock_.word);
+    lock_.bias.leave();
+  }
   how_ = How::ByLock;
   if (lock_.bias.is_due(self)) (void)lock_.bias.grant(self);
 }

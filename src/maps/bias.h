@@ -49,23 +49,25 @@ struct Bias {
   // Ends what there is of a bias. False where no barrier could be had: `inside` may be wrong then.
   bool revoke() noexcept;
 
-  // For who has taken the lock, at least each time or each so many times: whether it is time that he became the owner.
-  bool is_due(std::uint32_t self) noexcept {
+  // For who has taken the lock, each time or once in so many `times`: whether he should become the owner.
+  bool is_due(std::uint32_t self, std::uint32_t times = 1) noexcept {
     if (get(recent) != self) {
       set(recent, self);
       set(streak, 0U);
       return false;
     }
-    const std::uint32_t now = get(streak) + 1;
+    const std::uint32_t now = get(streak) + times;
     set(streak, now);
     return now >= kStreak << std::min(get(ended), kMostDoublings);
   }
   // False: somebody is the owner already, or barriers would not arrive here.
   bool grant(std::uint32_t self) noexcept;
+  void give_up() noexcept { set(owner, 0U); }  // by the owner, while he is not inside
 };
 
 // For who has a lock that a bias lets its owner go by, and was not let pass: ends the bias and waits for the owner as
-// wait_for_lock() does. Inherited: the owner died inside. No: he is still there, or the caller is inside himself.
+// wait_for_lock() does, and is inside himself then. Inherited: the owner died there. No: he is still there, or it is
+// the caller himself.
 Locked wait_for_owner(Bias& bias, std::uint32_t self) noexcept;
 
 // A lock with a bias.

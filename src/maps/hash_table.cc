@@ -288,7 +288,7 @@ int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
   ChunkNumber reached = wanted.home;
   const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached);
   if (error == 0) return 0;
-  std::atomic_ref(state_->counts[*count]).fetch_sub(1);
+  add_to_count(*count, -1);
   hold.release();
   forget_passing(wanted.home, reached);
   if (error == -EAGAIN) const Hold wait_for(*this, reached);
@@ -376,7 +376,7 @@ void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
   const std::uint32_t element = unlink(number, slot);
   if (pool_.valid(element)) pool_.give_back(element);
   const unsigned count = get(state_->phase) & 1;
-  std::atomic_ref(state_->counts[count]).fetch_sub(1);
+  add_to_count(count, -1);
   note_change(number, count, -1);
 }
 
@@ -469,20 +469,30 @@ void HashTable::reclaim(std::uint32_t element) noexcept {
 
 // ---- counting
 
+// What it was before.
+std::uint32_t HashTable::add_to_count(unsigned which, int by) noexcept {
+  const std::atomic_ref<std::uint32_t> count(state_->counts[which]);
+  if (!is_alone()) return count.fetch_add(static_cast<std::uint32_t>(by), std::memory_order_acq_rel);
+  const std::uint32_t before = count.load(std::memory_order_relaxed);
+  count.store(before + static_cast<std::uint32_t>(by), std::memory_order_release);
+  return before;
+}
+
 // Counts one more, unless the map is full. Which of the counts it was.
 std::optional<unsigned> HashTable::reserve() noexcept {
   const unsigned current = get(state_->phase) & 1;
   const std::atomic_ref<std::uint32_t> count(state_->counts[current]);
   std::uint32_t used = count.load(std::memory_order_relaxed);
-  while (used < shape_.entries)
+  while (used < shape_.entries) {
+    if (is_alone()) return add_to_count(current, 1), current;
     if (count.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return current;
+  }
   return {};
 }
 
 // A locked chunk holds one more or one less, which `count` knows: the other count must, if it has this chunk already.
 void HashTable::note_change(ChunkNumber number, unsigned count, int by) noexcept {
-  if (number < get(state_->phase) >> 1)
-    std::atomic_ref(state_->counts[count ^ 1]).fetch_add(static_cast<std::uint32_t>(by));
+  if (number < get(state_->phase) >> 1) add_to_count(count ^ 1, by);
 }
 
 // Makes the other count, chunk by chunk, and then the one in use.
@@ -510,10 +520,42 @@ bool HashTable::seek_the_dead() noexcept {
     const auto second = static_cast<std::uint32_t>(now.tv_sec);
     if (std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
   }
+  if (const std::uint32_t alone = get(state_->bias.inside); alone != 0 && !thread_exists(alone)) end_bias();
   for (ChunkNumber number = 0; number < layout_.chunks; ++number)
     if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !thread_exists(owner))
       const Hold inherit(*this, number);
   return get(state_->dirty) != 0;
+}
+
+// ---- one thread alone
+
+// For who took a chunk's lock: whether that is enough, also where another is used to go by it.
+bool HashTable::settle_bias(ChunkNumber number) noexcept {
+  constexpr unsigned kLooks = 16;  // one of so many locks, about: threads would meet at the bias else
+  static constinit thread_local unsigned locks = 0;
+  const std::uint32_t self = thread_id();
+  Bias& bias = state_->bias;
+  if (!bias.lets_pass(self) && !end_bias()) return false;
+  if (++locks % (kLooks + 1) == 0 && may_be_alone() && bias.is_due(self, kLooks)) grant_bias(number);
+  return true;
+}
+
+bool HashTable::end_bias() noexcept {
+  Bias& bias = state_->bias;
+  const Locked inside = wait_for_owner(bias, thread_id());
+  if (inside == Locked::No) return false;
+  if (inside == Locked::Inherited) repair(chunk(std::min(get(state_->changed_alone), layout_.chunks - 1)));
+  bias.leave();
+  return true;
+}
+
+// To who holds the lock of this chunk. None of the others may be in somebody's hands: from now on who takes one sees
+// the bias, and who had one before would count at the same time.
+void HashTable::grant_bias(ChunkNumber number) noexcept {
+  Bias& bias = state_->bias;
+  if (!bias.grant(thread_id())) return;
+  for (ChunkNumber other = 0; other < layout_.chunks; ++other)
+    if (other != number && get(chunk(other).lock) != 0) return bias.give_up();
 }
 
 // ---- in order

@@ -11,10 +11,11 @@
 // Readers take no lock and write nothing. They read the control word, compare the keys of slots with the right tag, and
 // believe that they found nothing, or copied something, only if the chunk's generation stood still. Writers hold the
 // lock of the chunk they change; one that adds a key also that of the key's home, which makes adding a key exclusive.
-// They never wait for a second lock while they hold a first. Each change commits with one store: of the control word,
-// or of a link where the key's element in a pool is replaced. The generation is bumped before a slot or element that
-// readers might look at can be used again, and a slot's key is written last: whoever sees a key of one word has seen
-// its value.
+// They never wait for a second lock while they hold a first. A thread that is alone in changing a table of small
+// elements soon does so in keys' homes without the lock (maps/bias.h). Each change commits with one store: of the
+// control word, or of a link where the key's element in a pool is replaced. The generation is bumped before a slot or
+// element that readers might look at can be used again, and a slot's key is written last: whoever sees a key of one
+// word has seen its value.
 //
 // A writer that dies leaves every chunk whole, at most a lock that is succeeded, a slot or element that nothing refers
 // to, and counts that are too high; the successor notes that, and the elements are counted again before the map is said
@@ -29,6 +30,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "maps/bias.h"
 #include "maps/control.h"
 #include "maps/element_pool.h"
 #include "maps/hash.h"
@@ -102,6 +104,8 @@ class HashTable {
   std::byte* value_around(const std::byte* address) const noexcept;
 
  private:
+  static constexpr std::uint32_t kMostChunksOfOne = 1U << 16;  // they are all looked at when a bias is granted
+
   struct Chunk {
     std::uint64_t control;
     std::uint32_t lock;
@@ -116,8 +120,10 @@ class HashTable {
     std::uint32_t counts[2];
     std::uint32_t phase;  // chunks at the start that are in both counts << 1 | the count in use
     std::uint32_t recount_lock;
-    std::uint32_t dirty;      // somebody died while holding a lock
-    std::uint32_t looked_at;  // the second in which the dead were last sought
+    Bias bias;                    // whose owner goes by the locks of all chunks that are free
+    std::uint32_t changed_alone;  // the chunk that the bias's owner changes, or changed last
+    std::uint32_t dirty;          // somebody died while holding a lock
+    std::uint32_t looked_at;      // the second in which the dead were last sought
   };
 
   using ChunkNumber = std::uint32_t;
@@ -236,11 +242,18 @@ class HashTable {
   void repair(Chunk& chunk) noexcept;
   void reclaim(std::uint32_t element) noexcept;
 
+  std::uint32_t add_to_count(unsigned which, int by) noexcept;
   std::optional<unsigned> reserve() noexcept;
   void note_change(ChunkNumber number, unsigned count, int by) noexcept;
   void recount() noexcept;
   bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
+
+  bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
+  bool is_alone() const noexcept { return get(state_->bias.inside) != 0; }
+  bool settle_bias(ChunkNumber number) noexcept;
+  bool end_bias() noexcept;
+  void grant_bias(ChunkNumber number) noexcept;
   bool first_from(std::uint32_t number, std::byte* next) noexcept;
 
   Shape shape_;
@@ -255,28 +268,52 @@ class HashTable {
 
 class HashTable::Hold {
  public:
-  Hold(HashTable& table, ChunkNumber number) noexcept
-      : Hold(table, table.chunk(number), lock(table.chunk(number).lock)) {}
+  Hold(HashTable& table, ChunkNumber number) noexcept : Hold(table, number, lock(table.chunk(number).lock)) {}
   // Not if that means waiting.
-  static Hold if_free(HashTable& table, ChunkNumber number) noexcept {
-    Chunk& chunk = table.chunk(number);
-    return {table, chunk, try_lock(chunk.lock) ? Locked::Yes : Locked::No};
+  [[gnu::noinline]] static Hold if_free(HashTable& table, ChunkNumber number) noexcept {
+    std::uint32_t& word = table.chunk(number).lock;
+    if (!try_lock(word)) return {table, number, Locked::No};
+    if (table.state_->bias.lets_pass(thread_id())) return {table, number, Locked::Yes};
+    unlock(word);
+    return {table, number, Locked::No};
+  }
+  // Nor if it is locked; without taking the lock where the thread is alone.
+  [[gnu::always_inline]] static Hold of_home(HashTable& table, ChunkNumber number) noexcept {
+    Bias& bias = table.state_->bias;
+    if (!bias.enter(thread_id())) [[unlikely]]
+      return if_free(table, number);
+    set(table.state_->changed_alone, number);
+    if (get(table.chunk(number).lock) == 0) [[likely]]
+      return {table.chunk(number), bias};
+    bias.leave();
+    return if_free(table, number);
   }
   ~Hold() { release(); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
   explicit operator bool() const noexcept { return chunk_ != nullptr; }
   void release() noexcept {
-    if (chunk_ != nullptr) unlock(chunk_->lock);
-    chunk_ = nullptr;
+    if (bias_ != nullptr)
+      bias_->leave();
+    else if (chunk_ != nullptr)
+      unlock(chunk_->lock);
+    chunk_ = nullptr, bias_ = nullptr;
   }
 
  private:
-  Hold(HashTable& table, Chunk& chunk, Locked locked) noexcept : chunk_(locked != Locked::No ? &chunk : nullptr) {
-    if (locked == Locked::Inherited) table.repair(chunk);
+  Hold(HashTable& table, ChunkNumber number, Locked locked) noexcept {
+    if (locked == Locked::No) return;
+    Chunk& chunk = table.chunk(number);
+    if (table.settle_bias(number))
+      chunk_ = &chunk;
+    else
+      unlock(chunk.lock);
+    if (locked == Locked::Inherited && chunk_ != nullptr) table.repair(chunk);
   }
+  Hold(Chunk& chunk, Bias& bias) noexcept : chunk_(&chunk), bias_(&bias) {}
 
-  Chunk* chunk_;
+  Chunk* chunk_ = nullptr;
+  Bias* bias_ = nullptr;
 };
 
 // Of a locked chunk. `fill` gets an empty slot. -ENOMEM where there is none: never when has_room(), but for a region

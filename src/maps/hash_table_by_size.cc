@@ -95,7 +95,8 @@ std::byte* HashTable::find_as(const void* table, std::uint64_t, const std::byte*
 // ---- in the home alone
 
 template <std::size_t kKeySize>
-unsigned HashTable::search_as(const Chunk& at, const Sought<kKeySize>& sought) const noexcept {
+[[gnu::always_inline]] inline unsigned HashTable::search_as(const Chunk& at,
+                                                            const Sought<kKeySize>& sought) const noexcept {
   for (auto slots = control(at).matches(sought.tag()); slots != 0; slots = Control::rest(slots))
     if (const unsigned number = Control::first(slots); sought.is(slot(at, number))) return number;
   return kSlots;
@@ -112,7 +113,7 @@ std::int64_t HashTable::put_as(void* table, std::uint64_t, const std::byte* key,
     sought.copy_to(to);
   };
   if (flags > spec::kExist) return -EINVAL;
-  if (const Hold hold = Hold::if_free(self, home); hold) {
+  if (const Hold hold = Hold::of_home(self, home); hold) {
     Chunk& at = self.chunk(home);
     const unsigned slot = self.search_as(at, sought);
     if (slot != kSlots) return flags == spec::kNoExist ? -EEXIST : self.change_slot(at, slot, sought.tag(), fill);
@@ -128,7 +129,7 @@ std::int64_t HashTable::erase_as(void* table, std::uint64_t, const std::byte* ke
   HashTable& self = *static_cast<HashTable*>(table);
   const Sought<kKeySize> sought(self, key);
   const ChunkNumber home = self.home_of(sought.hash());
-  if (const Hold hold = Hold::if_free(self, home); hold) {
+  if (const Hold hold = Hold::of_home(self, home); hold) {
     Chunk& at = self.chunk(home);
     const unsigned slot = self.search_as(at, sought);
     if (slot != kSlots) return self.drop(home, slot), 0;
