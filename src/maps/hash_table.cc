@@ -132,7 +132,6 @@ HashTable::Place HashTable::look(ChunkNumber home, Search search) const noexcept
 
 // Whether a key that is not in its home, which is held, is nowhere.
 bool HashTable::is_not_behind(ChunkNumber home, std::uint64_t hash, const std::byte* key) const noexcept {
-  if (control(chunk(home)).passed() == 0) return true;
   const Place place = look(home, by_key(hash, key));
   return !place && !place.unsure;
 }
@@ -190,7 +189,7 @@ int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, W
   const Wanted wanted{hash, home_of(hash), key};
   bool reclaimed = false;
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
-    const int result = put_once(wanted, flags, replace, writer);
+    const int result = put_once(wanted, flags, replace, writer, By::Lock);
     if (result == -EAGAIN)
       ::sched_yield();
     else if ((result == -E2BIG || result == -ENOMEM) && counts_may_be_wrong(result))
@@ -217,15 +216,15 @@ void HashTable::make_room() noexcept {
   if (!evict()) ::sched_yield();
 }
 
-int HashTable::put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
-  Hold hold(*this, wanted.home);
+int HashTable::put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, By by) noexcept {
+  Hold hold(*this, wanted.home, by);
   if (!hold) return -EBUSY;
   const Place place = look(wanted.home, by_key(wanted.hash, wanted.key));
   if (place.unsure) return -EAGAIN;
-  if (!place) return flags == spec::kExist ? -ENOENT : add(hold, wanted, writer);
+  if (!place) return flags == spec::kExist ? -ENOENT : add(hold, wanted, writer, by);
   if (place.chunk == wanted.home) return change(place.chunk, place.slot, wanted, flags, replace, writer);
   hold.release();
-  const Hold there(*this, place.chunk);
+  const Hold there(*this, place.chunk, by);
   if (!there) return -EBUSY;
   const unsigned slot = search(chunk(place.chunk), Control::tag_of(wanted.hash), wanted.key);
   return slot == kSlots ? -EAGAIN : change(place.chunk, slot, wanted, flags, replace, writer);
@@ -281,17 +280,17 @@ std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, 
 }
 
 // A key whose home is held, and which is not there.
-int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
+int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer, By by) noexcept {
   const std::optional<unsigned> count = reserve();
   if (!count) return shape_.lru && get(state_->dirty) == 0 ? add_for_oldest(hold, wanted, writer) : -E2BIG;
   const Addition addition{wanted, *count, writer};
   ChunkNumber reached = wanted.home;
-  const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached);
+  const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached, by);
   if (error == 0) return 0;
   add_to_count(*count, -1);
   hold.release();
-  forget_passing(wanted.home, reached);
-  if (error == -EAGAIN) const Hold wait_for(*this, reached);
+  forget_passing(wanted.home, reached, by);
+  if (error == -EAGAIN && by == By::Lock) const Hold wait_for(*this, reached);
   return error;
 }
 
@@ -337,10 +336,10 @@ HashTable::Oldest HashTable::take_oldest(ChunkNumber held, unsigned count) noexc
 }
 
 // In the first chunk behind a full home that has room. -EAGAIN where a chunk is locked: `reached`.
-int HashTable::add_behind(const Addition& addition, ChunkNumber& reached) noexcept {
+int HashTable::add_behind(const Addition& addition, ChunkNumber& reached, By by) noexcept {
   pass(chunk(addition.wanted.home));
   for (reached = after(reached); reached != addition.wanted.home; reached = after(reached)) {
-    const Hold hold = Hold::if_free(*this, reached);
+    const Hold hold = Hold::if_free(*this, reached, by);
     if (!hold) return -EAGAIN;
     if (has_room(chunk(reached))) return add_here(reached, addition);
     pass(chunk(reached));
@@ -361,72 +360,58 @@ int HashTable::add_here(ChunkNumber number, const Addition& addition) noexcept {
 
 // ---- removing
 
-// Takes what is in a slot of a locked chunk out of it: its link, 0 if there is no element in the pool.
-std::uint32_t HashTable::unlink(ChunkNumber number, unsigned slot) noexcept {
-  Chunk& at = chunk(number);
-  const std::uint32_t element = layout_.pooled ? get(link(at, slot)) : 0;
-  if (pool_.valid(element)) pool_.end_use(element);
-  commit(at, control(at).without(slot));
-  outdate(at);
-  return element;
-}
-
-// From a slot of a locked chunk.
-void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
-  const std::uint32_t element = unlink(number, slot);
-  if (pool_.valid(element)) pool_.give_back(element);
-  const unsigned count = get(state_->phase) & 1;
-  add_to_count(count, -1);
-  note_change(number, count, -1);
-}
-
 // An element that passed the chunks from `home` up to `end` is not there any more.
-void HashTable::forget_passing(ChunkNumber home, ChunkNumber end) noexcept {
+void HashTable::forget_passing(ChunkNumber home, ChunkNumber end, By by) noexcept {
   for (ChunkNumber number = home; number != end; number = after(number)) {
     Chunk& at = chunk(number);
-    if (const Hold hold(*this, number); hold) commit(at, control(at).with_one_back());
+    if (const Hold hold(*this, number, by); hold) commit(at, control(at).with_one_back());
   }
 }
 
-// Removes what `search` finds, after `before`, which may refuse.
+// Removes what `search` finds, after `before`, which may refuse. -EAGAIN: it was on its way.
 template <class Search, class Before>
-int HashTable::remove_where(ChunkNumber home, Search search, Before before) noexcept {
+int HashTable::remove_once(ChunkNumber home, Search search, Before before, By by) noexcept {
   const auto remove_at = [&](ChunkNumber number, unsigned slot) {
     const int error = before(key_in(chunk(number), slot));
     if (error == 0) drop(number, slot);
     return error;
   };
-  for (unsigned tries = 0; tries < kMostRetries; ++tries) {
-    Hold hold(*this, home);
-    if (!hold) return -EBUSY;
-    const Place place = look(home, search);
-    if (!place && !place.unsure) return -ENOENT;
-    if (place && place.chunk == home) return remove_at(home, place.slot);
-    hold.release();
-    if (place.unsure) {
-      ::sched_yield();
-      continue;
-    }
-    Hold there(*this, place.chunk);
-    if (!there) return -EBUSY;
-    const unsigned slot = search(chunk(place.chunk));
-    if (slot == kSlots) continue;
-    const int error = remove_at(place.chunk, slot);
-    there.release();
-    if (error == 0) forget_passing(home, place.chunk);
-    return error;
-  }
-  return -EBUSY;
+  Hold hold(*this, home, by);
+  if (!hold) return -EBUSY;
+  const Place place = look(home, search);
+  if (!place && !place.unsure) return -ENOENT;
+  if (place && place.chunk == home) return remove_at(home, place.slot);
+  hold.release();
+  if (place.unsure) return -EAGAIN;
+  Hold there(*this, place.chunk, by);
+  if (!there) return -EBUSY;
+  const unsigned slot = search(chunk(place.chunk));
+  if (slot == kSlots) return -EAGAIN;
+  const int error = remove_at(place.chunk, slot);
+  there.release();
+  if (error == 0) forget_passing(home, place.chunk, by);
+  return error;
 }
 
 int HashTable::remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock) noexcept {
   const std::uint64_t hash = hash_of(key);
-  return remove_where(home_of(hash), by_key(hash, key), [&](std::byte* there) {
+  const auto before = [&](std::byte* there) {
     if (to == nullptr || there == nullptr) return 0;
     if (value_lock) return value_lock.read_locked(to, there + layout_.value_at, size);
     copy_out(to, there + layout_.value_at, size);
     return 0;
-  });
+  };
+  for (unsigned tries = 0; tries < kMostRetries; ++tries) {
+    const int error = remove_once(home_of(hash), by_key(hash, key), before, By::Lock);
+    if (error != -EAGAIN) return error;
+    ::sched_yield();
+  }
+  return -EBUSY;
+}
+
+// For the owner of the bias.
+int HashTable::remove_alone(std::uint64_t hash, const std::byte* key) noexcept {
+  return remove_once(home_of(hash), by_key(hash, key), [](std::byte*) { return 0; }, By::Bias);
 }
 
 bool HashTable::evict() noexcept {
@@ -467,33 +452,7 @@ void HashTable::reclaim(std::uint32_t element) noexcept {
   if (search(chunk(number), element) == kSlots) pool_.give_back(element);
 }
 
-// ---- counting
-
-// What it was before.
-std::uint32_t HashTable::add_to_count(unsigned which, int by) noexcept {
-  const std::atomic_ref<std::uint32_t> count(state_->counts[which]);
-  if (!is_alone()) return count.fetch_add(static_cast<std::uint32_t>(by), std::memory_order_acq_rel);
-  const std::uint32_t before = count.load(std::memory_order_relaxed);
-  count.store(before + static_cast<std::uint32_t>(by), std::memory_order_release);
-  return before;
-}
-
-// Counts one more, unless the map is full. Which of the counts it was.
-std::optional<unsigned> HashTable::reserve() noexcept {
-  const unsigned current = get(state_->phase) & 1;
-  const std::atomic_ref<std::uint32_t> count(state_->counts[current]);
-  std::uint32_t used = count.load(std::memory_order_relaxed);
-  while (used < shape_.entries) {
-    if (is_alone()) return add_to_count(current, 1), current;
-    if (count.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return current;
-  }
-  return {};
-}
-
-// A locked chunk holds one more or one less, which `count` knows: the other count must, if it has this chunk already.
-void HashTable::note_change(ChunkNumber number, unsigned count, int by) noexcept {
-  if (number < get(state_->phase) >> 1) add_to_count(count ^ 1, by);
-}
+// ---- counting (what each change does: hash_table.h)
 
 // Makes the other count, chunk by chunk, and then the one in use.
 void HashTable::recount() noexcept {

@@ -144,7 +144,8 @@ class HashTable {
     unsigned count;  // where it is counted
     Writer& writer;
   };
-  // The lock of a chunk, for a scope. When its last owner died, what that one may have left is cleared up.
+  enum class By : std::uint8_t { Lock, Bias };  // what lets a thread change a chunk
+  class Alone;
   class Hold;
 
   Chunk& chunk(ChunkNumber number) const noexcept {
@@ -190,6 +191,13 @@ class HashTable {
   // Sizes of keys that have functions of their own; 0 is for all others.
   template <std::size_t kKeySize, bool kPooled>
   static std::byte* find_as(const void* table, std::uint64_t, const std::byte* key) noexcept;
+  // What an operation returns that did not get as far as it may get some other way.
+  static bool is_undecided(int result) noexcept {
+    return result == -EBUSY || result == -EAGAIN || result == -E2BIG || result == -ENOMEM;
+  }
+  template <std::size_t kKeySize>
+  std::optional<int> put_in_home(const Sought<kKeySize>& sought, const std::byte* value, std::uint64_t flags,
+                                 By by) noexcept;
   template <std::size_t kKeySize>
   static std::int64_t put_as(void* table, std::uint64_t, const std::byte* key, const std::byte* value,
                              std::uint64_t flags) noexcept;
@@ -197,7 +205,6 @@ class HashTable {
   static std::int64_t erase_as(void* table, std::uint64_t, const std::byte* key) noexcept;
   std::byte* find_again(const std::byte* key) const noexcept;
   bool is_not_behind(ChunkNumber home, std::uint64_t hash, const std::byte* key) const noexcept;
-  int put_plain(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept;
 
   template <std::size_t kKeySize>
   unsigned search_as(const Chunk& chunk, const Sought<kKeySize>& sought) const noexcept;
@@ -211,7 +218,7 @@ class HashTable {
   template <class Search, class Use>
   bool with_stable(ChunkNumber home, Search search, Use use) const noexcept;
 
-  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
+  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, By by) noexcept;
   int change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
              Writer& writer) noexcept;
   template <class Fill>
@@ -220,23 +227,24 @@ class HashTable {
   void fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept;
   std::uint32_t make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept;
   bool has_room(const Chunk& chunk) const noexcept { return control(chunk).population() < usable_; }
-  int add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
+  int add(Hold& hold, const Wanted& wanted, Writer& writer, By by) noexcept;
   struct Oldest {
     std::uint32_t element = 0;  // 0: none could be had at once
     ChunkNumber chunk = 0, home = 0;
   };
   int add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
   Oldest take_oldest(ChunkNumber held, unsigned count) noexcept;
-  int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
+  int add_behind(const Addition& addition, ChunkNumber& reached, By by) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
   template <class Fill>
   int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept;
 
   std::uint32_t unlink(ChunkNumber number, unsigned slot) noexcept;
   void drop(ChunkNumber number, unsigned slot) noexcept;
-  void forget_passing(ChunkNumber home, ChunkNumber end) noexcept;
+  void forget_passing(ChunkNumber home, ChunkNumber end, By by = By::Lock) noexcept;
   template <class Search, class Before>
-  int remove_where(ChunkNumber home, Search search, Before before) noexcept;
+  int remove_once(ChunkNumber home, Search search, Before before, By by) noexcept;
+  int remove_alone(std::uint64_t hash, const std::byte* key) noexcept;
   bool evict() noexcept;
   void make_room() noexcept;
   void repair(Chunk& chunk) noexcept;
@@ -266,55 +274,124 @@ class HashTable {
   std::uint64_t seed_;
 };
 
+// The owner of the bias, for a scope in which he changes the table without locks.
+class HashTable::Alone {
+ public:
+  explicit Alone(HashTable& table) noexcept : bias_(table.state_->bias), is_(bias_.enter(thread_id())) {}
+  ~Alone() {
+    if (is_) bias_.leave();
+  }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+  explicit operator bool() const noexcept { return is_; }
+  By by() const noexcept { return is_ ? By::Bias : By::Lock; }
+
+ private:
+  Bias& bias_;
+  bool is_;
+};
+
+// A chunk held, for a scope. When its last owner died, what that one may have left is cleared up.
 class HashTable::Hold {
  public:
-  Hold(HashTable& table, ChunkNumber number) noexcept : Hold(table, number, lock(table.chunk(number).lock)) {}
-  // Not if that means waiting.
-  [[gnu::noinline]] static Hold if_free(HashTable& table, ChunkNumber number) noexcept {
-    std::uint32_t& word = table.chunk(number).lock;
-    if (!try_lock(word)) return {table, number, Locked::No};
-    if (table.state_->bias.lets_pass(thread_id())) return {table, number, Locked::Yes};
-    unlock(word);
-    return {table, number, Locked::No};
+  // By the bias: not if somebody has the lock, who may be waiting for the bias to end.
+  Hold(HashTable& table, ChunkNumber number, By by = By::Lock) noexcept {
+    if (by == By::Bias)
+      hold_alone(table, number);
+    else
+      hold(table, number, lock(table.chunk(number).lock));
   }
-  // Nor if it is locked; without taking the lock where the thread is alone.
-  [[gnu::always_inline]] static Hold of_home(HashTable& table, ChunkNumber number) noexcept {
-    Bias& bias = table.state_->bias;
-    if (!bias.enter(thread_id())) [[unlikely]]
-      return if_free(table, number);
-    set(table.state_->changed_alone, number);
-    if (get(table.chunk(number).lock) == 0) [[likely]]
-      return {table.chunk(number), bias};
-    bias.leave();
-    return if_free(table, number);
+  // Not if that means waiting.
+  static Hold if_free(HashTable& table, ChunkNumber number, By by = By::Lock) noexcept {
+    return {table, number, by, IfFree{}};
   }
   ~Hold() { release(); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
   explicit operator bool() const noexcept { return chunk_ != nullptr; }
   void release() noexcept {
-    if (bias_ != nullptr)
-      bias_->leave();
-    else if (chunk_ != nullptr)
-      unlock(chunk_->lock);
-    chunk_ = nullptr, bias_ = nullptr;
+    if (is_locked_) unlock(chunk_->lock);
+    chunk_ = nullptr, is_locked_ = false;
   }
 
  private:
-  Hold(HashTable& table, ChunkNumber number, Locked locked) noexcept {
+  struct IfFree {};
+  Hold(HashTable& table, ChunkNumber number, By by, IfFree) noexcept {
+    if (by == By::Bias)
+      hold_alone(table, number);
+    else
+      hold_if_free(table, number);
+  }
+  void hold(HashTable& table, ChunkNumber number, Locked locked) noexcept {
     if (locked == Locked::No) return;
     Chunk& chunk = table.chunk(number);
-    if (table.settle_bias(number))
-      chunk_ = &chunk;
-    else
-      unlock(chunk.lock);
-    if (locked == Locked::Inherited && chunk_ != nullptr) table.repair(chunk);
+    if (!table.settle_bias(number)) return unlock(chunk.lock);
+    chunk_ = &chunk, is_locked_ = true;
+    if (locked == Locked::Inherited) table.repair(chunk);
   }
-  Hold(Chunk& chunk, Bias& bias) noexcept : chunk_(&chunk), bias_(&bias) {}
+  void hold_alone(HashTable& table, ChunkNumber number) noexcept {
+    Chunk& chunk = table.chunk(number);
+    set(table.state_->changed_alone, number);
+    if (get(chunk.lock) == 0) [[likely]]
+      chunk_ = &chunk;
+  }
+  [[gnu::noinline]] void hold_if_free(HashTable& table, ChunkNumber number) noexcept {
+    std::uint32_t& word = table.chunk(number).lock;
+    if (!try_lock(word)) return;
+    if (table.state_->bias.lets_pass(thread_id()))
+      hold(table, number, Locked::Yes);
+    else
+      unlock(word);
+  }
 
   Chunk* chunk_ = nullptr;
-  Bias* bias_ = nullptr;
+  bool is_locked_ = false;
 };
+
+// What it was before.
+inline std::uint32_t HashTable::add_to_count(unsigned which, int by) noexcept {
+  const std::atomic_ref<std::uint32_t> count(state_->counts[which]);
+  if (!is_alone()) return count.fetch_add(static_cast<std::uint32_t>(by), std::memory_order_acq_rel);
+  const std::uint32_t before = count.load(std::memory_order_relaxed);
+  count.store(before + static_cast<std::uint32_t>(by), std::memory_order_release);
+  return before;
+}
+
+// Counts one more, unless the map is full. Which of the counts it was.
+inline std::optional<unsigned> HashTable::reserve() noexcept {
+  const unsigned current = get(state_->phase) & 1;
+  const std::atomic_ref<std::uint32_t> count(state_->counts[current]);
+  std::uint32_t used = count.load(std::memory_order_relaxed);
+  while (used < shape_.entries) {
+    if (is_alone()) return add_to_count(current, 1), current;
+    if (count.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return current;
+  }
+  return {};
+}
+
+// A locked chunk holds one more or one less, which `count` knows: the other count must, if it has this chunk already.
+inline void HashTable::note_change(ChunkNumber number, unsigned count, int by) noexcept {
+  if (number < get(state_->phase) >> 1) add_to_count(count ^ 1, by);
+}
+
+// Takes what is in a slot of a locked chunk out of it: its link, 0 if there is no element in the pool.
+inline std::uint32_t HashTable::unlink(ChunkNumber number, unsigned slot) noexcept {
+  Chunk& at = chunk(number);
+  const std::uint32_t element = layout_.pooled ? get(link(at, slot)) : 0;
+  if (pool_.valid(element)) pool_.end_use(element);
+  commit(at, control(at).without(slot));
+  outdate(at);
+  return element;
+}
+
+// From a slot of a locked chunk.
+inline void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
+  const std::uint32_t element = unlink(number, slot);
+  if (pool_.valid(element)) pool_.give_back(element);
+  const unsigned count = get(state_->phase) & 1;
+  add_to_count(count, -1);
+  note_change(number, count, -1);
+}
 
 // Of a locked chunk. `fill` gets an empty slot. -ENOMEM where there is none: never when has_room(), but for a region
 // that somebody scribbles on.

@@ -47,6 +47,7 @@ class HashTable::Sought {
     if constexpr (!kOneWord && !kTwoWords) hash_ = maps::hash(key, size_, table.seed_);
   }
 
+  const std::byte* key() const noexcept { return key_; }
   std::uint64_t hash() const noexcept { return hash_; }
   std::uint8_t tag() const noexcept { return Control::tag_of(hash_); }
   bool is(std::byte* there) const noexcept {
@@ -102,26 +103,46 @@ template <std::size_t kKeySize>
   return kSlots;
 }
 
+// Nothing where the home is not all there is to it, or is not to be had.
+template <std::size_t kKeySize>
+[[gnu::always_inline]] inline std::optional<int> HashTable::put_in_home(const Sought<kKeySize>& sought,
+                                                                        const std::byte* value, std::uint64_t flags,
+                                                                        By by) noexcept {
+  const auto fill = [&](std::byte* to) noexcept {
+    copy_in(to + layout_.value_at, value, shape_.value_bytes);
+    sought.copy_to(to);
+  };
+  const ChunkNumber home = home_of(sought.hash());
+  const Hold hold = Hold::if_free(*this, home, by);
+  if (!hold) return {};
+  Chunk& at = chunk(home);
+  const unsigned slot = search_as(at, sought);
+  if (slot != kSlots) return flags == spec::kNoExist ? -EEXIST : change_slot(at, slot, sought.tag(), fill);
+  if (flags == spec::kExist || !has_room(at)) return {};
+  if (control(at).passed() != 0 && !is_not_behind(home, sought.hash(), sought.key())) return {};
+  const std::optional<unsigned> count = reserve();
+  if (!count) return {};
+  return add_to_slot(home, sought.tag(), *count, fill);
+}
+
 template <std::size_t kKeySize>
 std::int64_t HashTable::put_as(void* table, std::uint64_t, const std::byte* key, const std::byte* value,
                                std::uint64_t flags) noexcept {
   HashTable& self = *static_cast<HashTable*>(table);
   const Sought<kKeySize> sought(self, key);
-  const ChunkNumber home = self.home_of(sought.hash());
-  const auto fill = [&](std::byte* to) noexcept {
-    copy_in(to + self.layout_.value_at, value, self.shape_.value_bytes);
-    sought.copy_to(to);
-  };
   if (flags > spec::kExist) return -EINVAL;
-  if (const Hold hold = Hold::of_home(self, home); hold) {
-    Chunk& at = self.chunk(home);
-    const unsigned slot = self.search_as(at, sought);
-    if (slot != kSlots) return flags == spec::kNoExist ? -EEXIST : self.change_slot(at, slot, sought.tag(), fill);
-    const bool fits = flags != spec::kExist && self.has_room(at) && self.is_not_behind(home, sought.hash(), key);
-    const std::optional<unsigned> count = fits ? self.reserve() : std::nullopt;
-    if (count) return self.add_to_slot(home, sought.tag(), *count, fill);
+  Plain writer(value, self.shape_.value_bytes);
+  {
+    const Alone alone(self);
+    const std::optional<int> result = self.put_in_home(sought, value, flags, alone.by());
+    if (result) return *result;
+    if (alone) {
+      const Wanted wanted{sought.hash(), self.home_of(sought.hash()), key};
+      const int further = self.put_once(wanted, flags, Replace::NewElement, writer, By::Bias);
+      if (!is_undecided(further)) return further;
+    }
   }
-  return self.put_plain(key, value, flags);
+  return self.put(key, flags, Replace::NewElement, writer);
 }
 
 template <std::size_t kKeySize>
@@ -129,18 +150,20 @@ std::int64_t HashTable::erase_as(void* table, std::uint64_t, const std::byte* ke
   HashTable& self = *static_cast<HashTable*>(table);
   const Sought<kKeySize> sought(self, key);
   const ChunkNumber home = self.home_of(sought.hash());
-  if (const Hold hold = Hold::of_home(self, home); hold) {
-    Chunk& at = self.chunk(home);
-    const unsigned slot = self.search_as(at, sought);
-    if (slot != kSlots) return self.drop(home, slot), 0;
-    if (control(at).passed() == 0) return -ENOENT;
+  {
+    const Alone alone(self);
+    if (const Hold hold = Hold::if_free(self, home, alone.by()); hold) {
+      Chunk& at = self.chunk(home);
+      const unsigned slot = self.search_as(at, sought);
+      if (slot != kSlots) return self.drop(home, slot), 0;
+      if (control(at).passed() == 0) return -ENOENT;
+    }
+    if (alone) {
+      const int further = self.remove_alone(sought.hash(), key);
+      if (!is_undecided(further)) return further;
+    }
   }
   return self.remove(key, nullptr, 0);
-}
-
-int HashTable::put_plain(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
-  Plain writer(value, shape_.value_bytes);
-  return put(key, flags, Replace::NewElement, writer);
 }
 
 // ---- which they are
