@@ -14,6 +14,7 @@ bool Bias::revoke() noexcept {
   const std::atomic_ref<std::uint32_t> whose(owner);
   std::uint32_t seen = whose.load();
   if (seen == 0) return true;
+  if ((seen & kEnding) == 0 && !thread_exists(seen)) return whose.compare_exchange_strong(seen, 0) || seen == 0;
   if ((seen & kEnding) == 0) {
     const std::uint32_t ending = kEnding | (std::atomic_ref(ended).fetch_add(1) + 1);
     if (whose.compare_exchange_strong(seen, ending)) seen = ending;

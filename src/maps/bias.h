@@ -7,8 +7,8 @@
 // (base/barrier.h), after which `inside` says whether the owner is at it.
 //
 // A thread becomes the owner by taking the lock kStreak times with no other in between, twice as often after each time
-// that a bias was ended, so that threads that take turns soon do without. An owner that dies leaves its id in `inside`,
-// as it would have in the lock. Tested by: maps/bias_test.cc, maps/death_test.cc.
+// that a living owner's bias was ended, so that threads that take turns soon do without. An owner that dies leaves its
+// id in `inside`, as it would have in the lock. Tested by: maps/bias_test.cc, maps/death_test.cc.
 #pragma once
 
 #include <cstdint>

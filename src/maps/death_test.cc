@@ -43,10 +43,12 @@ struct Subject {
   MapSpec spec;
   bool evicts = false;    // rather than being full
   bool in_place = false;  // a killed update may leave a mixed value
+  bool alone = false;     // who dies had long been the only one to change the map (maps/bias.h)
 };
 
 const Subject kSubjects[] = {
     {"hash", {.type = Hash, .key_size = 8, .value_size = 16, .max_entries = 9}},
+    {"hash_alone", {.type = Hash, .key_size = 8, .value_size = 16, .max_entries = 9}, false, false, true},
     {"hash_grows", {.type = Hash, .key_size = 8, .value_size = 16, .max_entries = 9, .flags = spec::kNoPrealloc}},
     {"hash_pooled", {.type = Hash, .key_size = 8, .value_size = 200, .max_entries = 11}},
     {"percpu_hash", {.type = PercpuHash, .key_size = 8, .value_size = 16, .max_entries = 9}, false, true},
@@ -127,10 +129,20 @@ class Death : public testing::TestWithParam<Subject> {
     ASSERT_EQ(keys(), all);
   }
 
+  void be_alone() {
+    constexpr Key kOwn = 999;
+    const std::vector<std::byte> value(value_.size());
+    for (int i = 0; i < 2000; ++i) {
+      map_->update_all(bytes(kOwn), value.data(), 0);
+      map_->erase(bytes(kOwn));
+    }
+  }
+
   // Runs `operation` in a child that is killed after `steps` instructions; false when it had ended before.
-  static bool die_after(unsigned steps, const std::function<void()>& operation) {
+  bool die_after(unsigned steps, const std::function<void()>& operation) {
     const pid_t child = ::fork();
     if (child == 0) {
+      if (GetParam().alone) be_alone();
       ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
       ::raise(SIGSTOP);
       operation();
