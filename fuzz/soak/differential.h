@@ -95,6 +95,7 @@ class Differential {
   std::vector<std::byte> start_;
   std::optional<std::uint64_t> prepared_;  // the seed whose input is in start_
   Left expected_;                          // of the interpreter, on it
+  bool reads_unwritten_ = false;           // stack, on it
 };
 
 }  // namespace skep::soak
