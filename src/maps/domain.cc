@@ -11,25 +11,9 @@
 #include <cstring>
 
 #include "base/cpus.h"
-#include "base/thread.h"
-#include "maps/bias.h"
 #include "maps/patience.h"
-#include "maps/words.h"
 
 namespace skep::maps {
-
-struct alignas(64) Domain::Slot {
-  std::uint32_t owner;  // thread id of the lease's holder, 0: free, or taken by a bias
-  std::uint32_t depth;  // nested leases; only the holder touches it
-  Bias bias;
-
-  bool is_held_by(std::uint32_t thread) noexcept { return get(owner) == thread || get(bias.inside) == thread; }
-  // Who holds it, as far as can be seen; 0: nobody.
-  std::uint32_t holder() noexcept {
-    const std::uint32_t by_bias = get(bias.inside);
-    return by_bias != 0 ? by_bias : get(owner);
-  }
-};
 
 // The whole region. All zero but for its head when new.
 struct Domain::Region {
@@ -44,44 +28,7 @@ struct Domain::Region {
   Slot slots[kMostCpus];
 };
 
-namespace {
-
-// The leases this thread holds: where to look for them, not whether they are its own, which the slots' words say. A
-// thread rarely holds one, and hardly ever more; beyond the table all slots are searched. And the one it had last.
-struct Leases {
-  struct Lease {
-    std::uint64_t domain;
-    unsigned slot;
-  };
-  static constexpr unsigned kMost = 8;
-
-  // Those of a fork's parent are forgotten.
-  void become(std::uint32_t self) noexcept {
-    if (owner != self) *this = {.owner = self, .count = 0, .elsewhere = 0, .last = {}, .held = {}};
-  }
-  void add(std::uint64_t domain, unsigned slot) noexcept {
-    last = {domain, slot};
-    if (count < kMost)
-      held[count++] = {domain, slot};
-    else
-      ++elsewhere;
-  }
-  void remove(std::uint64_t domain) noexcept {
-    for (unsigned i = 0; i < count; ++i)
-      if (held[i].domain == domain) return void(held[i] = held[--count]);
-    if (elsewhere > 0) --elsewhere;
-  }
-
-  std::uint32_t owner;
-  unsigned count;
-  unsigned elsewhere;
-  Lease last;
-  Lease held[kMost];
-};
-
-[[gnu::tls_model("initial-exec")]] thread_local constinit Leases leases{};
-
-}  // namespace
+constinit thread_local Domain::Leases Domain::leases_{};
 
 Result<std::unique_ptr<Domain>> Domain::create() {
   Fd fd(::memfd_create("skep-domain", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -116,6 +63,7 @@ Result<std::unique_ptr<Domain>> Domain::open(Fd memfd) {
     return fail(EINVAL, "domain: not a domain's memory file");
   std::unique_ptr<Domain> domain(new Domain);
   domain->region_ = region;
+  domain->slots_ = region->slots;
   domain->mapping_ = std::move(mapping);
   domain->fd_ = std::move(memfd);
   domain->cpus_ = cpus;
@@ -127,14 +75,12 @@ Domain::~Domain() = default;
 
 int Domain::memfd() const noexcept { return fd_.get(); }
 
-Domain::Slot& Domain::slot(unsigned number) const noexcept { return region_->slots[number]; }
-
 // The slot that the thread holds, or cpus_.
 unsigned Domain::held_slot(std::uint32_t self) const noexcept {
-  leases.become(self);
-  for (unsigned i = 0; i < leases.count; ++i)
-    if (leases.held[i].domain == identity_ && slot(leases.held[i].slot).is_held_by(self)) return leases.held[i].slot;
-  for (unsigned number = 0; leases.elsewhere > 0 && number < cpus_; ++number)
+  leases_.become(self);
+  for (unsigned i = 0; i < leases_.count; ++i)
+    if (leases_.held[i].domain == identity_ && slot(leases_.held[i].slot).is_held_by(self)) return leases_.held[i].slot;
+  for (unsigned number = 0; leases_.elsewhere > 0 && number < cpus_; ++number)
     if (slot(number).is_held_by(self)) return number;
   return cpus_;
 }
@@ -150,25 +96,8 @@ bool Domain::try_slot(unsigned number, std::uint32_t from, std::uint32_t self, O
   }
   if (at.bias.is_due(self)) (void)at.bias.grant(self);
   set(at.depth, 1U);
-  leases.add(identity_, number);
+  leases_.add(identity_, number);
   return true;
-}
-
-// The slot it had last, to which it has a bias.
-bool Domain::take_last(std::uint32_t self) noexcept {
-  if (leases.owner != self || leases.count != 0 || leases.last.domain != identity_) return false;
-  Slot& at = slot(leases.last.slot);
-  if (!at.bias.enter(self)) return false;
-  set(at.depth, 1U);
-  leases.held[leases.count++] = leases.last;
-  return true;
-}
-
-unsigned Domain::take_cpu() noexcept {
-  const std::uint32_t self = thread_id();
-  if (take_last(self)) [[likely]]
-    return leases.last.slot;
-  return take_any(self);
 }
 
 unsigned Domain::take_any(std::uint32_t self) noexcept {
@@ -195,23 +124,12 @@ unsigned Domain::take_any(std::uint32_t self) noexcept {
   }
 }
 
-void Domain::give_cpu() noexcept {
-  const std::uint32_t self = thread_id();
-  if (leases.count == 1 && leases.held[0].domain == identity_) [[likely]] {
-    if (Slot& at = slot(leases.held[0].slot); get(at.bias.inside) == self && get(at.depth) == 1) {
-      leases.count = 0;
-      return at.bias.leave();
-    }
-  }
-  give_any(self);
-}
-
 void Domain::give_any(std::uint32_t self) noexcept {
   const unsigned held = held_slot(self);
-  if (held >= cpus_) return leases.remove(identity_);  // succeeded by another thread while this one was stopped
+  if (held >= cpus_) return leases_.remove(identity_);  // succeeded by another thread while this one was stopped
   Slot& at = slot(held);
   if (const std::uint32_t depth = get(at.depth); depth > 1) return set(at.depth, depth - 1);
-  leases.remove(identity_);
+  leases_.remove(identity_);
   if (get(at.bias.inside) == self)
     at.bias.leave();
   else

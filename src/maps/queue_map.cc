@@ -129,7 +129,7 @@ bool BloomFilter::each_bit(const std::byte* value, Use use) const noexcept {
 int BloomFilter::push(const std::byte* value, std::uint64_t flags) noexcept {
   if (flags != spec::kAny) return -EINVAL;
   each_bit(value, [](std::uint64_t& word, std::uint64_t bit) {
-    std::atomic_ref(word).fetch_or(bit, std::memory_order_relaxed);
+    if ((get(word) & bit) == 0) std::atomic_ref(word).fetch_or(bit, std::memory_order_relaxed);
     return true;
   });
   return 0;
