@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "base/cpus.h"
 #include "base/thread.h"
@@ -24,7 +26,8 @@ struct Domain::Region {
 
   struct alignas(64) Slot {
     std::uint32_t owner;  // thread id of the lease's holder, 0: free
-    std::uint32_t depth;  // nested leases; only the owner touches it
+    std::uint32_t depth;  // leases nested in the first; only the owner touches it
+    std::uint32_t turns;  // leases that there were; likewise
   };
 
   std::uint64_t magic;
@@ -37,7 +40,9 @@ struct Domain::Region {
 namespace {
 
 // The leases this thread holds: where to look for them, not whether they are its own, which the slots' owner words say.
-// A thread rarely holds one, and hardly ever more; beyond the table all slots are searched.
+// A thread rarely holds one, and hardly ever more; beyond the table all slots are searched. A signal handler may come
+// in between at any instruction, and adds and removes leases of its own before the thread goes on: so a lease is here
+// before its slot is taken and until after it is given back, and what is written last is what makes it count.
 struct Leases {
   struct Lease {
     std::uint64_t domain;
@@ -50,15 +55,29 @@ struct Leases {
     if (owner != self) *this = {.owner = self, .count = 0, .elsewhere = 0, .held = {}};
   }
   void add(std::uint64_t domain, unsigned slot) noexcept {
-    if (count < kMost)
-      held[count++] = {domain, slot};
-    else
-      ++elsewhere;
+    if (count == kMost) return void(++elsewhere);
+    const unsigned at = count;
+    count = at + 1;  // first: what a handler adds goes behind it
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    held[at] = {domain, slot};
+    std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-  void remove(std::uint64_t domain) noexcept {
-    for (unsigned i = 0; i < count; ++i)
-      if (held[i].domain == domain) return void(held[i] = held[--count]);
+  void remove(std::uint64_t domain, unsigned slot) noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    for (unsigned i = count; i-- > 0;)
+      if (held[i].domain == domain && held[i].slot == slot) return drop(i);
     if (elsewhere > 0) --elsewhere;
+  }
+  // The last one, of a slot that is another's meanwhile.
+  void forget(std::uint64_t domain) noexcept {
+    for (unsigned i = count; i-- > 0;)
+      if (held[i].domain == domain) return drop(i);
+    if (elsewhere > 0) --elsewhere;
+  }
+  void drop(unsigned i) noexcept {
+    held[i] = held[count - 1];
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    --count;
   }
 
   std::uint32_t owner;
@@ -130,12 +149,20 @@ unsigned Domain::held_slot(std::uint32_t self) const noexcept {
 
 bool Domain::try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noexcept {
   Region::Slot& at = region_->slots[slot];
-  if (!std::atomic_ref(at.owner).compare_exchange_strong(from, self, std::memory_order_acquire,
-                                                         std::memory_order_relaxed))
-    return false;
-  std::atomic_ref(at.depth).store(1, std::memory_order_relaxed);
   leases.add(identity_, slot);
+  if (!std::atomic_ref(at.owner).compare_exchange_strong(from, self, std::memory_order_acquire,
+                                                         std::memory_order_relaxed)) {
+    leases.remove(identity_, slot);
+    return false;
+  }
+  std::atomic_ref(at.depth).store(0, std::memory_order_relaxed);
+  const std::atomic_ref turns(at.turns);
+  turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return true;
+}
+
+bool Domain::try_free_slot(unsigned slot, std::uint32_t self) noexcept {
+  return std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed) == 0 && try_slot(slot, 0, self);
 }
 
 unsigned Domain::take_cpu() noexcept {
@@ -145,30 +172,77 @@ unsigned Domain::take_cpu() noexcept {
     depth.store(depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return slot;
   }
+  const int here = ::sched_getcpu();
+  const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
+  return try_free_slot(first, self) ? first : wait_for_slot(self);
+}
+
+// One of the slots, whose lease a contender watches: whether it is the same all the while.
+class Domain::Watch {
+ public:
+  Watch(const Domain& domain, unsigned slot) noexcept : domain_(domain), slot_(slot) { look(); }
+  unsigned slot() const noexcept { return slot_; }
+  std::uint32_t owner() const noexcept { return owner_; }
+  // Looks again, and then at the next slot if this one has changed hands.
+  bool moved_on() noexcept {
+    const auto [owner, turns] = std::pair(owner_, turns_);
+    look();
+    if (owner_ == owner && turns_ == turns) return false;
+    slot_ = (slot_ + 1) % domain_.cpus_;
+    look();
+    return true;
+  }
+
+ private:
+  void look() noexcept {
+    Region::Slot& at = domain_.region_->slots[slot_];
+    owner_ = std::atomic_ref(at.owner).load(std::memory_order_relaxed);
+    turns_ = std::atomic_ref(at.turns).load(std::memory_order_relaxed);
+  }
+
+  const Domain& domain_;
+  unsigned slot_;
+  std::uint32_t owner_ = 0;
+  std::uint32_t turns_ = 0;
+};
+
+unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
+  constexpr std::chrono::seconds kMostPatience{10};
   Patience patience;
+  Watch watch(*this, 0);
   for (;;) {
     const int here = ::sched_getcpu();
     const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
     for (unsigned i = 0; i < cpus_; ++i)
-      if (const unsigned slot = (first + i) % cpus_; try_slot(slot, 0, self)) return slot;
+      if (const unsigned slot = (first + i) % cpus_; try_free_slot(slot, self)) return slot;
     const Patience::Next next = patience.wait();
     if (next == Patience::Next::Retry) continue;
-    for (unsigned slot = 0; slot < cpus_; ++slot) {
-      const std::uint32_t owner = std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed);
-      const bool succeed = next == Patience::Next::GiveUp || !thread_exists(owner);
-      if (succeed && try_slot(slot, owner, self)) return slot;
-    }
+    if (const unsigned slot = succeed_the_dead(self); slot < cpus_) return slot;
+    if (watch.moved_on())
+      patience.begin_anew();
+    else if (next == Patience::Next::GiveUp && (thread_is_stopped(watch.owner()) || patience.lasted(kMostPatience)) &&
+             try_slot(watch.slot(), watch.owner(), self))
+      return watch.slot();
   }
+}
+
+// The slot of a holder that does not live any more; cpus_ when there is none.
+unsigned Domain::succeed_the_dead(std::uint32_t self) noexcept {
+  for (unsigned slot = 0; slot < cpus_; ++slot) {
+    const std::uint32_t owner = std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed);
+    if (owner != 0 && !thread_exists(owner) && try_slot(slot, owner, self)) return slot;
+  }
+  return cpus_;
 }
 
 void Domain::give_cpu() noexcept {
   const unsigned slot = held_slot(thread_id());
-  if (slot >= cpus_) return leases.remove(identity_);  // succeeded by another thread while this one was stopped
+  if (slot >= cpus_) return leases.forget(identity_);  // succeeded by another thread while this one was stopped
   Region::Slot& at = region_->slots[slot];
   const std::uint32_t depth = std::atomic_ref(at.depth).load(std::memory_order_relaxed);
-  if (depth > 1) return std::atomic_ref(at.depth).store(depth - 1, std::memory_order_relaxed);
-  leases.remove(identity_);
+  if (depth != 0) return std::atomic_ref(at.depth).store(depth - 1, std::memory_order_relaxed);
   std::atomic_ref(at.owner).store(0, std::memory_order_release);
+  leases.remove(identity_, slot);
 }
 
 }  // namespace skep::maps

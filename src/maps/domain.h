@@ -2,9 +2,15 @@
 //
 // "CPU" is a lease (ARCHITECTURE, decision 4): user threads are preempted, so per-CPU state is handed to
 // one thread at a time. An invocation that needs it holds a Cpu for its duration; nested runs on the same thread share
-// it. A slot holds its owner's thread id and the depth of nesting, so a lease does not survive a fork. Holders that
-// died are succeeded by contenders; a living one that keeps the last free slot for a second (stopped in a debugger) is
-// too, so that nobody waits forever. Cost: one compare-and-exchange and one store. Tested by: maps/domain_test.cc.
+// it, also those that begin in a signal handler, at whatever instruction. A slot holds its owner's thread id and the
+// depth of nesting, so a lease does not survive a fork.
+//
+// Nobody else writes the values of a slot while its owner lives: who finds all slots taken waits until one is given
+// back, however often they change hands before him. Holders that died are succeeded at once. So that nobody waits
+// forever, two more are: one that is stopped (by a signal or a debugger) and keeps the same lease for a second while
+// somebody waits for it, and any that keeps it for ten. Such a one writes beside its successor when it goes on: what
+// either adds meanwhile may be lost. Cost: one compare-and-exchange and two stores. Tested by: maps/domain_test.cc,
+// hive/exactness_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +42,10 @@ class Domain {
   struct Region;
   unsigned held_slot(std::uint32_t self) const noexcept;  // cpus_ when none
   bool try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noexcept;
+  bool try_free_slot(unsigned slot, std::uint32_t self) noexcept;
+  unsigned wait_for_slot(std::uint32_t self) noexcept;
+  unsigned succeed_the_dead(std::uint32_t self) noexcept;
+  class Watch;
 
   Region* region_ = nullptr;
   Mapping mapping_;
