@@ -34,30 +34,40 @@ namespace {
 
 namespace {
 
-// Whether a process waits, dead, for its parent to ask after it. Not where /proc does not say.
-bool is_zombie(std::uint32_t id) noexcept {
+// The letter that /proc has for what a thread does; 0 where it does not say.
+char state_of(std::uint32_t id) noexcept {
   char path[32] = "/proc/";
   char* const end = std::to_chars(path + 6, path + 20, id).ptr;
   std::memcpy(end, "/stat", 6);
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
+  if (file < 0) return 0;
   char text[128];  // number (name, at most 64 bytes) state
   const ssize_t size = ::read(file, text, sizeof text);
   ::close(file);
   const std::string_view stat(text, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
   const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos || name_end + 2 >= stat.size()) return false;
-  return stat[name_end + 2] == 'Z' || stat[name_end + 2] == 'X';
+  if (name_end == std::string_view::npos || name_end + 2 >= stat.size()) return 0;
+  return stat[name_end + 2];
 }
+
+// A process that waits, dead, for its parent to ask after it.
+bool is_zombie(char state) noexcept { return state == 'Z' || state == 'X'; }
 
 }  // namespace
 
 bool thread_exists(std::uint32_t id) noexcept {
   if (id == 0 || id > INT32_MAX) return false;
   const int saved = errno;
-  const bool exists = (::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH) && !is_zombie(id);
+  const bool exists = (::kill(static_cast<pid_t>(id), 0) == 0 || errno != ESRCH) && !is_zombie(state_of(id));
   errno = saved;
   return exists;
+}
+
+bool thread_is_stopped(std::uint32_t id) noexcept {
+  const int saved = errno;
+  const char state = state_of(id);
+  errno = saved;
+  return state == 'T' || state == 't';
 }
 
 }  // namespace skep

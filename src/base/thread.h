@@ -21,5 +21,7 @@ std::ptrdiff_t thread_id_offset() noexcept;
 // Whether a thread with this id lives anywhere (seen from this pid namespace): one whose parent has not asked after it
 // yet does not.
 bool thread_exists(std::uint32_t id) noexcept;
+// Whether it does not run because a signal or a debugger stopped it; false where nothing is known.
+bool thread_is_stopped(std::uint32_t id) noexcept;
 
 }  // namespace skep

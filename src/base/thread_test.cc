@@ -1,6 +1,7 @@
 #include "base/thread.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +50,21 @@ TEST(Thread, Status) {
   EXPECT_EQ(seen.gid, ::getgid());
   EXPECT_STREQ(seen.name, "other thread");
   EXPECT_EQ(thread_status(0xfffffff0U).process, 0xfffffff0U) << "of a thread that is none";
+}
+
+TEST(Thread, StoppedOrNot) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::raise(SIGSTOP);
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
+  EXPECT_TRUE(thread_is_stopped(static_cast<std::uint32_t>(child)));
+  ::kill(child, SIGCONT);
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_FALSE(thread_is_stopped(static_cast<std::uint32_t>(child)));
+  EXPECT_FALSE(thread_is_stopped(thread_id()));
 }
 
 TEST(Thread, ExistenceOfOddIds) {

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "base/cpus.h"
 #include "maps/patience.h"
@@ -88,16 +90,24 @@ unsigned Domain::held_slot(std::uint32_t self) const noexcept {
 bool Domain::try_slot(unsigned number, std::uint32_t from, std::uint32_t self, Others others) noexcept {
   Slot& at = slot(number);
   const std::atomic_ref<std::uint32_t> owner(at.owner);
-  if (!owner.compare_exchange_strong(from, self)) return false;
+  leases_.add(identity_, number);
+  if (!owner.compare_exchange_strong(from, self)) return leases_.remove(identity_, number), false;
   if (!at.bias.lets_pass(self)) {
     const bool is_free = others != Others::Leave && at.bias.revoke() && get(at.bias.inside) == 0;
-    if (!is_free && others != Others::Succeed) return owner.store(0, std::memory_order_release), false;
+    if (!is_free && others != Others::Succeed) {
+      owner.store(0, std::memory_order_release);
+      return leases_.remove(identity_, number), false;
+    }
     set(at.bias.inside, 0U);
   }
   if (at.bias.is_due(self)) (void)at.bias.grant(self);
-  set(at.depth, 1U);
-  leases_.add(identity_, number);
+  at.begin();
+  leases_.last = {identity_, number};
   return true;
+}
+
+bool Domain::try_free_slot(unsigned number, std::uint32_t self, Others others) noexcept {
+  return slot(number).holder() == 0 && try_slot(number, 0, self, others);
 }
 
 unsigned Domain::take_any(std::uint32_t self) noexcept {
@@ -105,35 +115,85 @@ unsigned Domain::take_any(std::uint32_t self) noexcept {
     set(slot(held).depth, get(slot(held).depth) + 1);
     return held;
   }
+  const int here = ::sched_getcpu();
+  const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
+  return try_free_slot(first, self, Others::Leave) ? first : wait_for_slot(self);
+}
+
+// One of the slots, whose lease a contender watches: whether it is the same all the while.
+class Domain::Watch {
+ public:
+  Watch(const Domain& domain, unsigned number) noexcept : domain_(domain), number_(number) { look(); }
+  unsigned number() const noexcept { return number_; }
+  std::uint32_t owner() const noexcept { return owner_; }
+  std::uint32_t holder() const noexcept { return holder_; }
+  // Looks again, and then at the next slot if this one has changed hands.
+  bool moved_on() noexcept {
+    const auto [holder, turns] = std::pair(holder_, turns_);
+    look();
+    if (holder_ == holder && turns_ == turns) return false;
+    number_ = (number_ + 1) % domain_.cpus_;
+    look();
+    return true;
+  }
+
+ private:
+  void look() noexcept {
+    Slot& at = domain_.slot(number_);
+    owner_ = get(at.owner);
+    holder_ = at.holder();
+    turns_ = get(at.turns);
+  }
+
+  const Domain& domain_;
+  unsigned number_;
+  std::uint32_t owner_ = 0;  // the word
+  std::uint32_t holder_ = 0;
+  std::uint32_t turns_ = 0;
+};
+
+unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
+  constexpr std::chrono::seconds kMostPatience{10};
   Patience patience;
+  Watch watch(*this, 0);
   for (;;) {
     const int here = ::sched_getcpu();
     const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
     for (const Others others : {Others::Leave, Others::EndBias})
       for (unsigned i = 0; i < cpus_; ++i)
-        if (const unsigned number = (first + i) % cpus_;
-            slot(number).holder() == 0 && try_slot(number, 0, self, others))
-          return number;
+        if (const unsigned number = (first + i) % cpus_; try_free_slot(number, self, others)) return number;
     const Patience::Next next = patience.wait();
     if (next == Patience::Next::Retry) continue;
-    for (unsigned number = 0; number < cpus_; ++number) {
-      const std::uint32_t owner = get(slot(number).owner);
-      const bool succeed = next == Patience::Next::GiveUp || !thread_exists(slot(number).holder());
-      if (succeed && try_slot(number, owner, self, Others::Succeed)) return number;
-    }
+    if (const unsigned number = succeed_the_dead(self); number < cpus_) return number;
+    if (watch.moved_on())
+      patience.begin_anew();
+    else if (next == Patience::Next::GiveUp && (thread_is_stopped(watch.holder()) || patience.lasted(kMostPatience)) &&
+             try_slot(watch.number(), watch.owner(), self, Others::Succeed))
+      return watch.number();
   }
+}
+
+// The slot of a holder that does not live any more; cpus_ when there is none.
+unsigned Domain::succeed_the_dead(std::uint32_t self) noexcept {
+  for (unsigned number = 0; number < cpus_; ++number) {
+    const std::uint32_t owner = get(slot(number).owner);
+    const std::uint32_t holder = slot(number).holder();
+    const bool is_left = holder != 0 && !thread_exists(holder) && (owner == 0 || !thread_exists(owner));
+    if (is_left && try_slot(number, owner, self, Others::Succeed)) return number;
+  }
+  return cpus_;
 }
 
 void Domain::give_any(std::uint32_t self) noexcept {
   const unsigned held = held_slot(self);
-  if (held >= cpus_) return leases_.remove(identity_);  // succeeded by another thread while this one was stopped
+  if (held >= cpus_) return leases_.forget(identity_);  // succeeded by another thread while this one was stopped
   Slot& at = slot(held);
-  if (const std::uint32_t depth = get(at.depth); depth > 1) return set(at.depth, depth - 1);
-  leases_.remove(identity_);
+  if (const std::uint32_t depth = get(at.depth); depth != 0) return set(at.depth, depth - 1);
   if (get(at.bias.inside) == self)
     at.bias.leave();
   else
     set(at.owner, 0U);
+  leases_.remove(identity_, held);
 }
 
 }  // namespace skep::maps

@@ -2,10 +2,16 @@
 //
 // "CPU" is a lease (ARCHITECTURE, decision 4): user threads are preempted, so per-CPU state is handed to
 // one thread at a time. An invocation that needs it holds a Cpu for its duration; nested runs on the same thread share
-// it. A slot holds its owner's thread id and the depth of nesting, so a lease does not survive a fork. Holders that
-// died are succeeded by contenders; a living one that keeps the last free slot for a second (stopped in a debugger) is
-// too, so that nobody waits forever. Cost: plain stores for a thread that has a bias to its slot (maps/bias.h), which
-// is who has had it all the time; else one compare-and-exchange and one store. Tested by: maps/domain_test.cc.
+// it, also those that begin in a signal handler, at whatever instruction. A slot holds its owner's thread id and the
+// depth of nesting, so a lease does not survive a fork.
+//
+// Nobody else writes the values of a slot while its owner lives: who finds all slots taken waits until one is given
+// back, however often they change hands before him. Holders that died are succeeded at once. So that nobody waits
+// forever, two more are: one that is stopped (by a signal or a debugger) and keeps the same lease for a second while
+// somebody waits for it, and any that keeps it for ten. Such a one writes beside its successor when it goes on: what
+// either adds meanwhile may be lost. Cost: plain stores for a thread that has a bias to its slot (maps/bias.h), as who
+// has had it all the time does; else one compare-and-exchange and two stores. Tested by: maps/domain_test.cc,
+// maps/bias_test.cc, hive/exactness_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +46,8 @@ class Domain {
   struct Region;
   struct alignas(64) Slot {
     std::uint32_t owner;  // thread id of the lease's holder, 0: free, or taken by a bias
-    std::uint32_t depth;  // nested leases; only the holder touches it
+    std::uint32_t depth;  // leases nested in the first; only the holder touches it
+    std::uint32_t turns;  // leases that there were, but for those by a bias, which whoever waits ends; likewise
     Bias bias;
 
     bool is_held_by(std::uint32_t thread) noexcept { return get(owner) == thread || get(bias.inside) == thread; }
@@ -49,10 +56,17 @@ class Domain {
       const std::uint32_t by_bias = get(bias.inside);
       return by_bias != 0 ? by_bias : get(owner);
     }
+    // By its holder: another lease that is the first. By a bias it is one where `depth` is 0 already.
+    void begin() noexcept {
+      set(depth, 0U);
+      set(turns, get(turns) + 1);
+    }
   };
 
   // The leases this thread holds: where to look for them, not whether they are its own, which the slots' words say. A
-  // thread rarely holds one, and hardly ever more; beyond the table all slots are searched. And the one it had last.
+  // thread rarely holds one, and hardly ever more; beyond the table all slots are searched. A signal handler may come
+  // in between at any instruction, and adds and removes leases of its own before the thread goes on: so a lease is here
+  // before its slot is taken and until after it is given back, and what is written last is what makes it count.
   struct Leases {
     struct Lease {
       std::uint64_t domain;
@@ -65,22 +79,35 @@ class Domain {
       if (owner != self) *this = {.owner = self, .count = 0, .elsewhere = 0, .last = {}, .held = {}};
     }
     void add(std::uint64_t domain, unsigned slot) noexcept {
-      last = {domain, slot};
-      if (count < kMost)
-        held[count++] = {domain, slot};
-      else
-        ++elsewhere;
+      if (count == kMost) return void(++elsewhere);
+      const unsigned at = count;
+      count = at + 1;  // first: what a handler adds goes behind it
+      order_for_others();
+      held[at] = {domain, slot};
+      order_for_others();
     }
-    void remove(std::uint64_t domain) noexcept {
-      for (unsigned i = 0; i < count; ++i)
-        if (held[i].domain == domain) return void(held[i] = held[--count]);
+    void remove(std::uint64_t domain, unsigned slot) noexcept {
+      order_for_others();
+      for (unsigned i = count; i-- > 0;)
+        if (held[i].domain == domain && held[i].slot == slot) return drop(i);
       if (elsewhere > 0) --elsewhere;
+    }
+    // The last one, of a slot that is another's meanwhile.
+    void forget(std::uint64_t domain) noexcept {
+      for (unsigned i = count; i-- > 0;)
+        if (held[i].domain == domain) return drop(i);
+      if (elsewhere > 0) --elsewhere;
+    }
+    void drop(unsigned i) noexcept {
+      held[i] = held[count - 1];
+      order_for_others();
+      --count;
     }
 
     std::uint32_t owner;
     unsigned count;
     unsigned elsewhere;
-    Lease last;
+    Lease last;  // that it took with the lock
     Lease held[kMost];
   };
   [[gnu::tls_model("initial-exec")]] static constinit thread_local Leases leases_;
@@ -92,10 +119,14 @@ class Domain {
   };  // what becomes of those who have a slot, or a bias to it
   Slot& slot(unsigned number) const noexcept { return slots_[number]; }
   unsigned held_slot(std::uint32_t self) const noexcept;  // cpus_ when none
-  bool take_last(std::uint32_t self) noexcept;
+  bool take_last(std::uint32_t self, unsigned& number) noexcept;
   unsigned take_any(std::uint32_t self) noexcept;
   void give_any(std::uint32_t self) noexcept;
   bool try_slot(unsigned number, std::uint32_t from, std::uint32_t self, Others others) noexcept;
+  bool try_free_slot(unsigned number, std::uint32_t self, Others others) noexcept;
+  unsigned wait_for_slot(std::uint32_t self) noexcept;
+  unsigned succeed_the_dead(std::uint32_t self) noexcept;
+  class Watch;
 
   Region* region_ = nullptr;
   Slot* slots_ = nullptr;
@@ -106,31 +137,34 @@ class Domain {
 };
 
 // The slot it had last, to which it has a bias.
-inline bool Domain::take_last(std::uint32_t self) noexcept {
+inline bool Domain::take_last(std::uint32_t self, unsigned& number) noexcept {
   Leases& leases = leases_;
   if (leases.owner != self || leases.count != 0 || leases.last.domain != identity_) return false;
-  Slot& at = slot(leases.last.slot);
-  if (!at.bias.enter(self)) return false;
-  set(at.depth, 1U);
-  leases.held[0] = leases.last;
+  number = leases.last.slot;
   leases.count = 1;
-  return true;
+  leases.held[0] = {identity_, number};
+  order_for_others();
+  if (slot(number).bias.enter(self)) [[likely]]
+    return true;
+  leases.count = 0;
+  return false;
 }
 
 inline unsigned Domain::take_cpu() noexcept {
   const std::uint32_t self = thread_id();
-  if (take_last(self)) [[likely]]
-    return leases_.last.slot;
-  return take_any(self);
+  unsigned number = 0;
+  return take_last(self, number) ? number : take_any(self);
 }
 
 inline void Domain::give_cpu() noexcept {
   const std::uint32_t self = thread_id();
   Leases& leases = leases_;
   if (leases.count == 1 && leases.held[0].domain == identity_) [[likely]] {
-    if (Slot& at = slot(leases.held[0].slot); get(at.bias.inside) == self && get(at.depth) == 1) {
+    if (Slot& at = slot(leases.held[0].slot); get(at.bias.inside) == self && get(at.depth) == 0) [[likely]] {
+      at.bias.leave();
+      order_for_others();
       leases.count = 0;
-      return at.bias.leave();
+      return;
     }
   }
   give_any(self);

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -96,6 +98,62 @@ TEST(Domain, ASlotWhoseHolderDiedIsTakenOver) {
   }
   const Cpu cpu(*domain);
   EXPECT_LT(cpu.number(), domain->cpus());
+}
+
+// All slots' holders are stopped; one is succeeded, and gives back nothing of its successor's when it goes on.
+TEST(Domain, AStoppedHolderIsSucceeded) {
+  const auto domain = new_domain();
+  int held[2], go_on[2];
+  ASSERT_EQ(::pipe(held), 0);
+  ASSERT_EQ(::pipe(go_on), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::vector<std::thread> holders;
+    for (unsigned i = 0; i < domain->cpus(); ++i)
+      holders.emplace_back([&] {
+        const Cpu cpu(*domain);
+        char byte = 'x';
+        if (::write(held[1], &byte, 1) != 1 || ::read(go_on[0], &byte, 1) != 1) ::_exit(1);
+      });
+    for (auto& holder : holders) holder.join();
+    ::_exit(0);
+  }
+  for (unsigned i = 0; i < domain->cpus(); ++i) {
+    char byte = 0;
+    ASSERT_EQ(::read(held[0], &byte, 1), 1);
+  }
+  ::kill(child, SIGSTOP);
+  const Cpu cpu(*domain);
+  ::kill(child, SIGCONT);
+  for (unsigned i = 0; i < domain->cpus(); ++i) ASSERT_EQ(::write(go_on[1], "x", 1), 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  if (domain->cpus() > 1) std::thread([&] { EXPECT_NE(Cpu(*domain).number(), cpu.number()); }).join();
+  EXPECT_EQ(Cpu(*domain).number(), cpu.number());
+  for (const int fd : {held[0], held[1], go_on[0], go_on[1]}) ::close(fd);
+}
+
+// However long it takes, and however many others are quicker.
+TEST(Domain, ALivingHolderIsWaitedFor) {
+  const auto domain = new_domain();
+  std::atomic<bool> given{false};
+  std::vector<std::thread> holders;
+  std::atomic<unsigned> held{0};
+  for (unsigned i = 0; i < domain->cpus(); ++i)
+    holders.emplace_back([&] {
+      const Cpu cpu(*domain);
+      ++held;
+      while (held < domain->cpus()) std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+      given = true;
+    });
+  while (held < domain->cpus()) std::this_thread::yield();
+  {
+    const Cpu cpu(*domain);
+    EXPECT_TRUE(given);
+  }
+  for (auto& holder : holders) holder.join();
 }
 
 TEST(Domain, AForkedChildGetsItsOwnSlot) {

@@ -1,6 +1,7 @@
 #include "maps/lock.h"
 
 #include <atomic>
+#include <utility>
 
 #include "base/thread.h"
 #include "maps/patience.h"
@@ -10,11 +11,13 @@ namespace skep::maps {
 Locked wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept {
   const std::atomic_ref<std::uint32_t> owner(word);
   Patience patience;
+  std::uint32_t seen = 0;
   for (;;) {
     std::uint32_t holder = 0;
     if (owner.compare_exchange_strong(holder, self, std::memory_order_acquire, std::memory_order_relaxed))
       return Locked::Yes;
     if (holder == self) return Locked::No;
+    if (std::exchange(seen, holder) != holder) patience.begin_anew();
     switch (patience.wait()) {
       case Patience::Next::Retry: break;
       case Patience::Next::GiveUp: return Locked::No;

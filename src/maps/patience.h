@@ -1,5 +1,6 @@
 // How long to wait for a word in shared memory that another thread holds: a short spin, then yields, with a look at the
-// clock and at the holder's life now and then, and an end after one second.
+// clock and at the holder's life now and then, and an end after one second. The second is the holder's: who sees that
+// the word has gone from hand to hand begins anew.
 #pragma once
 
 #include <sched.h>
@@ -22,9 +23,13 @@ class Patience {
     ::sched_yield();
     if (rounds_ % kYieldsPerLook != 0) return Next::Retry;
     const auto now = Clock::now();
-    if (end_ == Clock::time_point{}) end_ = now + std::chrono::seconds(1);
-    return now < end_ ? Next::AskWhetherOwnerLives : Next::GiveUp;
+    if (begin_ == Clock::time_point{}) begin_ = now;
+    waited_ = now - begin_;
+    return waited_ < std::chrono::seconds(1) ? Next::AskWhetherOwnerLives : Next::GiveUp;
   }
+  // As the last look at the clock showed.
+  bool lasted(std::chrono::seconds time) const noexcept { return waited_ >= time; }
+  void begin_anew() noexcept { begin_ = {}; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -38,7 +43,8 @@ class Patience {
   }
 
   std::uint32_t rounds_ = 0;
-  Clock::time_point end_{};
+  Clock::time_point begin_{};
+  Clock::duration waited_{};
 };
 
 }  // namespace skep::maps
