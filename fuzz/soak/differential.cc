@@ -105,6 +105,7 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   left.result = code.run(call);
   if (!call.reservations.empty() || call.allocated != nullptr) helpers::abandon(call);
   if (call.stopped) left.result = 0, left.stopped = failure.kind;
+  for (const soundness::WorldMap* map : maps_) std::ranges::fill(map->map->habits(), std::byte{});
   save(left.memory);
   return left;
 }

@@ -61,9 +61,10 @@ HashTable::HashTable(const Region& region, const Shape& shape) noexcept
       usable_(usable_slots(layout_.pooled)),
       chunks_(region.data() + layout_.chunks_at),
       state_(reinterpret_cast<State*>(region.header().kind)),
+      habits_(reinterpret_cast<Habits*>(region.header().habits)),
       word_hash_(get(region.header().seed)),
       seed_(get(region.header().seed)) {
-  static_assert(sizeof(State) <= sizeof(Header::kind));
+  static_assert(sizeof(State) <= sizeof(Header::kind) && sizeof(Habits) <= sizeof(Header::habits));
   if (layout_.pooled) pool_ = ElementPool(region.data() + layout_.pool_at, layout_.pool, state_->pool);
 }
 
@@ -479,7 +480,7 @@ bool HashTable::seek_the_dead() noexcept {
     const auto second = static_cast<std::uint32_t>(now.tv_sec);
     if (std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
   }
-  if (const std::uint32_t alone = get(state_->bias.inside); alone != 0 && !thread_exists(alone)) end_bias();
+  if (const std::uint32_t alone = get(habits_->bias.inside); alone != 0 && !thread_exists(alone)) end_bias();
   for (ChunkNumber number = 0; number < layout_.chunks; ++number)
     if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !thread_exists(owner))
       const Hold inherit(*this, number);
@@ -493,17 +494,17 @@ bool HashTable::settle_bias(ChunkNumber number) noexcept {
   constexpr unsigned kLooks = 16;  // one of so many locks, about: threads would meet at the bias else
   static constinit thread_local unsigned locks = 0;
   const std::uint32_t self = thread_id();
-  Bias& bias = state_->bias;
+  Bias& bias = habits_->bias;
   if (!bias.lets_pass(self) && !end_bias()) return false;
   if (++locks % (kLooks + 1) == 0 && may_be_alone() && bias.is_due(self, kLooks)) grant_bias(number);
   return true;
 }
 
 bool HashTable::end_bias() noexcept {
-  Bias& bias = state_->bias;
+  Bias& bias = habits_->bias;
   const Locked inside = wait_for_owner(bias, thread_id());
   if (inside == Locked::No) return false;
-  if (inside == Locked::Inherited) repair(chunk(std::min(get(state_->changed_alone), layout_.chunks - 1)));
+  if (inside == Locked::Inherited) repair(chunk(std::min(get(habits_->changed_alone), layout_.chunks - 1)));
   bias.leave();
   return true;
 }
@@ -511,7 +512,7 @@ bool HashTable::end_bias() noexcept {
 // To who holds the lock of this chunk. None of the others may be in somebody's hands: from now on who takes one sees
 // the bias, and who had one before would count at the same time.
 void HashTable::grant_bias(ChunkNumber number) noexcept {
-  Bias& bias = state_->bias;
+  Bias& bias = habits_->bias;
   if (!bias.grant(thread_id())) return;
   for (ChunkNumber other = 0; other < layout_.chunks; ++other)
     if (other != number && get(chunk(other).lock) != 0) return bias.give_up();

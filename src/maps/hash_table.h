@@ -120,10 +120,13 @@ class HashTable {
     std::uint32_t counts[2];
     std::uint32_t phase;  // chunks at the start that are in both counts << 1 | the count in use
     std::uint32_t recount_lock;
+    std::uint32_t dirty;      // somebody died while holding a lock
+    std::uint32_t looked_at;  // the second in which the dead were last sought
+  };
+
+  struct Habits {                 // in Header::habits
     Bias bias;                    // whose owner goes by the locks of all chunks that are free
-    std::uint32_t changed_alone;  // the chunk that the bias's owner changes, or changed last
-    std::uint32_t dirty;          // somebody died while holding a lock
-    std::uint32_t looked_at;      // the second in which the dead were last sought
+    std::uint32_t changed_alone;  // the chunk that the owner changes, or changed last
   };
 
   using ChunkNumber = std::uint32_t;
@@ -258,7 +261,7 @@ class HashTable {
   bool seek_the_dead() noexcept;
 
   bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
-  bool is_alone() const noexcept { return get(state_->bias.inside) != 0; }
+  bool is_alone() const noexcept { return get(habits_->bias.inside) != 0; }
   bool settle_bias(ChunkNumber number) noexcept;
   bool end_bias() noexcept;
   void grant_bias(ChunkNumber number) noexcept;
@@ -270,6 +273,7 @@ class HashTable {
   std::byte* chunks_;
   ElementPool pool_;
   State* state_;
+  Habits* habits_;
   WordHash word_hash_;
   std::uint64_t seed_;
 };
@@ -277,7 +281,7 @@ class HashTable {
 // The owner of the bias, for a scope in which he changes the table without locks.
 class HashTable::Alone {
  public:
-  explicit Alone(HashTable& table) noexcept : bias_(table.state_->bias), is_(bias_.enter(thread_id())) {}
+  explicit Alone(HashTable& table) noexcept : bias_(table.habits_->bias), is_(bias_.enter(thread_id())) {}
   ~Alone() {
     if (is_) bias_.leave();
   }
@@ -331,14 +335,14 @@ class HashTable::Hold {
   }
   void hold_alone(HashTable& table, ChunkNumber number) noexcept {
     Chunk& chunk = table.chunk(number);
-    set(table.state_->changed_alone, number);
+    set(table.habits_->changed_alone, number);
     if (get(chunk.lock) == 0) [[likely]]
       chunk_ = &chunk;
   }
   [[gnu::noinline]] void hold_if_free(HashTable& table, ChunkNumber number) noexcept {
     std::uint32_t& word = table.chunk(number).lock;
     if (!try_lock(word)) return;
-    if (table.state_->bias.lets_pass(thread_id()))
+    if (table.habits_->bias.lets_pass(thread_id()))
       hold(table, number, Locked::Yes);
     else
       unlock(word);

@@ -79,6 +79,8 @@ class Map {
   spec::MapId id() const noexcept { return id_; }
   // The creation description, of which users get reopenings; -1 in handles that open() made.
   int memfd() const noexcept { return fd_.get(); }
+  // What is noted of how it is used, which is no part of what it holds: may be cleared while nobody is at work in it.
+  std::span<std::byte> habits() const noexcept { return region_.header().habits; }
   Domain& domain() const noexcept { return domain_; }
 
   // ---- program side. `cpu` is the caller's virtual CPU (a lease of the Domain).

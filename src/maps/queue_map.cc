@@ -61,7 +61,7 @@ QueueMap::Contents QueueMap::without_oldest(Contents contents) const noexcept {
 
 int QueueMap::push(const std::byte* value, std::uint64_t flags) noexcept {
   if ((flags & spec::kNoExist) != 0 || flags > spec::kExist) return -EINVAL;
-  const BiasedGuard guard(state().lock);
+  const BiasedGuard guard(lock());
   if (!guard) return -EBUSY;
   Contents now = contents();
   if (now.count == spec_.max_entries) {
@@ -74,7 +74,7 @@ int QueueMap::push(const std::byte* value, std::uint64_t flags) noexcept {
 }
 
 int QueueMap::read(std::byte* value, Then then) noexcept {
-  const BiasedGuard guard(state().lock);
+  const BiasedGuard guard(lock());
   if (!guard) return -EBUSY;
   const Contents now = contents();
   if (now.count == 0) {

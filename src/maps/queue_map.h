@@ -24,7 +24,6 @@ class QueueMap final : public Map {
  private:
   struct State {             // in Header::kind
     std::uint64_t contents;  // the slot of the oldest value << 32 | how many: one store commits
-    BiasedLock lock;
   };
   struct Contents {
     std::uint32_t first, count;
@@ -34,6 +33,7 @@ class QueueMap final : public Map {
   Contents without_oldest(Contents contents) const noexcept;
   std::uint32_t round(std::uint64_t number) const noexcept;
 
+  BiasedLock& lock() const noexcept { return *reinterpret_cast<BiasedLock*>(region_.header().habits); }
   State& state() const noexcept { return *reinterpret_cast<State*>(region_.header().kind); }
   std::byte* slot(Contents contents, std::uint32_t number) const noexcept;  // counted from the oldest
   int read(std::byte* value, Then then) noexcept;

@@ -14,7 +14,7 @@
 namespace skep::maps {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x3170616d70656b73;  // "skepmap1"
+constexpr std::uint64_t kMagic = 0x3270616d70656b73;  // "skepmap2"
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr std::uint64_t kMostBytes = 1ULL << 46;  // of 47 address bits
 
@@ -103,7 +103,8 @@ Result<Region> Region::create(const Plan& plan, const spec::MapSpec& spec, spec:
                            .seed = seeded ? random_seed() : 0,
                            .frozen = 0,
                            .writers = 0,
-                           .kind = {}};
+                           .kind = {},
+                           .habits = {}};
   return region;
 }
 

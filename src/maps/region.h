@@ -5,6 +5,7 @@
 // but for the header, and every kind is laid out so that zeros are an empty map.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/fd.h"
@@ -31,9 +32,10 @@ struct Header {
   std::uint64_t seed;  // of hash functions
   std::uint32_t frozen;
   std::uint32_t writers;  // writable mappings that users hold
-  std::byte kind[4000];   // small mutable state of the kind
+  std::byte kind[3968];   // small mutable state of the kind
+  std::byte habits[64];   // who uses the map how (maps/bias.h): no part of what it holds
 };
-static_assert(sizeof(Header) <= kPageSize);
+static_assert(sizeof(Header) == kPageSize && offsetof(Header, habits) % 64 == 0);
 
 // Lays out blocks one after the other. Sizes that no address space holds make it invalid().
 class Planner {
