@@ -492,7 +492,7 @@ bool HashTable::seek_the_dead() noexcept {
 // For who took a chunk's lock: whether that is enough, also where another is used to go by it.
 bool HashTable::settle_bias(ChunkNumber number) noexcept {
   constexpr unsigned kLooks = 16;  // one of so many locks, about: threads would meet at the bias else
-  static constinit thread_local unsigned locks = 0;
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local unsigned locks = 0;
   const std::uint32_t self = thread_id();
   Bias& bias = habits_->bias;
   if (!bias.lets_pass(self) && !end_bias()) return false;
