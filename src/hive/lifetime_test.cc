@@ -11,12 +11,6 @@ using spec::Command;
 using spec::MapType;
 using spec::ProgType;
 
-std::vector<std::uint32_t> ids(Bpf& bpf, Command command) {
-  std::vector<std::uint32_t> all;
-  for (std::uint32_t id = next_id(bpf, command, 0); id != 0; id = next_id(bpf, command, id)) all.push_back(id);
-  return all;
-}
-using Ids = std::vector<std::uint32_t>;
 Ids maps_of(Bpf& bpf) { return ids(bpf, Command::MapGetNextId); }
 Ids progs_of(Bpf& bpf) { return ids(bpf, Command::ProgGetNextId); }
 Ids btfs_of(Bpf& bpf) { return ids(bpf, Command::BtfGetNextId); }

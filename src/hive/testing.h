@@ -218,6 +218,13 @@ inline std::uint32_t next_id(Bpf& bpf, spec::Command command, std::uint32_t star
   return bpf(command, attr) == 0 ? attr.id.next_id : 0;
 }
 
+using Ids = std::vector<std::uint32_t>;
+inline Ids ids(Bpf& bpf, spec::Command command) {
+  Ids all;
+  for (std::uint32_t id = next_id(bpf, command, 0); id != 0; id = next_id(bpf, command, id)) all.push_back(id);
+  return all;
+}
+
 // ---- BTF: built type by type. Strings are added when first used.
 class BtfBuilder {
  public:
