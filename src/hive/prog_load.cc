@@ -117,7 +117,6 @@ Result<> read_program(Loading& loading, ProgObject& program) {
   program.attach_btf_id = loading.target.btf_id;
   program.load_time = since_boot();
   program.uid = ::getuid();
-  program.tag_bytes = tag_of(loading.insns);
   loading.source.type = program.type;
   loading.source.attach_type = program.attach_type;
   loading.source.name = program.name;
@@ -260,6 +259,8 @@ Result<> accept_verified(Loading& loading, ProgObject& program) {
 
 Result<> accept(Loading& loading, ProgObject& program) {
   TRY_VOID(read_debug_info(loading));
+  TRY_VOID(relocate(loading));
+  program.tag_bytes = tag_of(loading.insns);
   const bool required = loading.request.hive.options.verification == Verification::Required;
   TRY_VOID(required ? accept_verified(loading, program) : accept_unverified(loading, program));
   return check_tail_calls(loading, program);
