@@ -65,14 +65,7 @@ int fill_maps(Request& request, ProgObject& program, spec::ProgInfo& info) {
 int fill_tags(Request& request, const ProgObject& program, spec::ProgInfo& info) {
   using Tag = std::array<std::uint8_t, 8>;
   std::vector<Tag> tags{program.tag_bytes};
-  if (program.starts.size() > 1) {
-    tags.clear();
-    const std::span<const isa::Insn> insns = program.translated;
-    for (std::size_t i = 0; i < program.starts.size(); ++i) {
-      const std::size_t end = i + 1 < program.starts.size() ? program.starts[i + 1] : insns.size();
-      tags.push_back(tag_of(insns.subspan(program.starts[i], end - program.starts[i])));
-    }
-  }
+  if (program.starts.size() > 1) tags = tags_of(program.translated, program.starts);
   return give_records<Tag>(request.caller, info.prog_tags, info.nr_prog_tags, tags) ? 0 : EFAULT;
 }
 

@@ -11,7 +11,7 @@
 
 namespace skep::hive {
 
-enum class Iterated : std::uint8_t { Maps, Programs, Links, Elements };
+enum class Iterated : std::uint8_t { Maps, Programs, Links, Elements, Symbols };
 
 struct Iterator {
   std::string_view name;

@@ -2,6 +2,7 @@
 // file to be read. All of that happens here and now, not when somebody reads: the file needs nothing of the hive any
 // more, and can be read by whoever has it.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,12 +12,15 @@
 #include <cstdio>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "exec/failure.h"
 #include "hive/elements.h"
 #include "hive/iterator.h"
 #include "hive/kernel_objects.h"
+#include "hive/tag.h"
+#include "jit/jit.h"
 
 namespace skep::hive {
 namespace {
@@ -140,6 +144,28 @@ int visit_objects(State& hive, Kind kind, const btf::Btf& types, Pass& pass) {
   });
 }
 
+// What a compiled function is called among the kernel's symbols: its tag and name.
+std::string symbol_name(const std::array<std::uint8_t, 8>& tag, const std::string& name) {
+  std::string text = "bpf_prog_";
+  for (const std::uint8_t byte : tag) text += fmt::format("{:02x}", byte);
+  return name.empty() ? text : text + "_" + name;
+}
+
+// The functions of a program that is compiled.
+int visit_symbols(const ProgObject& program, const btf::Btf& types, Pass& pass) {
+  const std::vector<jit::Function> functions =
+      program.code != nullptr ? jit::functions(*program.code) : std::vector<jit::Function>{};
+  std::vector<std::array<std::uint8_t, 8>> tags{program.tag_bytes};
+  if (functions.size() > 1) tags = tags_of(program.translated, program.starts);
+  for (std::size_t i = 0; i < functions.size() && i < tags.size(); ++i) {
+    KernelObjects made(types);
+    const std::string& name = functions[i].name.empty() ? program.name : functions[i].name;
+    const std::array<const std::byte*, 1> argument{made.symbol(symbol_name(tags[i], name), functions[i].code.data())};
+    if (const int error = pass.visit(argument, made.lent()); error != 0) return error;
+  }
+  return 0;
+}
+
 // The elements of a map where they lie; copies of those that have several values, or more in them than bytes.
 class Elements {
  public:
@@ -195,6 +221,10 @@ int go_through(State& hive, const LinkObject& link, const btf::Btf& types, Pass&
     case Iterated::Programs: return visit_objects(hive, Kind::Prog, types, pass);
     case Iterated::Links: return visit_objects(hive, Kind::Link, types, pass);
     case Iterated::Elements: return visit_elements(*link.map, types, pass);
+    case Iterated::Symbols:
+      return visit_all(hive, Kind::Prog, pass, [&](const Object& object) {
+        return visit_symbols(static_cast<const ProgObject&>(object), types, pass);
+      });
   }
   __builtin_unreachable();
 }

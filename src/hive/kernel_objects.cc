@@ -124,4 +124,16 @@ std::byte* KernelObjects::link(const LinkObject& link) {
   return made;
 }
 
+std::byte* KernelObjects::symbol(const std::string& name, const std::byte* address) {
+  constexpr std::string_view kSymbol = "kallsym_iter";
+  std::byte* const made = make(kSymbol);
+  if (made == nullptr) return nullptr;
+  set(made, kSymbol, "value", address);
+  set(made, kSymbol, "type", 't');
+  set(made, kSymbol, "show_value", 1);
+  set_text(made, kSymbol, "name", name);
+  set_text(made, kSymbol, "module_name", "bpf");
+  return made;
+}
+
 }  // namespace skep::hive

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,7 @@ class KernelObjects {
   std::byte* map(const MapObject& map);
   std::byte* program(const ProgObject& program);
   std::byte* link(const LinkObject& link);
+  std::byte* symbol(const std::string& name, const std::byte* address);
   // A structure of zeros; null where the BTF has none of this name.
   std::byte* make(std::string_view structure);
   // Its members; paths are names with dots between them.
