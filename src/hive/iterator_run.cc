@@ -93,7 +93,7 @@ int Pass::call(std::span<const std::byte* const> arguments, std::span<const exec
   memory.insert(memory.end(), lent.begin(), lent.end());
   exec::Failure failure;
   exec::Call call(request_.hive.host);
-  call.context = context.data();
+  call.context = static_cast<void*>(context.data());
   call.context_bytes = static_cast<std::uint32_t>((arguments.size() + 1) * sizeof context[0]);
   call.budget = request_.hive.options.budget;
   call.failure = &failure;
