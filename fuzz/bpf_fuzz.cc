@@ -52,6 +52,7 @@ class Confined final : public hive::Caller {
   }
   Fd descriptor(int fd) noexcept override { return process_.descriptor(fd); }
   int install(Fd object) noexcept override { return process_.install(std::move(object)); }
+  int close(int) noexcept override { return -EBADF; }
   hive::Privilege privilege() const noexcept override { return process_.privilege(); }
   bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept override {
     return process_.maps_writable(inode, own);

@@ -59,6 +59,7 @@ class Page final : public hive::Caller {
   }
   Fd descriptor(int fd) noexcept override { return fd < 0 ? Fd() : Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)); }
   int install(Fd) noexcept override { return -EMFILE; }
+  int close(int) noexcept override { return -EBADF; }
   hive::Privilege privilege() const noexcept override { return {}; }
   bool maps_writable(std::uint64_t, std::uint64_t) noexcept override { return false; }
 

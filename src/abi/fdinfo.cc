@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <optional>
+#include <string_view>
 
 #include "hive/descriptor.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
 #include "spec/info.h"
+#include "spec/types.h"
 
 namespace skep::abi {
 namespace {
@@ -51,14 +53,42 @@ void tell_map(int to, const struct stat& status, const spec::MapInfo& info, bool
             static_cast<unsigned long long>(status.st_blocks) * kBlock, info.id, frozen ? 1 : 0);
 }
 
+void tell_tag(int to, const spec::ProgInfo& info) noexcept {
+  for (const std::uint8_t byte : info.tag) ::dprintf(to, "%02x", byte);
+}
+
 void tell_prog(int to, const spec::ProgInfo& info) noexcept {
   ::dprintf(to, "prog_type:\t%u\nprog_jited:\t%d\nprog_tag:\t", info.type, info.jited_prog_len != 0 ? 1 : 0);
-  for (const std::uint8_t byte : info.tag) ::dprintf(to, "%02x", byte);
+  tell_tag(to, info);
   const std::uint64_t bytes = (kProgHead + info.xlated_prog_len + kPage - 1) / kPage * kPage;
   ::dprintf(to, "\nmemlock:\t%llu\nprog_id:\t%u\n", static_cast<unsigned long long>(bytes), info.id);
   ::dprintf(to, "run_time_ns:\t%llu\nrun_cnt:\t%llu\nrecursion_misses:\t%llu\nverified_insns:\t%u\n",
             static_cast<unsigned long long>(info.run_time_ns), static_cast<unsigned long long>(info.run_cnt),
             static_cast<unsigned long long>(info.recursion_misses), info.verified_insns);
+}
+
+// The program with this id; false when it has gone.
+bool ask_for(std::uint32_t prog, BpfCall bpf, spec::ProgInfo& info) noexcept {
+  spec::Attr attr{};
+  attr.id.prog_id = prog;
+  const Fd opened(static_cast<int>(bpf(static_cast<int>(spec::Command::ProgGetFdById), &attr, sizeof attr)));
+  return opened && ask(opened.get(), bpf, info);
+}
+
+void tell_link(int to, int fd, BpfCall bpf) noexcept {
+  char name[64] = {};
+  spec::LinkInfo info{};
+  spec::ProgInfo prog{};
+  info.iter.target_name = reinterpret_cast<std::uintptr_t>(name);
+  info.iter.target_name_len = sizeof name;
+  if (!ask(fd, bpf, info) || !ask_for(info.prog_id, bpf, prog)) return;
+  const std::string_view type = spec::name(spec::LinkType{info.type});
+  ::dprintf(to, "link_type:\t%.*s\nlink_id:\t%u\nprog_tag:\t", static_cast<int>(type.size()), type.data(), info.id);
+  tell_tag(to, prog);
+  ::dprintf(to, "\nprog_id:\t%u\n", info.prog_id);
+  if (spec::LinkType{info.type} != spec::LinkType::Iter) return;
+  ::dprintf(to, "target_name:\t%s\n", name);
+  if (info.iter.map_id != 0) ::dprintf(to, "map_id:\t%u\n", info.iter.map_id);
 }
 
 }  // namespace
@@ -72,12 +102,14 @@ Fd open_fdinfo(int fd, BpfCall bpf) noexcept {
   spec::ProgInfo prog{};
   const bool is_map = identity->kind == hive::Kind::Map && ask(fd, bpf, map);
   const bool is_prog = identity->kind == hive::Kind::Prog && ask(fd, bpf, prog);
-  if (!is_map && !is_prog) return Fd();
+  const bool is_link = identity->kind == hive::Kind::Link;
+  if (!is_map && !is_prog && !is_link) return Fd();
   Fd text(::memfd_create("fdinfo", MFD_CLOEXEC));
   if (!text) return text;
   tell_common(text.get(), fd, status);
   if (is_map) tell_map(text.get(), status, map, is_frozen(map.id, bpf));
   if (is_prog) tell_prog(text.get(), prog);
+  if (is_link) tell_link(text.get(), fd, bpf);
   ::lseek(text.get(), 0, SEEK_SET);
   return text;
 }

@@ -38,6 +38,8 @@
 #include "base/raw_syscall.h"
 #include "hive/bpffs_path.h"
 #include "hive/descriptor.h"
+#include "spec/attr.h"
+#include "spec/commands.h"
 #include "wire/place.h"
 
 namespace skep::abi {
@@ -210,6 +212,22 @@ int descriptor_in(const char* path, const char* folder) noexcept {
 
 // ---- opening
 
+// bpf(2) by our own `syscall`, which goes to the hive.
+long bpf(int command, void* attr, unsigned size) noexcept { return ::syscall(SYS_bpf, command, attr, size); }
+
+// A pinned iterator opens as what its program writes; other pins, and for writing, with EIO.
+int open_pin(const char* path, int flags) noexcept {
+  if ((flags & O_ACCMODE) != O_RDONLY) return failed<int>(EIO);
+  spec::Attr attr{};
+  attr.obj.pathname = reinterpret_cast<std::uintptr_t>(path);
+  const Fd pinned(static_cast<int>(bpf(static_cast<int>(spec::Command::ObjGet), &attr, sizeof attr)));
+  const std::optional<hive::Identity> identity = pinned ? hive::from_socket(pinned.get()) : std::nullopt;
+  if (!identity || identity->kind != hive::Kind::Link) return failed<int>(EIO);
+  attr = {};
+  attr.iter_create.link_fd = static_cast<std::uint32_t>(pinned.get());
+  return static_cast<int>(bpf(static_cast<int>(spec::Command::IterCreate), &attr, sizeof attr));
+}
+
 // A file of a bpf file system: folders open, pins do not, and nothing is made that way.
 int open_in_bpffs(const char* path, int flags) noexcept {
   if ((flags & O_TMPFILE) == O_TMPFILE) return failed<int>(EOPNOTSUPP);
@@ -219,13 +237,12 @@ int open_in_bpffs(const char* path, int flags) noexcept {
   Fd file(static_cast<int>(opened));
   if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) return failed<int>(EEXIST);
   struct stat status{};
-  if ((flags & O_PATH) == 0 && (::fstat(file.get(), &status) != 0 || S_ISREG(status.st_mode))) return failed<int>(EIO);
+  if ((flags & O_PATH) == 0 && ::fstat(file.get(), &status) != 0) return failed<int>(EIO);
+  if ((flags & O_PATH) == 0 && S_ISREG(status.st_mode)) file.reset(open_pin(path, flags));
+  if (!file) return -1;
   if ((flags & O_CLOEXEC) == 0) ::fcntl(file.get(), F_SETFD, 0);
   return file.release();
 }
-
-// bpf(2) by our own `syscall`, which goes to the hive.
-long bpf(int command, void* attr, unsigned size) noexcept { return ::syscall(SYS_bpf, command, attr, size); }
 
 // What is opened in another way than libc does; nothing when it is not.
 std::optional<int> opened_here(const char* path, int flags) noexcept {
@@ -267,7 +284,7 @@ const char* object_name(int fd) noexcept {
     case hive::Kind::Map: return "anon_inode:bpf-map";
     case hive::Kind::Prog: return "anon_inode:bpf-prog";
     case hive::Kind::Btf: return "anon_inode:btf";
-    case hive::Kind::Link: return "anon_inode:bpf_link";
+    case hive::Kind::Link: return "anon_inode:bpf-link";  // of a descriptor by path or id: bpftool asks for those
   }
   return nullptr;
 }

@@ -9,10 +9,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "exec/image.h"
+#include "exec/sequence.h"
 #include "maps/map.h"
 
 namespace skep::exec {
@@ -148,6 +150,26 @@ struct Allocation {
   Allocation** from = nullptr;  // what points here
 };
 
+// What programs of type syscall ask for: system calls, made for whoever runs the program.
+class SystemCalls {
+ public:
+  virtual ~SystemCalls() = default;
+  // bpf(2) with an attribute, and all it points to, in the program's memory: what it returns.
+  virtual long bpf(std::uint32_t command, Bytes attr) noexcept = 0;
+  virtual long close(std::uint32_t fd) noexcept = 0;
+  // The id of a type of the kernel's by name and kind: -ENOENT.
+  virtual long find_type(std::string_view name, std::uint32_t kind) noexcept = 0;
+  // Memory of who runs the program: false where there is none.
+  virtual bool read(std::uint64_t address, MutableBytes to) noexcept = 0;
+};
+
+// Memory that a run may touch besides what its context and maps lead to: an element that an iterator is at.
+struct Lent {
+  std::byte* base = nullptr;
+  std::size_t bytes = 0;
+  bool writable = false;
+};
+
 struct Call {
   // A constructor, so that nobody clears the slots of `reservations`: that would take longer than a short program.
   explicit Call(Host& its_host) noexcept : host(its_host) {}
@@ -169,6 +191,9 @@ struct Call {
   void* engine = nullptr;  // the engine's own state of this run
   bool stopped = false;    // the engine stopped the program: the return value means nothing
   Reservations reservations = {};
+  SystemCalls* system = nullptr;
+  Sequence* sequence = nullptr;     // what an iterator's program writes to
+  std::span<const Lent> lent = {};  // for engines that check accesses
   Allocation* allocated = nullptr;
 };
 

@@ -98,16 +98,21 @@ Result<> lower(Image& image) {
   for (Subprogram& subprogram : image.subprograms) subprogram.start = rewriter.moved(subprogram.start);
   for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
   for (spec::Barrier& barrier : image.barriers) barrier.insn = rewriter.moved(barrier.insn);
+  for (std::uint32_t& load : image.probed) load = rewriter.moved(load);
   for (std::size_t i = 0; i < image.insns.size(); ++i) image.places.push_back(rewriter.moved(i));
   if (image.facts) image.facts = std::make_shared<const spec::Facts>(image.facts->moved(image.places, insns.size()));
   image.insns = std::move(insns);
   return {};
 }
 
-Result<> check_barriers(const Source& source) {
-  const auto outside = [&](const spec::Barrier& barrier) { return barrier.insn >= source.insns.size(); };
-  if (std::ranges::none_of(source.barriers, outside)) return {};
-  return fail(EINVAL, fmt::format("a barrier belongs to none of the {} instructions", source.insns.size()));
+Result<> check_places(const Source& source) {
+  const auto outside = [&](std::uint32_t insn) { return insn >= source.insns.size(); };
+  if (std::ranges::any_of(source.barriers, outside, &spec::Barrier::insn))
+    return fail(EINVAL, fmt::format("a barrier belongs to none of the {} instructions", source.insns.size()));
+  if (std::ranges::any_of(source.probed, outside))
+    return fail(EINVAL,
+                fmt::format("a load of the kernel's objects is none of the {} instructions", source.insns.size()));
+  return {};
 }
 
 Result<> check_lines(const Source& source) {
@@ -136,11 +141,12 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   image.name = source.name;
   TRY(image.subprograms, check_structure(source, typed ? Legal::Linux : Legal::Any));
   TRY_VOID(check_lines(source));
-  TRY_VOID(check_barriers(source));
+  TRY_VOID(check_places(source));
   image.insns = source.insns;
   image.lines = source.lines;
   image.facts = source.facts;
   image.barriers = source.barriers;
+  image.probed = source.probed;
   TRY_VOID(lower(image));
   collect_relocations(image, source.kfuncs);
   return image;

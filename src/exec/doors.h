@@ -28,6 +28,7 @@ struct Source {
   std::vector<SourceLine> lines;             // sorted by insn
   std::vector<CalledKfunc> kfuncs;           // each once
   std::vector<spec::Barrier> barriers = {};  // that the verifier asks for, by instruction
+  std::vector<std::uint32_t> probed = {};    // spec::VerifiedProgram's
   std::shared_ptr<const spec::Facts> facts = nullptr;  // of a verified program's registers, by instruction
 };
 

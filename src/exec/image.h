@@ -64,6 +64,7 @@ struct Image {
   std::vector<std::uint32_t> places;    // by instruction of what was lowered: where it is now; empty: where it was
   std::shared_ptr<const spec::Facts> facts = nullptr;  // by lowered instruction; null: nothing is known
   std::vector<spec::Barrier> barriers = {};            // against speculation, by lowered instruction
+  std::vector<std::uint32_t> probed = {};              // spec::VerifiedProgram's, by lowered instruction
   bool masks_indices = false;  // of array look-ups, so that a processor that guesses stays inside, too
   bool uses_cpu = false;       // touches per-CPU state: a run needs a virtual CPU
 };

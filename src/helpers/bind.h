@@ -10,7 +10,7 @@
 //   SpinLock                      std::uint32_t&
 //   Func                          Function
 //   Dynptr                        exec::Dynptr&
-//   Stack, RingbufMem, sockets    std::byte*
+//   Stack, RingbufMem, sockets, objects of the kernel's    std::byte*
 // The first parameter is exec::Call&. The result is an integer (sign-extended when signed), std::byte* where the
 // row says memory, void where it says so. A program whose context is of another kind than the body wants gets -EINVAL.
 #pragma once
@@ -106,13 +106,13 @@ constexpr bool fits(const spec::ArgInfo& arg) noexcept {
     case ArgBase::SockCommon:
     case ArgBase::Socket:
     case ArgBase::AnySock:
+    case ArgBase::Btf:
     case ArgBase::RingbufMem: return writer;
     case ArgBase::None:
     case ArgBase::Size:
     case ArgBase::Timer:
     case ArgBase::KptrSlot:
-    case ArgBase::PercpuBtf:
-    case ArgBase::Btf: return false;
+    case ArgBase::PercpuBtf: return false;
   }
   return false;
 }

@@ -53,6 +53,13 @@ Result<std::string> Bpffs::folder() {
   return folder_;
 }
 
+bool Bpffs::is_root(int file) {
+  const Result<int> ours = root();
+  struct stat top{};
+  struct stat here{};
+  return ours && ::fstat(*ours, &top) == 0 && ::fstat(file, &here) == 0 && same(top, here);
+}
+
 Result<Fd> Bpffs::open(Caller& caller, int from, const std::string& path, int flags) {
   const BpffsPath ours(path.c_str());
   if (!ours.is_beneath()) return caller.open_path(from, path, flags);

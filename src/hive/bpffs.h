@@ -30,6 +30,9 @@ class Bpffs {
 
   Result<std::string> folder();
 
+  // Whether the descriptor is the folder itself.
+  bool is_root(int file);
+
   // What a path of the caller names, from its directory `from` if it is relative. Errors as open(2) has them, EPERM for
   // a name with a dot.
   Result<Fd> find(Caller& caller, int from, const std::string& path);

@@ -1,6 +1,5 @@
 // The table of commands, and what happens before one of them: sizes, copying.
 #include <algorithm>
-#include <array>
 
 #include "hive/request.h"
 
@@ -62,22 +61,16 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "one row per command of spec/commands.def, in its order");
 
-// The bytes of the caller's attribute beyond those we know must be zero: 0, or the errno.
-int check_tail(Caller& caller, std::uint64_t address, std::uint32_t size) noexcept {
-  if (size > spec::kMaxAttrBytes) return E2BIG;
-  if (size <= sizeof(spec::Attr)) return 0;
-  std::array<std::byte, spec::kMaxAttrBytes> tail;
-  const MutableBytes rest(tail.data(), size - sizeof(spec::Attr));
-  if (!caller.copy_in(address + sizeof(spec::Attr), rest)) return EFAULT;
-  return std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }) ? 0 : E2BIG;
-}
-
 }  // namespace
 
 long Hive::call(Caller& caller, int cmd, std::uint64_t attr, std::uint32_t size) noexcept {
+  return hive::call(*state_, caller, cmd, attr, size);
+}
+
+long call(State& hive, Caller& caller, int cmd, std::uint64_t attr, std::uint32_t size) noexcept {
   refuse(0, {});
-  if (const int error = check_tail(caller, attr, size); error != 0) return -error;
-  Request request{.hive = *state_, .caller = caller, .attr = {}, .attr_address = attr, .attr_bytes = size};
+  if (const int error = check_tail(caller, attr, size, sizeof(spec::Attr)); error != 0) return -error;
+  Request request{.hive = hive, .caller = caller, .attr = {}, .attr_address = attr, .attr_bytes = size};
   const MutableBytes ours = std::as_writable_bytes(std::span(&request.attr, 1));
   if (!caller.copy_in(attr, ours.first(std::min<std::size_t>(size, ours.size())))) return -EFAULT;
   const spec::CommandInfo* info = spec::find_command(static_cast<std::uint32_t>(cmd));

@@ -128,6 +128,7 @@ Result<Fd> LocalCaller::open_path(int from, const std::string& path, int flags) 
   return opened(::openat(from, path.c_str(), O_PATH | O_CLOEXEC | flags), path);
 }
 void LocalCaller::take_back(int fd) noexcept { ::close(fd); }
+int LocalCaller::close(int fd) noexcept { return ::close(fd) == 0 ? 0 : -errno; }
 Privilege LocalCaller::privilege() const noexcept { return {}; }
 
 bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
@@ -146,6 +147,9 @@ Fd OtherProcess::descriptor(int fd) noexcept {
   if (!handle_) handle_ = Fd(open_handle(thread_));
   return Fd(handle_ ? static_cast<int>(::syscall(SYS_pidfd_getfd, handle_.get(), fd, 0)) : -1);
 }
+
+// Nobody can.
+int OtherProcess::close(int) noexcept { return -EOPNOTSUPP; }
 
 Fd OtherProcess::folder(const char* name) const noexcept {
   char link[32];

@@ -34,6 +34,8 @@ class Caller {
   virtual int install(Fd object) noexcept = 0;
   // Closes what install() gave, where the caller will not be told of it.
   virtual void take_back(int /*fd*/) noexcept {}
+  // Closes a descriptor of the caller's: 0 or a negative errno.
+  virtual int close(int fd) noexcept = 0;
   // What `path` is for the caller, who is in a directory and a mount namespace of his own: opened with O_PATH and
   // `flags` (O_DIRECTORY or 0), from the directory `from` of his (AT_FDCWD: the one he is in). Errors as openat(2) has
   // them.
@@ -54,6 +56,7 @@ class LocalCaller : public Caller {
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
   void take_back(int fd) noexcept override;
+  int close(int fd) noexcept override;
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
@@ -67,6 +70,7 @@ class OtherProcess : public Caller {
   bool copy_in(std::uint64_t address, MutableBytes to) noexcept override;
   bool copy_out(std::uint64_t address, Bytes from) noexcept override;
   Fd descriptor(int fd) noexcept override;
+  int close(int fd) noexcept override;
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;

@@ -26,7 +26,7 @@ bool Hive::owns(int fd) noexcept {
 bool Hive::holds(int fd) const noexcept {
   LocalCaller here;
   return find_map(*state_, here, fd).object || find_prog(*state_, here, fd).object ||
-         find_btf(*state_, here, fd).object;
+         find_btf(*state_, here, fd).object || find_link(*state_, here, fd).object;
 }
 
 namespace {

@@ -2,7 +2,7 @@
 // number or write where it should not.
 #include <random>
 
-#include "hive/testing.h"
+#include "hive/testing_programs.h"
 
 namespace skep::hive::testing {
 namespace {
@@ -42,6 +42,11 @@ TEST(Hostile, RandomAttributes) {
   Fds fds;
   std::vector<long> open = {fds.keep(create_map(bpf, {})), fds.keep(create_map(bpf, {.type = MapType::Hash})),
                             fds.keep(load_prog(bpf, ProgType::Xdp, code))};
+  if (const long iterator = fds.keep(load_iterator(bpf, "bpf_map_elem", code)); iterator >= 0) {
+    open.push_back(iterator);
+    open.push_back(fds.keep(link_iterator(bpf, iterator, open[1])));
+    ASSERT_GE(open.back(), 0);
+  }
   for (int i = 0; i < 20'000; ++i) {
     const int command = static_cast<int>(random() % kCommands);
     alignas(8) std::uint64_t words[sizeof(spec::Attr) / 8];

@@ -1,47 +1,14 @@
 // BPF_OBJ_GET_INFO_BY_FD. The caller's structure may be shorter or longer than ours; both directions go through it: it
 // holds addresses and sizes of arrays to fill, and gets everything else.
 #include <algorithm>
-#include <array>
 
 #include "hive/request.h"
 #include "hive/tag.h"
+#include "hive/user_info.h"
 #include "jit/jit.h"
 
 namespace skep::hive {
 namespace {
-
-// The caller's structure as a copy of ours.
-template <class Info>
-class UserInfo {
- public:
-  explicit UserInfo(Request& request) : request_(request), attr_(request.attr.info) {}
-
-  // 0; E2BIG when bytes beyond ours are not zero or it is longer than a page; EFAULT.
-  int read(Info& info) noexcept {
-    if (const int error = check_tail(); error != 0) return error;
-    return request_.caller.copy_in(attr_.info, std::as_writable_bytes(std::span(&info, 1)).first(size())) ? 0 : EFAULT;
-  }
-  int check_tail() noexcept {
-    if (attr_.info_len > spec::kMaxAttrBytes) return E2BIG;
-    if (attr_.info_len <= sizeof(Info)) return 0;
-    std::array<std::byte, spec::kMaxAttrBytes> tail;
-    const MutableBytes rest(tail.data(), attr_.info_len - sizeof(Info));
-    if (!request_.caller.copy_in(attr_.info + sizeof(Info), rest)) return EFAULT;
-    return std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }) ? 0 : E2BIG;
-  }
-  int write(const Info& info) noexcept {
-    const auto written = static_cast<std::uint32_t>(size());
-    return request_.caller.copy_out(attr_.info, bytes_of(info).first(size())) &&
-                   answer(request_, offsetof(spec::AttrInfo, info_len), written)
-               ? 0
-               : EFAULT;
-  }
-  std::size_t size() const noexcept { return std::min<std::size_t>(attr_.info_len, sizeof(Info)); }
-
- private:
-  Request& request_;
-  const spec::AttrInfo& attr_;
-};
 
 // Fills the caller's array of `room` records at `address` with as many of ours as fit; `room` becomes the number there
 // are.
@@ -98,14 +65,7 @@ int fill_maps(Request& request, ProgObject& program, spec::ProgInfo& info) {
 int fill_tags(Request& request, const ProgObject& program, spec::ProgInfo& info) {
   using Tag = std::array<std::uint8_t, 8>;
   std::vector<Tag> tags{program.tag_bytes};
-  if (program.starts.size() > 1) {
-    tags.clear();
-    const std::span<const isa::Insn> insns = program.translated;
-    for (std::size_t i = 0; i < program.starts.size(); ++i) {
-      const std::size_t end = i + 1 < program.starts.size() ? program.starts[i + 1] : insns.size();
-      tags.push_back(tag_of(insns.subspan(program.starts[i], end - program.starts[i])));
-    }
-  }
+  if (program.starts.size() > 1) tags = tags_of(program.translated, program.starts);
   return give_records<Tag>(request.caller, info.prog_tags, info.nr_prog_tags, tags) ? 0 : EFAULT;
 }
 
@@ -249,6 +209,8 @@ long obj_get_info_by_fd(Request& request) {
     return prog_info(request, *prog.object);
   if (const Found<BtfObject> btf = find_btf(request.hive, request.caller, fd); btf.object)
     return btf_info(request, *btf.object);
+  if (const Found<LinkObject> link = find_link(request.hive, request.caller, fd); link.object)
+    return link_info(request, *link.object);
   return -EINVAL;
 }
 

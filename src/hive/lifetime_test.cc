@@ -11,12 +11,6 @@ using spec::Command;
 using spec::MapType;
 using spec::ProgType;
 
-std::vector<std::uint32_t> ids(Bpf& bpf, Command command) {
-  std::vector<std::uint32_t> all;
-  for (std::uint32_t id = next_id(bpf, command, 0); id != 0; id = next_id(bpf, command, id)) all.push_back(id);
-  return all;
-}
-using Ids = std::vector<std::uint32_t>;
 Ids maps_of(Bpf& bpf) { return ids(bpf, Command::MapGetNextId); }
 Ids progs_of(Bpf& bpf) { return ids(bpf, Command::ProgGetNextId); }
 Ids btfs_of(Bpf& bpf) { return ids(bpf, Command::BtfGetNextId); }
@@ -112,25 +106,10 @@ TEST(Lifetime, DuplicatesAndPassedDescriptorsCount) {
 
     int channel[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM, 0, channel), 0);
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    char byte = 0;
-    iovec data{&byte, 1};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &copy, sizeof copy);
-    ASSERT_EQ(::sendmsg(channel[0], &message, 0), 1);
+    ASSERT_TRUE(send_descriptor(channel[0], copy));
     ::close(copy);
     EXPECT_EQ(alive(), 1U) << "on its way";
-    ASSERT_EQ(::recvmsg(channel[1], &message, 0), 1);
-    int passed = -1;
-    std::memcpy(&passed, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof passed);
+    const int passed = receive_descriptor(channel[1]);
     EXPECT_TRUE(Hive::owns(passed));
     EXPECT_EQ(alive(), 1U);
     ::close(passed);

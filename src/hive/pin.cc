@@ -10,41 +10,24 @@
 #include "base/raw_syscall.h"
 #include "hive/bpffs_path.h"
 #include "hive/request.h"
+#include "hive/user_text.h"
 
 namespace skep::hive {
 namespace {
 
 constexpr std::uint32_t kAccess = spec::kRdonly | spec::kWronly;
-constexpr std::size_t kChunk = 64;  // chunks that are aligned do not cross pages
-
-// A string of the caller's: EFAULT, or ENAMETOOLONG.
-Result<std::string> read_path(Caller& caller, std::uint64_t address) {
-  std::string path;
-  char chunk[kChunk];
-  while (path.size() < kMostPath) {
-    const std::size_t size = kChunk - address % kChunk;
-    if (!caller.copy_in(address, std::as_writable_bytes(std::span(chunk, size))))
-      return fail(EFAULT, "the path cannot be read");
-    const char* end = std::find(chunk, chunk + size, '\0');
-    path.append(chunk, static_cast<std::size_t>(end - chunk));
-    if (end != chunk + size) break;
-    address += size;
-  }
-  if (path.size() >= kMostPath) return fail(ENAMETOOLONG, "the path has more than 4095 characters");
-  return path;
-}
-
 // Where a relative path begins, for the caller; nothing when the attribute makes no sense.
 std::optional<int> start_of(const spec::AttrObj& attr) noexcept {
   if ((attr.file_flags & spec::kPathFd) != 0) return attr.path_fd;
   return attr.path_fd == 0 ? std::optional(AT_FDCWD) : std::nullopt;
 }
 
-// What can be pinned: a map, a program.
+// What can be pinned: a map, a program, a link.
 Ref<Object> find_pinnable(Request& request, std::uint32_t number) noexcept {
   const auto fd = static_cast<int>(number);
   if (const auto map = find_map(request.hive, request.caller, fd); map.object) return Ref<Object>(map.object.get());
-  return Ref<Object>(find_prog(request.hive, request.caller, fd).object.get());
+  if (const auto prog = find_prog(request.hive, request.caller, fd); prog.object) return Ref<Object>(prog.object.get());
+  return Ref<Object>(find_link(request.hive, request.caller, fd).object.get());
 }
 
 // As the kernel asks the inode, whose owner is the owner of the hive: 0 or an errno.

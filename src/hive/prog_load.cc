@@ -14,6 +14,7 @@
 #include "hive/map_values.h"
 #include "hive/prog_types.h"
 #include "hive/tag.h"
+#include "hive/user_text.h"
 #include "interp/interp.h"
 #include "jit/jit.h"
 #include "runtime/bindings.h"
@@ -40,19 +41,6 @@ std::uint64_t since_boot() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-// Up to 127 characters of a string whose end is unknown.
-Result<std::string> read_string(Caller& caller, std::uint64_t address) {
-  std::array<char, 127> text;
-  const MutableBytes bytes = std::as_writable_bytes(std::span(text));
-  std::size_t read = 0;
-  if (caller.copy_in(address, bytes)) read = text.size();
-  while (read < text.size()) {  // it may end before its page does
-    if (!caller.copy_in(address + read, bytes.subspan(read, 1))) return fail(EFAULT, "bad address of the license");
-    if (text[read++] == '\0') break;
-  }
-  return std::string(text.begin(), std::find(text.begin(), text.begin() + read, '\0'));
 }
 
 constexpr std::uint32_t kMostTypeId = 0xfffff;
@@ -117,7 +105,7 @@ Result<> read_program(Loading& loading, ProgObject& program) {
   loading.insns.resize(attr.insn_cnt);
   if (!request.caller.copy_in(attr.insns, std::as_writable_bytes(std::span(loading.insns))))
     return fail(EFAULT, "bad address of the instructions");
-  TRY(const std::string license, read_string(request.caller, attr.license));
+  TRY(const std::string license, read_name(request.caller, attr.license));
   program.gpl = std::ranges::find(kGplCompatible, license) != kGplCompatible.end();
   if (attr.prog_ifindex != 0) return fail(device_error(attr), "there are no devices to offload programs to");
   if (!spec::prog_type(attr.prog_type) || attr.prog_type == 0)
@@ -129,7 +117,6 @@ Result<> read_program(Loading& loading, ProgObject& program) {
   program.attach_btf_id = loading.target.btf_id;
   program.load_time = since_boot();
   program.uid = ::getuid();
-  program.tag_bytes = tag_of(loading.insns);
   loading.source.type = program.type;
   loading.source.attach_type = program.attach_type;
   loading.source.name = program.name;
@@ -203,11 +190,21 @@ jit::Options compiler_options(const Request& request) {
   return chosen;
 }
 
+// Whether compiled code is enough: loads that may find no memory are the interpreter's. Where nothing fires, programs
+// are compiled for those who look at them.
+bool can_be_compiled(const exec::Image& image) noexcept {
+  return image.probed.empty() ||
+         (image.type == ProgType::Tracing && spec::AttachType{image.attach_type} != spec::AttachType::TraceIter) ||
+         image.type == ProgType::Lsm || image.type == ProgType::StructOps;
+}
+
 // The engine that runs it, or the one that takes its place.
 Result<std::unique_ptr<exec::Executable>> bind(Engine engine, const jit::Options& options,
                                                const std::shared_ptr<const exec::Image>& image,
                                                const exec::Bindings& bindings, ProgObject& program) {
-  if (engine == Engine::Jit) {
+  if (engine == Engine::Jit && !can_be_compiled(*image)) {
+    program.engine_note = "interpreted, not compiled: it reads objects of the kernel's";
+  } else if (engine == Engine::Jit) {
     auto compiled = jit::bind(image, bindings, options);
     if (compiled) return compiled;
     program.engine_note = "interpreted, not compiled: " + compiled.error().message;
@@ -262,6 +259,8 @@ Result<> accept_verified(Loading& loading, ProgObject& program) {
 
 Result<> accept(Loading& loading, ProgObject& program) {
   TRY_VOID(read_debug_info(loading));
+  TRY_VOID(relocate(loading));
+  program.tag_bytes = tag_of(loading.insns);
   const bool required = loading.request.hive.options.verification == Verification::Required;
   TRY_VOID(required ? accept_verified(loading, program) : accept_unverified(loading, program));
   return check_tail_calls(loading, program);

@@ -45,6 +45,8 @@ btf::Records line_records(const Loading& loading);
 exec::SourceLine source_line(const btf::Btf& types, const btf::LineInfo& line);
 // When a record was too long (`error`), the caller is told how long they may be.
 void tell_record_size(Loading& loading, const Error& error);
+// What depends on the kernel's types, as core_relos say: changes insns.
+Result<> relocate(Loading& loading);
 // Descriptors of maps in ld_imm64, valid or not: fills uses and maps.
 void find_maps(Loading& loading);
 // The verifier's verdict and log. Fills funcs, lines and the source, and what there is to know of the program.

@@ -6,6 +6,7 @@
 
 #include "base/errno.h"
 #include "exec/failure.h"
+#include "hive/prog_system.h"
 #include "hive/request.h"
 #include "maps/run_storage.h"
 #include "packet/test_run.h"
@@ -195,6 +196,8 @@ long run_plain(Request& request, const ProgObject& program, std::uint32_t most, 
   call.context_bytes = attr.ctx_size_in;
   call.budget = request.hive.options.budget;
   call.failure = &failure_of_last_run;
+  ProgSystem system(request);
+  if (program.type == ProgType::Syscall) call.system = &system;
   const auto retval =
       static_cast<std::uint32_t>(runtime::run(request.hive.surroundings, *program.code, call, program.counters));
   if (call.stopped) return -stopped_error(failure_of_last_run);

@@ -199,10 +199,13 @@ Result<> verify(Loading& loading, ProgObject& program) {
   }
   spec::VerifiedProgram& verified = *verdict.result;
   program.enforces_attach_type = verified.enforces_attach_type;
+  program.read_buffer_end = verified.read_buffer_end;
+  program.write_buffer_end = verified.write_buffer_end;
   program.verified_insns = verdict.stats.insns_processed;
   loading.source.insns = std::move(verified.insns);
   loading.source.facts = std::move(verified.facts);
   loading.source.barriers = verified.rewrites.barriers;
+  loading.source.probed = std::move(verified.probed);
   name_maps(loading, verified, loading.source.insns);
   name_kfuncs(loading);
   place_functions(loading, program, verified);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 
 namespace skep::hive {
 namespace {
@@ -56,6 +57,15 @@ long refuse(int code, std::string message) {
 }
 long refuse(Error error) { return refuse(error.code, std::move(error.message)); }
 
+int check_tail(Caller& caller, std::uint64_t address, std::uint32_t size, std::size_t known) noexcept {
+  if (size > spec::kMaxAttrBytes) return E2BIG;
+  if (size <= known) return 0;
+  std::array<std::byte, spec::kMaxAttrBytes> tail;
+  const MutableBytes rest(tail.data(), size - known);
+  if (!caller.copy_in(address + known, rest)) return EFAULT;
+  return std::ranges::all_of(rest, [](std::byte b) { return b == std::byte{0}; }) ? 0 : E2BIG;
+}
+
 Found<MapObject> find_map(State& hive, Caller& caller, int fd) noexcept {
   const std::int64_t position = caller.position(fd);
   if (position == -EBADF) return {.object = {}, .error = EBADF};
@@ -74,6 +84,9 @@ Found<ProgObject> find_prog(State& hive, Caller& caller, int fd) noexcept {
 }
 Found<BtfObject> find_btf(State& hive, Caller& caller, int fd) noexcept {
   return find_end<BtfObject>(hive, caller, fd, Kind::Btf);
+}
+Found<LinkObject> find_link(State& hive, Caller& caller, int fd) noexcept {
+  return find_end<LinkObject>(hive, caller, fd, Kind::Link);
 }
 
 long install(Request& request, Object& object) {

@@ -25,6 +25,9 @@ struct Request {
   std::uint32_t attr_bytes;    // as the caller gave them
 };
 
+// Hive::call.
+long call(State& hive, Caller& caller, int cmd, std::uint64_t attr, std::uint32_t size) noexcept;
+
 // Leaves `message` as the reason of this thread's last failure and returns -code.
 long refuse(int code, std::string message);
 long refuse(Error error);
@@ -40,6 +43,10 @@ bool answer(Request& request, std::size_t field_offset, const T& value) noexcept
   return request.caller.copy_out(request.attr_address + field_offset, bytes_of(value));
 }
 
+// A structure of the caller's of `size` bytes may be longer than the `known` ones if zeros follow: 0, E2BIG (also when
+// it is longer than a page), EFAULT.
+int check_tail(Caller& caller, std::uint64_t address, std::uint32_t size, std::size_t known) noexcept;
+
 // What a descriptor of the caller is. A null reference comes with the errno bpf(2) then returns: EBADF for no
 // descriptor, EINVAL for one of something else.
 template <class T>
@@ -51,8 +58,9 @@ struct Found {
 Found<MapObject> find_map(State& hive, Caller& caller, int fd) noexcept;
 Found<ProgObject> find_prog(State& hive, Caller& caller, int fd) noexcept;
 Found<BtfObject> find_btf(State& hive, Caller& caller, int fd) noexcept;
+Found<LinkObject> find_link(State& hive, Caller& caller, int fd) noexcept;
 
-// Gives the caller a descriptor of a program or BTF, or of a map; a negative errno otherwise.
+// Gives the caller a descriptor of a program, BTF or link, or of a map; a negative errno otherwise.
 long install(Request& request, Object& object);
 long install_map(Request& request, MapObject& map, Access access);
 
@@ -88,7 +96,6 @@ long link_get_fd_by_id(Request& request);
 long enable_stats(Request& request);
 long obj_pin(Request& request);
 long obj_get(Request& request);
-// Commands whose objects are not there yet: the errno that the kernel gives when the attach point or link is absent.
 long prog_attach(Request& request);
 long prog_detach(Request& request);
 long prog_query(Request& request);

@@ -98,11 +98,38 @@ class ProgObject final : public Object {
   ProgObject* target = nullptr;                  // held
   std::vector<spec::FuncInfo> funcs;             // by translated instruction
   std::vector<spec::LineInfo> lines;             // by translated instruction
-  std::mutex mutex;                              // guards maps
-  std::vector<MapObject*> maps;                  // held; those the instructions name first
+  std::uint32_t read_buffer_end = 0;             // spec::VerifiedProgram's
+  std::uint32_t write_buffer_end = 0;
+  std::mutex mutex;              // guards maps
+  std::vector<MapObject*> maps;  // held; those the instructions name first
   mutable runtime::Counters counters;
 
   ProgOwner owner() const;
+};
+
+struct Iterator;
+
+// A program at work. Those of a hive's links go through its objects: hive/iterator.h.
+class LinkObject final : public Object {
+ public:
+  LinkObject(const Iterator& of, MapObject* its_map) : Object(Kind::Link), iterator(of), map(its_map) {}
+  static constexpr spec::LinkType type = spec::LinkType::Iter;
+  const Iterator& iterator;
+  MapObject* const map;  // held; whose elements; or null
+
+  Ref<ProgObject> program() const {
+    const std::scoped_lock lock(mutex_);
+    return Ref<ProgObject>(program_);
+  }
+  // The one that was there before; null at first. Whoever sets it sees to who holds it.
+  ProgObject* set_program(ProgObject* program) {
+    const std::scoped_lock lock(mutex_);
+    return std::exchange(program_, program);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  ProgObject* program_ = nullptr;  // held
 };
 
 struct State {
@@ -163,7 +190,8 @@ struct State {
   runtime::ObjectCache<const exec::Executable> prog_cache{epochs, prog_source};
   Host host;
   std::mutex statistics_mutex;
-  std::vector<Fd> statistics_ends;  // the hive's, of the descriptors that BPF_ENABLE_STATS gave out
+  std::vector<Fd> statistics_ends;           // the hive's, of the descriptors that BPF_ENABLE_STATS gave out
+  std::atomic<std::uint64_t> iterations{0};  // that BPF_ITER_CREATE began
   std::mutex shared_sockets_mutex;
   std::unordered_map<std::uint64_t, std::uint32_t> shared_sockets;  // cookie to the id of a reuseport array
   std::mutex inode_mutex;

@@ -64,4 +64,14 @@ std::array<std::uint8_t, 8> tag_of(std::span<const isa::Insn> insns) {
   return tag;
 }
 
+std::vector<std::array<std::uint8_t, 8>> tags_of(std::span<const isa::Insn> insns,
+                                                 std::span<const std::uint32_t> starts) {
+  std::vector<std::array<std::uint8_t, 8>> tags;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : insns.size();
+    tags.push_back(tag_of(insns.subspan(starts[i], end - starts[i])));
+  }
+  return tags;
+}
+
 }  // namespace skep::hive

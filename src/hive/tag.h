@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "isa/insn.h"
@@ -13,5 +14,8 @@ namespace skep::hive {
 
 std::array<std::uint8_t, 20> sha1(Bytes data);
 std::array<std::uint8_t, 8> tag_of(std::span<const isa::Insn> insns);
+// Of each function, which begin at `starts`.
+std::vector<std::array<std::uint8_t, 8>> tags_of(std::span<const isa::Insn> insns,
+                                                 std::span<const std::uint32_t> starts);
 
 }  // namespace skep::hive

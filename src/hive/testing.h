@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -218,6 +219,13 @@ inline std::uint32_t next_id(Bpf& bpf, spec::Command command, std::uint32_t star
   return bpf(command, attr) == 0 ? attr.id.next_id : 0;
 }
 
+using Ids = std::vector<std::uint32_t>;
+inline Ids ids(Bpf& bpf, spec::Command command) {
+  Ids all;
+  for (std::uint32_t id = next_id(bpf, command, 0); id != 0; id = next_id(bpf, command, id)) all.push_back(id);
+  return all;
+}
+
 // ---- BTF: built type by type. Strings are added when first used.
 class BtfBuilder {
  public:
@@ -261,6 +269,39 @@ inline long load_btf(Bpf& bpf, const std::vector<std::byte>& data) {
   attr.btf_load.btf_size = static_cast<std::uint32_t>(data.size());
   return bpf(spec::Command::BtfLoad, attr);
 }
+
+// ---- Descriptors on their way from one process to another: a message with one.
+class Passed {
+ public:
+  Passed() {
+    message_.msg_iov = &data_;
+    message_.msg_iovlen = 1;
+    message_.msg_control = control_;
+    message_.msg_controllen = sizeof control_;
+  }
+  bool send(int socket, int fd) {
+    cmsghdr* header = CMSG_FIRSTHDR(&message_);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return ::sendmsg(socket, &message_, 0) == 1;
+  }
+  int receive(int socket) {
+    int fd = -1;
+    if (::recvmsg(socket, &message_, 0) != 1 || CMSG_FIRSTHDR(&message_) == nullptr) return -1;
+    std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message_)), sizeof fd);
+    return fd;
+  }
+
+ private:
+  alignas(cmsghdr) char control_[CMSG_SPACE(sizeof(int))] = {};
+  char byte_ = 0;
+  iovec data_{&byte_, 1};
+  msghdr message_{};
+};
+inline bool send_descriptor(int socket, int fd) { return Passed().send(socket, fd); }
+inline int receive_descriptor(int socket) { return Passed().receive(socket); }
 
 // Closes descriptors at the end of a test.
 class Fds {

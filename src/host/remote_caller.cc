@@ -94,6 +94,11 @@ int RemoteCaller::install(Fd object) noexcept {
   return static_cast<int>(reply_.value);
 }
 
+int RemoteCaller::close(int fd) noexcept {
+  if (fd == asked_.descriptor) about_.reset();
+  return ask(Kind::Close, {.value = fd}, Kind::Answer) ? static_cast<int>(reply_.value) : -ECONNRESET;
+}
+
 Result<Fd> RemoteCaller::open_path(int from, const std::string& path, int flags) noexcept {
   const wire::Outgoing question{
       .address = static_cast<std::uint64_t>(flags), .value = from, .payload = std::as_bytes(std::span(path))};

@@ -26,6 +26,7 @@ class RemoteCaller final : public hive::Caller {
   Fd descriptor(int fd) noexcept override;
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
+  int close(int fd) noexcept override;
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   hive::Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;

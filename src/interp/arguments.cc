@@ -101,8 +101,10 @@ bool Objects::check_argument(const spec::Helper& helper, unsigned reg, const std
     case ArgBase::Socket:
     case ArgBase::AnySock:
     case ArgBase::PercpuBtf:
-    case ArgBase::Btf:
       return refuse(FailureKind::BadCall, given, 0, "an argument is a kernel object, and there are none");
+    case ArgBase::Btf:
+      return (call_.sequence != nullptr && reinterpret_cast<std::uint64_t>(call_.sequence->handle()) == given) ||
+             refuse(FailureKind::BadCall, given, 0, "an argument is a kernel object that is not there");
   }
   return false;
 }

@@ -32,6 +32,7 @@ enum class Mode : std::uint8_t { Plain, Counted, Checked };
 enum class Extra : std::uint16_t {
   MissingHelper = isa::kOps,
   TailCall,
+  ProbedLoad,
 #define FUSION(name, ...) name,
 #include "interp/fusions.def"
   End

@@ -89,6 +89,18 @@ std::uint32_t iterator_bytes(const Machine& machine, const Code* pc) {
   return spec::kfuncs()[place->id].iterator_bytes;
 }
 
+// What the load at `pc` finds at `address`, which may be no memory: zero then.
+std::uint64_t probed(const Machine& machine, const Code* pc, std::uint64_t address) {
+  const isa::Op op = isa::decode(machine.program->image().insns[machine.program->index_of(pc, machine.mode)]);
+  const unsigned bits = isa::bits(op);
+  std::uint64_t found = 0;
+  if (const exec::HelperBody probe = machine.program->probe(); probe != nullptr)
+    probe(machine.call, reinterpret_cast<std::uint64_t>(&found), bits / 8, address, 0, 0);
+  if (isa::form(op) != isa::Form::LoadSx) return found;
+  const unsigned above = 64 - bits;
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(found << above) >> above);
+}
+
 template <Mode mode>
 void switch_program(Machine& machine, const Program& program) {
   machine.program = &program;
@@ -319,6 +331,7 @@ std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint
 #include "isa/opcodes.def"
       &&L_MissingHelper,
       &&L_TailCall,
+      &&L_ProbedLoad,
 #define FUSION(name, ...) &&L_##name,
 #include "interp/fusions.def"
   };
@@ -404,6 +417,10 @@ L_TailCall: {
   pc = machine->program->code(mode);
   DISPATCH;
 }
+
+L_ProbedLoad:
+  DST = probed(*machine, pc, SRC + OFF);
+  NEXT(1);
 
 L_MissingHelper:
   STOP(BadCall, "this helper has no body here");

@@ -111,6 +111,10 @@ bool Objects::find(std::uint64_t address, std::uint64_t bytes, Object& found) co
         found = object;
         return true;
       }
+  for (const exec::Lent& lent : call_.lent) {
+    found = {address_of(lent.base), lent.bytes, What::Memory, true, lent.writable, nullptr};
+    if (found.holds(address, bytes)) return true;
+  }
   for (maps::Map* map : program_->maps())
     if (find_in_map(*map, address, bytes, found)) return true;
   for (std::size_t i = 0; i < std::min(inner_count_, kInner); ++i)

@@ -11,6 +11,7 @@ namespace {
 using isa::Op;
 
 constexpr std::uint32_t kTailCall = 12;          // id of bpf_tail_call
+constexpr std::uint32_t kProbeRead = 113;        // of bpf_probe_read_kernel
 constexpr std::uint32_t kRegisterCallIds = 256;  // helpers that a call through a register can reach
 
 bool uses(const exec::Image& image, Op op) {
@@ -47,6 +48,7 @@ Result<> Program::relocate(const exec::Bindings& bindings) {
     makes_tail_calls_ |= op == Op::CallHelper && insns[i].imm == kTailCall;
     i += isa::slots(op) - 1;
   }
+  probe_ = bindings.helper(kProbeRead);
   if (uses(image(), Op::CallReg))
     for (std::uint32_t id = 0; id < kRegisterCallIds; ++id) helpers_.push_back(bindings.helper(id));
   return {};
@@ -69,8 +71,12 @@ void Program::translate(Mode mode) {
 void Program::fuse(std::vector<Code>& codes) const noexcept {
   const auto& insns = image().insns;
   for (std::size_t i = 0; i + 1 < insns.size(); i += isa::slots(isa::decode(insns[i])))
-    if (const auto both = fused(insns[i], insns[i + 1]))
+    if (const auto both = fused(insns[i], insns[i + 1]); both && !is_probed(i) && !is_probed(i + 1))
       codes[i].handler = handlers(Mode::Plain)[static_cast<std::size_t>(*both)];
+}
+
+bool Program::is_probed(std::size_t index) const noexcept {
+  return std::ranges::binary_search(image().probed, static_cast<std::uint32_t>(index));
 }
 
 Code Program::translate(Mode mode, std::size_t index) const noexcept {
@@ -80,6 +86,9 @@ Code Program::translate(Mode mode, std::size_t index) const noexcept {
   const isa::Form form = isa::form(op);
   if ((form == isa::Form::PacketAbs || form == isa::Form::PacketInd) && image().context != exec::ContextKind::SkBuff)
     return {.handler = handler(Op::Invalid), .value = 0};  // there is no packet to load from
+  if (is_probed(index))
+    return {.handler = handler(Extra::ProbedLoad),
+            .is = {.dst = insn.dst, .src = insn.src, .off = insn.off, .imm = insn.imm}};
   if (op == Op::CallKfunc) return {.handler = handler(op), .value = values_[index]};
   if (op != Op::CallHelper)
     return {.handler = handler(op), .is = {.dst = insn.dst, .src = insn.src, .off = insn.off, .imm = insn.imm}};

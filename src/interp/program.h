@@ -26,6 +26,8 @@ class Program final : public exec::Executable {
   bool makes_tail_calls() const noexcept { return makes_tail_calls_; }
   // Body of helper `id` for a call through a register, where only small ids are known; null when there is none.
   exec::HelperBody helper(std::uint64_t id) const noexcept { return id < helpers_.size() ? helpers_[id] : nullptr; }
+  // Reads what may be no memory: bpf_probe_read_kernel; null where that has no body.
+  exec::HelperBody probe() const noexcept { return probe_; }
   // The subprogram that starts at the instruction a function value names.
   std::optional<std::uint32_t> function(std::uint64_t value) const noexcept;
   // The maps that the program's instructions name, without repetitions.
@@ -37,12 +39,14 @@ class Program final : public exec::Executable {
   void translate(Mode mode);
   Code translate(Mode mode, std::size_t index) const noexcept;
   void fuse(std::vector<Code>& codes) const noexcept;
+  bool is_probed(std::size_t index) const noexcept;
 
   Policy policy_;
   bool makes_tail_calls_ = false;
   std::vector<std::uint64_t> values_;  // by instruction: 64-bit immediate or address of a helper's body
   std::array<std::vector<Code>, 3> codes_;
   std::vector<exec::HelperBody> helpers_;
+  exec::HelperBody probe_ = nullptr;
   std::vector<maps::Map*> maps_;
 };
 

@@ -324,6 +324,41 @@ TEST_P(Packet, XdpBoundsAndPacketBytes) {
   EXPECT_EQ(world.run(*program, &xdp, sizeof xdp).r0, 0U);
 }
 
+// ---- Loads of what may be no memory
+
+// Reads one place, and nothing else.
+std::int64_t readable = -2;
+std::uint64_t read_one_place(exec::Call&, std::uint64_t to, std::uint64_t bytes, std::uint64_t from, std::uint64_t,
+                             std::uint64_t) noexcept {
+  if (from != reinterpret_cast<std::uint64_t>(&readable)) return static_cast<std::uint64_t>(-EFAULT);
+  std::memcpy(reinterpret_cast<void*>(to), &readable, bytes);
+  return 0;
+}
+
+TEST(Probed, LoadsOfNoMemoryAreZero) {
+  World world;
+  world.add_helper(spec::HelperId::probe_read_kernel, read_one_place);
+  struct {
+    const char* text;
+    std::uint32_t load;
+    std::uint64_t expected;
+  } constexpr kCases[] = {
+      {"r0 = *(u64 *)(r1 +0)\nexit", 0, 0xfffffffffffffffe},
+      {"r0 = *(u32 *)(r1 +0)\nexit", 0, 0xfffffffe},
+      {"r0 = *(u8 *)(r1 +0)\nexit", 0, 0xfe},
+      {"r0 = *(s16 *)(r1 +0)\nexit", 0, 0xfffffffffffffffe},
+      {"r1 = 16\nr1 += 8\nr0 = *(u64 *)(r1 +0)\nexit", 2, 0},
+      {"r1 += 8\nr0 = *(s8 *)(r1 -8)\nexit", 1, 0xfffffffffffffffe},
+  };
+  for (const Policy policy : {Policy::Plain, Policy::Checked})
+    for (const auto& test : kCases) {
+      exec::Source source = exec::testing::source(test.text);
+      source.probed = {test.load};
+      const auto program = world.load(source, exec::ContextKind::Memory, policy);
+      EXPECT_EQ(world.run(*program, &readable, sizeof readable).r0, test.expected) << test.text;
+    }
+}
+
 // ---- Binding
 
 TEST(Bind, WhatIsMissing) {

@@ -2,8 +2,8 @@
 //
 // Trusts the program as a verifier would have accepted it: no access is checked. What it does beyond the instructions
 // (calls, tail calls, callbacks, limits, stopping) is what the interpreter does; docs/design/jit.md says how, and where
-// limits differ. Loads are plain loads: those a kernel would guard (BPF_PROBE_MEM) go through pointers to kernel
-// objects, and there are none here.
+// limits differ. Loads are plain loads, those that a kernel would guard (BPF_PROBE_MEM, Image::probed) too: programs
+// that have such loads and anything to load there are the interpreter's.
 //
 // An Executable is immutable but for code it makes at the first run with a budget, and may run in any number of
 // threads, in signal handlers (with a budget only if it ran with one before), and within a helper of another run; all

@@ -95,6 +95,7 @@ enum AttachFlag : std::uint32_t {
   kBefore = 1U << 3,
   kAfter = 1U << 4,
   kId = 1U << 5,
+  kPreorder = 1U << 6,
   kAttachLink = 1U << 13,
 };
 enum QueryFlag : std::uint32_t { kQueryEffective = 1U << 0 };

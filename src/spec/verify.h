@@ -156,7 +156,11 @@ struct VerifiedProgram {
   std::vector<std::uint32_t> origins;  // by instruction: its index in the input
   std::vector<VerifiedFunction> functions;
   Rewrites rewrites;
-  bool enforces_attach_type = false;   // it may be attached only where it was loaded for
+  bool enforces_attach_type = false;  // it may be attached only where it was loaded for
+  std::uint32_t read_buffer_end = 0;  // bytes that it may touch of an iterator's key, and of its value
+  std::uint32_t write_buffer_end = 0;
+  // Loads through pointers to objects of the kernel's, by instruction: what is no memory then reads as zero.
+  std::vector<std::uint32_t> probed;
   std::shared_ptr<const Facts> facts;  // by instruction
   VerifyStats stats;
 };

@@ -150,6 +150,7 @@ int Exchange::answer() noexcept {
       if (!message_.descriptor) return -EBADMSG;
       installed_ = caller_.install(std::move(message_.descriptor));
       return reply(installed_);
+    case Kind::Close: return reply(caller_.close(static_cast<int>(message_.value)));
     case Kind::Mapped:
       return reply(caller_.maps_writable(static_cast<std::uint64_t>(message_.value), message_.address) ? 1 : 0);
     default: return -EBADMSG;

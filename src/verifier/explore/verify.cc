@@ -81,6 +81,8 @@ Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder, 
     program.facts = std::make_shared<const spec::Facts>(find_facts(input, program));
     program.stats = walk.stats;
     program.enforces_attach_type = walk.enforces_attach_type;
+    program.read_buffer_end = static_cast<std::uint32_t>(walk.max_read_buffer_end);
+    program.write_buffer_end = static_cast<std::uint32_t>(walk.max_write_buffer_end);
     verdict.result = std::move(program);
   } else {
     verdict.result = std::unexpected(*std::move(walk.rejection));

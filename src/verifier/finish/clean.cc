@@ -243,6 +243,19 @@ void find_guarded(const Walk& walk, const spec::VerifiedProgram& program, spec::
   }
 }
 
+// Pointers between the kernel's objects may lead nowhere.
+void find_probed(const Walk& walk, spec::VerifiedProgram& program) {
+  const auto is_load = [](const Insn& insn) {
+    const isa::Form form = isa::form(isa::decode(insn));
+    return form == isa::Form::Load || form == isa::Form::LoadSx;
+  };
+  for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
+    const InsnInfo& info = walk.info[program.origins[i]];
+    const bool is_kernels = info.accessed == Kind::Btf && !(info.accessed_traits & kAllocated);
+    if (is_kernels && is_load(program.insns[i])) program.probed.push_back(i);
+  }
+}
+
 // What Linux needs on the stack for its rewrites, which the statistics count in.
 void add_stack_of_rewrites(Walk& walk, const spec::VerifiedProgram& program) {
   for (std::size_t i = 0; i < program.functions.size(); ++i) {
@@ -264,6 +277,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
   find_loops(walk, program);
+  find_probed(walk, program);
   if (!walk.bypasses_spec_v1 || !walk.bypasses_spec_v4) find_guarded(walk, program, program.rewrites);
   add_stack_of_rewrites(walk, program);
   return {};
