@@ -1,7 +1,6 @@
 #include "maps/domain.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -25,7 +24,7 @@ struct Domain::Region {
   static constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
   struct alignas(64) Slot {
-    std::uint32_t owner;  // thread id of the lease's holder, 0: free
+    std::uint32_t owner;  // the lease's holder, its this_owner(); 0: free
     std::uint32_t depth;  // leases nested in the first; only the owner touches it
     std::uint32_t turns;  // leases that there were; likewise
   };
@@ -87,6 +86,7 @@ struct Leases {
 };
 
 thread_local constinit Leases leases{};
+thread_local constinit std::uint32_t preferred_cpu = UINT32_MAX;
 
 }  // namespace
 
@@ -165,15 +165,18 @@ bool Domain::try_free_slot(unsigned slot, std::uint32_t self) noexcept {
   return std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed) == 0 && try_slot(slot, 0, self);
 }
 
+void Domain::prefer_cpu(std::uint32_t cpu) noexcept { preferred_cpu = cpu; }
+
+unsigned Domain::preferred() const noexcept { return preferred_cpu < cpus_ ? preferred_cpu : current_cpu(cpus_); }
+
 unsigned Domain::take_cpu() noexcept {
-  const std::uint32_t self = thread_id();
+  const std::uint32_t self = this_owner();
   if (const unsigned slot = held_slot(self); slot < cpus_) {
     const std::atomic_ref depth(region_->slots[slot].depth);
     depth.store(depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return slot;
   }
-  const int here = ::sched_getcpu();
-  const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
+  const unsigned first = preferred();
   return try_free_slot(first, self) ? first : wait_for_slot(self);
 }
 
@@ -211,8 +214,7 @@ unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
   Patience patience;
   Watch watch(*this, 0);
   for (;;) {
-    const int here = ::sched_getcpu();
-    const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
+    const unsigned first = preferred();
     for (unsigned i = 0; i < cpus_; ++i)
       if (const unsigned slot = (first + i) % cpus_; try_free_slot(slot, self)) return slot;
     const Patience::Next next = patience.wait();
@@ -220,7 +222,7 @@ unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
     if (const unsigned slot = succeed_the_dead(self); slot < cpus_) return slot;
     if (watch.moved_on())
       patience.begin_anew();
-    else if (next == Patience::Next::GiveUp && (thread_is_stopped(watch.owner()) || patience.lasted(kMostPatience)) &&
+    else if (next == Patience::Next::GiveUp && (thread_is_stopped(thread_of(watch.owner())) || patience.lasted(kMostPatience)) &&
              try_slot(watch.slot(), watch.owner(), self))
       return watch.slot();
   }
@@ -230,13 +232,13 @@ unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
 unsigned Domain::succeed_the_dead(std::uint32_t self) noexcept {
   for (unsigned slot = 0; slot < cpus_; ++slot) {
     const std::uint32_t owner = std::atomic_ref(region_->slots[slot].owner).load(std::memory_order_relaxed);
-    if (owner != 0 && !thread_exists(owner) && try_slot(slot, owner, self)) return slot;
+    if (owner != 0 && !owner_exists(owner) && try_slot(slot, owner, self)) return slot;
   }
   return cpus_;
 }
 
 void Domain::give_cpu() noexcept {
-  const unsigned slot = held_slot(thread_id());
+  const unsigned slot = held_slot(this_owner());
   if (slot >= cpus_) return leases.forget(identity_);  // succeeded by another thread while this one was stopped
   Region::Slot& at = region_->slots[slot];
   const std::uint32_t depth = std::atomic_ref(at.depth).load(std::memory_order_relaxed);

@@ -2,7 +2,7 @@
 //
 // "CPU" is a lease (ARCHITECTURE, decision 4): user threads are preempted, so per-CPU state is handed to
 // one thread at a time. An invocation that needs it holds a Cpu for its duration; nested runs on the same thread share
-// it, also those that begin in a signal handler, at whatever instruction. A slot holds its owner's thread id and the
+// it, also those that begin in a signal handler, at whatever instruction. A slot holds its owner and the
 // depth of nesting, so a lease does not survive a fork.
 //
 // Nobody else writes the values of a slot while its owner lives: who finds all slots taken waits until one is given
@@ -36,12 +36,16 @@ class Domain {
   // all are taken. Nested calls on a thread return the thread's slot.
   unsigned take_cpu() noexcept;
   void give_cpu() noexcept;
+  // From now on what the calling thread does is another's work, which runs on this CPU: that one is taken if it is
+  // free. Any other number: the CPU that the thread runs on itself.
+  static void prefer_cpu(std::uint32_t cpu) noexcept;
 
  private:
   Domain() = default;
   struct Region;
   unsigned held_slot(std::uint32_t self) const noexcept;  // cpus_ when none
   bool try_slot(unsigned slot, std::uint32_t from, std::uint32_t self) noexcept;
+  unsigned preferred() const noexcept;
   bool try_free_slot(unsigned slot, std::uint32_t self) noexcept;
   unsigned wait_for_slot(std::uint32_t self) noexcept;
   unsigned succeed_the_dead(std::uint32_t self) noexcept;
