@@ -127,7 +127,7 @@ TEST_F(HashTest, LruIsNeverFullAndKeepsWhatProgramsUse) {
       }
     }
     EXPECT_LE(keys_of(*map).size(), 1000U);
-    EXPECT_GE(keys_of(*map).size(), 990U);
+    EXPECT_GE(keys_of(*map).size(), 1000U - 128) << "but for what a CPU has in advance";
     EXPECT_NE(map->lookup(bytes(19999), 0), nullptr);
   }
 }

@@ -20,18 +20,26 @@
 // to, and counts that are too high; the successor notes that, and the elements are counted again before the map is said
 // to be full.
 //
+// An LRU map keeps the kernel's targets. A CPU takes free elements in advance (maps/local_free.h), min(128, max_entries
+// / CPUs / 2) of them, and when there are not so many any more evicts in place of the rest; with lists per CPU each has
+// a share of its own, evicts when that is full, and four at once. Every update but one that wants an element to be
+// there begins with that, whether it needs the element or not.
+//
 // Memory for 8-byte keys and values: 36 bytes per entry, 16-byte ones: 54. Hostile regions: numbers are compared
 // with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/death_test.cc.
 #pragma once
 
 #include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "maps/control.h"
 #include "maps/element_pool.h"
 #include "maps/hash.h"
+#include "maps/local_free.h"
 #include "maps/lock.h"
 #include "maps/map.h"
 #include "maps/recipe.h"
@@ -47,7 +55,7 @@ class HashTable {
     std::size_t value_bytes;  // in the element, all CPUs
     std::uint32_t entries;    // elements at most
     unsigned cpus;
-    bool lru;
+    enum Lru : std::uint8_t { No, Common, PerCpu } lru;
   };
   // Where things lie in the region; computed, never read.
   struct Layout {
@@ -59,6 +67,10 @@ class HashTable {
     bool pooled = false;
     std::size_t pool_at = 0;
     ElementPool::Shape pool{};
+    std::size_t shares_at = 0;    // where each CPU has its share
+    std::size_t local_at = 0;     // what the CPUs of an LRU map took in advance
+    std::size_t local_bytes = 0;  // of one
+    std::uint32_t local_target = 0;
     std::size_t bytes = 0;  // 0: impossibly large
   };
   static Layout layout(const Shape& shape) noexcept;
@@ -87,7 +99,8 @@ class HashTable {
   Recipe::Erase eraser() const noexcept;
   // Copies `size` bytes of the value, all of them of one element that had this key. 0 or -ENOENT.
   int read(const std::byte* key, std::byte* to, std::size_t size) noexcept;
-  int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
+  // By `cpu`, whose free elements an LRU map takes.
+  int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu = 0) noexcept;
   // Removes the element, after copying `size` bytes of its value to `to`, under the value's lock if there is one.
   int remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock = {}) noexcept;
   int next_key(const std::byte* key, std::byte* next) noexcept;
@@ -109,16 +122,24 @@ class HashTable {
   };
   static_assert(sizeof(Chunk) == Recipe::Chunks::kHeaderBytes);
 
-  // In Header::kind. There are two counts, so that one can be made anew while the other is in use: who changes a
-  // chunk that is in the new one already changes both.
-  struct State {
+  // Elements, and how many there are. There are two counts, so that one can be made anew while the other is in use: who
+  // changes a chunk that is in the new one already changes both.
+  struct Share {
     ElementPool::State pool;
     std::uint32_t counts[2];
-    std::uint32_t phase;  // chunks at the start that are in both counts << 1 | the count in use
+  };
+  // In Header::kind.
+  struct State {
+    Share share;          // but where each CPU has one
+    std::uint64_t phase;  // the count's generation << 32 | chunks at the start that are in both counts
     std::uint32_t recount_lock;
     std::uint32_t dirty;      // somebody died while holding a lock
     std::uint32_t looked_at;  // the second in which the dead were last sought
   };
+  // Of the counts the generation's last bit says which is in use.
+  static std::uint32_t generation_of(std::uint64_t phase) noexcept { return static_cast<std::uint32_t>(phase >> 32); }
+  static std::uint32_t counted(std::uint64_t phase) noexcept { return static_cast<std::uint32_t>(phase); }
+  std::uint32_t generation() const noexcept { return generation_of(get(state_->phase)); }
 
   using ChunkNumber = std::uint32_t;
   struct Place {
@@ -133,9 +154,15 @@ class HashTable {
     ChunkNumber home;
     const std::byte* key;
   };
+  // A place for one more element.
+  struct Room {
+    std::uint32_t generation;  // of the count that it is in
+    std::uint32_t element;     // probably free; 0: none in particular
+  };
   struct Addition {
     const Wanted& wanted;
-    unsigned count;  // where it is counted
+    Room room;
+    unsigned cpu;
     Writer& writer;
   };
   // The lock of a chunk, for a scope. When its last owner died, what that one may have left is cleared up.
@@ -205,39 +232,57 @@ class HashTable {
   template <class Search, class Use>
   bool with_stable(ChunkNumber home, Search search, Use use) const noexcept;
 
-  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
+  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu) noexcept;
   int change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
              Writer& writer) noexcept;
   template <class Fill>
   int change_slot(Chunk& at, unsigned old, std::uint8_t tag, Fill fill) noexcept;
   int change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept;
   void fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept;
-  std::uint32_t make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept;
+  std::uint32_t make_element(unsigned part, ChunkNumber number, const std::byte* key, Writer& writer,
+                             std::uint32_t hint = 0) noexcept;
   bool has_room(const Chunk& chunk) const noexcept { return control(chunk).population() < usable_; }
-  int add(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
-  struct Oldest {
-    std::uint32_t element = 0;  // 0: none could be had at once
-    ChunkNumber chunk = 0, home = 0;
-  };
-  int add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
-  Oldest take_oldest(ChunkNumber held, unsigned count) noexcept;
+  int add(Hold& hold, const Wanted& wanted, Writer& writer, unsigned cpu) noexcept;
   int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
   template <class Fill>
-  int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept;
+  int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned part, std::uint32_t generation, Fill fill) noexcept;
 
   std::uint32_t unlink(ChunkNumber number, unsigned slot) noexcept;
   void drop(ChunkNumber number, unsigned slot) noexcept;
   void forget_passing(ChunkNumber home, ChunkNumber end) noexcept;
   template <class Search, class Before>
   int remove_where(ChunkNumber home, Search search, Before before) noexcept;
-  bool evict() noexcept;
-  void make_room() noexcept;
+  void make_room(unsigned cpu) noexcept;
+  template <class Take, class Use>
+  bool take_out(std::uint32_t element, Take take, Use use) noexcept;
   void repair(Chunk& chunk) noexcept;
   void reclaim(std::uint32_t element) noexcept;
 
-  std::optional<unsigned> reserve() noexcept;
-  void note_change(ChunkNumber number, unsigned count, int by) noexcept;
+  // LRU maps: what CPUs take in advance.
+  unsigned parts() const noexcept { return shape_.lru == Shape::PerCpu ? shape_.cpus : 1; }
+  unsigned part_of(unsigned cpu) const noexcept { return shape_.lru == Shape::PerCpu ? cpu : 0; }
+  unsigned home_cpu(std::uint32_t element) const noexcept;
+  LocalFree local_free(unsigned cpu) const noexcept {
+    return {locals_ + cpu * layout_.local_bytes, layout_.local_target};
+  }
+  void take_in_advance(unsigned cpu) noexcept;
+  void take_from_others(unsigned cpu, std::uint32_t generation) noexcept;
+  std::uint32_t take_free(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept;
+  std::uint32_t evict(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept;
+  void give_room(const Room& room, unsigned cpu) noexcept;
+
+  Share& share(unsigned part) const noexcept {
+    return *reinterpret_cast<Share*>(shares_ + part * layout_.pool.state_bytes);
+  }
+  std::uint32_t& count(unsigned part, std::uint32_t generation) const noexcept {
+    return share(part).counts[generation & 1];
+  }
+  std::uint32_t reserve(unsigned part, std::uint32_t generation, std::uint32_t wanted) noexcept;
+  std::optional<Room> reserve(unsigned cpu) noexcept;
+  std::optional<Room> reserve() noexcept;
+  void note_change(ChunkNumber number, unsigned part, std::uint32_t generation, int by) noexcept;
+  void count_again(ChunkNumber number, std::uint32_t generation) noexcept;
   void recount() noexcept;
   bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
@@ -247,8 +292,10 @@ class HashTable {
   Layout layout_;
   unsigned usable_;  // slots of a chunk that may be in use
   std::byte* chunks_;
-  ElementPool pool_;
   State* state_;
+  std::byte* shares_;
+  std::byte* locals_;
+  ElementPool pool_;
   WordHash word_hash_;
   std::uint64_t seed_;
 };
@@ -282,14 +329,15 @@ class HashTable::Hold {
 // Of a locked chunk. `fill` gets an empty slot. -ENOMEM where there is none: never when has_room(), but for a region
 // that somebody scribbles on.
 template <class Fill>
-int HashTable::add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept {
+int HashTable::add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned part, std::uint32_t generation,
+                           Fill fill) noexcept {
   Chunk& at = chunk(number);
   const Control now = control(at);
   if (now.empty() == 0) return -ENOMEM;
   const unsigned fresh = Control::first(now.empty());
   fill(slot(at, fresh));
   commit(at, now.with(fresh, tag));
-  note_change(number, count, 1);
+  note_change(number, part, generation, 1);
   return 0;
 }
 

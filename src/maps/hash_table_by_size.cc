@@ -117,8 +117,8 @@ std::int64_t HashTable::put_as(void* table, std::uint64_t, const std::byte* key,
     const unsigned slot = self.search_as(at, sought);
     if (slot != kSlots) return flags == spec::kNoExist ? -EEXIST : self.change_slot(at, slot, sought.tag(), fill);
     const bool fits = flags != spec::kExist && self.has_room(at) && self.is_not_behind(home, sought.hash(), key);
-    const std::optional<unsigned> count = fits ? self.reserve() : std::nullopt;
-    if (count) return self.add_to_slot(home, sought.tag(), *count, fill);
+    const std::optional<Room> room = fits ? self.reserve() : std::nullopt;
+    if (room) return self.add_to_slot(home, sought.tag(), 0, room->generation, fill);
   }
   return self.put_plain(key, value, flags);
 }
