@@ -222,7 +222,8 @@ unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
     if (const unsigned slot = succeed_the_dead(self); slot < cpus_) return slot;
     if (watch.moved_on())
       patience.begin_anew();
-    else if (next == Patience::Next::GiveUp && (thread_is_stopped(thread_of(watch.owner())) || patience.lasted(kMostPatience)) &&
+    else if (next == Patience::Next::GiveUp &&
+             (thread_is_stopped(thread_of(watch.owner())) || patience.lasted(kMostPatience)) &&
              try_slot(watch.slot(), watch.owner(), self))
       return watch.slot();
   }

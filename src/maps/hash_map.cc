@@ -23,7 +23,8 @@ HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus, Slots slots,
           .cpus = cpus,
           .lru = full == Full::Refuse                     ? HashTable::Shape::No
                  : (spec.flags & spec::kNoCommonLru) != 0 ? HashTable::Shape::PerCpu
-                                                          : HashTable::Shape::Common};
+                                                          : HashTable::Shape::Common,
+          .sparse = (spec.flags & spec::kNoPrealloc) != 0};
 }
 
 // A whole value. It is only written over another with BPF_F_LOCK.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 #include <utility>
 
 #include "base/thread.h"
@@ -45,6 +46,7 @@ HashTable::Layout HashTable::layout(const Shape& shape) noexcept {
   if (!result.pooled)
     chunks = std::max(chunks, chunks_within(shape.entries, shape.key_size + shape.value_bytes, result.chunk_bytes));
   result.chunks = static_cast<std::uint32_t>(chunks);
+  result.block_chunks = static_cast<std::uint32_t>(kPageSize / std::gcd(kPageSize, result.chunk_bytes));
   Planner planner;
   planner.place(1, kPageSize, kPageSize);
   result.chunks_at = planner.place(chunks, result.chunk_bytes, kPageSize);
@@ -107,7 +109,8 @@ Recipe::Chunks HashTable::chunks() const noexcept {
           .bytes = static_cast<std::uint32_t>(layout_.chunk_bytes),
           .slot_bytes = static_cast<std::uint32_t>(layout_.slot_bytes),
           .key_size = shape_.key_size,
-          .hash = word_hash_};
+          .hash = word_hash_,
+          .given_back = shape_.sparse};
 }
 
 unsigned HashTable::search(const Chunk& chunk, std::uint8_t tag, const std::byte* key) const noexcept {
@@ -385,7 +388,12 @@ int HashTable::remove_where(ChunkNumber home, Search search, Before before) noex
     if (!hold) return -EBUSY;
     const Place place = look(home, search);
     if (!place && !place.unsure) return -ENOENT;
-    if (place && place.chunk == home) return remove_at(home, place.slot);
+    if (place && place.chunk == home) {
+      const int error = remove_at(home, place.slot);
+      hold.release();
+      if (error == 0) shrink();
+      return error;
+    }
     hold.release();
     if (place.unsure) {
       ::sched_yield();
@@ -398,6 +406,7 @@ int HashTable::remove_where(ChunkNumber home, Search search, Before before) noex
     const int error = remove_at(place.chunk, slot);
     there.release();
     if (error == 0) forget_passing(home, place.chunk);
+    if (error == 0) shrink();
     return error;
   }
   return -EBUSY;
@@ -444,7 +453,9 @@ std::uint32_t HashTable::reserve(unsigned part, std::uint32_t generation, std::u
   std::uint32_t used = count.load(std::memory_order_relaxed);
   while (used < most) {
     const std::uint32_t more = std::min(wanted, most - used);
-    if (count.compare_exchange_weak(used, used + more, std::memory_order_acq_rel)) return more;
+    if (!count.compare_exchange_weak(used, used + more, std::memory_order_acq_rel)) continue;
+    if (shape_.sparse && used + more > get(state_->highest)) set(state_->highest, used + more);
+    return more;
   }
   return 0;
 }

@@ -56,6 +56,7 @@ class HashTable {
     std::uint32_t entries;    // elements at most
     unsigned cpus;
     enum Lru : std::uint8_t { No, Common, PerCpu } lru;
+    bool sparse = false;  // takes memory as it is used
   };
   // Where things lie in the region; computed, never read.
   struct Layout {
@@ -71,7 +72,8 @@ class HashTable {
     std::size_t local_at = 0;     // what the CPUs of an LRU map took in advance
     std::size_t local_bytes = 0;  // of one
     std::uint32_t local_target = 0;
-    std::size_t bytes = 0;  // 0: impossibly large
+    std::uint32_t block_chunks = 0;  // that whole pages hold, as few as can be
+    std::size_t bytes = 0;           // 0: impossibly large
   };
   static Layout layout(const Shape& shape) noexcept;
 
@@ -135,6 +137,10 @@ class HashTable {
     std::uint32_t recount_lock;
     std::uint32_t dirty;      // somebody died while holding a lock
     std::uint32_t looked_at;  // the second in which the dead were last sought
+    std::uint32_t highest;    // count of elements since memory was last given back
+    std::uint32_t given_at;   // the second in which that was
+    std::uint32_t left;       // elements that there were still
+    std::uint32_t given;      // blocks of chunks, ever
   };
   // Of the counts the generation's last bit says which is in use.
   static std::uint32_t generation_of(std::uint64_t phase) noexcept { return static_cast<std::uint32_t>(phase >> 32); }
@@ -180,8 +186,15 @@ class HashTable {
   }
   static Control control(const Chunk& chunk) noexcept { return Control(get(const_cast<Chunk&>(chunk).control)); }
   static void commit(Chunk& chunk, Control control) noexcept { set(chunk.control, control.bits()); }
-  // Before what a slot referred to may be used again.
-  static void outdate(Chunk& chunk) noexcept { set(chunk.generation, get(chunk.generation) + 1); }
+  // Before what a slot referred to may be used again. Never 0, which is the generation of chunks without elements.
+  static void outdate(Chunk& chunk) noexcept {
+    const std::uint32_t next = get(chunk.generation) + 1;
+    set(chunk.generation, next == 0 ? 1 : next);
+  }
+  // Before the first element of a chunk that was never used, or was given back: another one than it had then.
+  void begin_generation(Chunk& chunk) noexcept {
+    if (shape_.sparse && get(chunk.generation) == 0) set(chunk.generation, get(state_->given) * 0x9e3779b1U | 1);
+  }
   static void pass(Chunk& chunk) noexcept { commit(chunk, control(chunk).with_one_past()); }
 
   ChunkNumber home_of(std::uint64_t hash) const noexcept {
@@ -281,6 +294,14 @@ class HashTable {
   std::uint32_t reserve(unsigned part, std::uint32_t generation, std::uint32_t wanted) noexcept;
   std::optional<Room> reserve(unsigned cpu) noexcept;
   std::optional<Room> reserve() noexcept;
+  // Tables that take memory as they are used give it back when most of what they held has gone.
+  void shrink() noexcept {
+    if (shape_.sparse && !layout_.pooled) shrink_if_due();
+  }
+  void shrink_if_due() noexcept;
+  void give_blocks_back() noexcept;
+  bool give_block_back(ChunkNumber first) noexcept;
+  std::byte* block_memory(ChunkNumber first) const noexcept { return chunks_ + first * layout_.chunk_bytes; }
   void note_change(ChunkNumber number, unsigned part, std::uint32_t generation, int by) noexcept;
   void count_again(ChunkNumber number, std::uint32_t generation) noexcept;
   void recount() noexcept;
@@ -335,6 +356,7 @@ int HashTable::add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned part, 
   const Control now = control(at);
   if (now.empty() == 0) return -ENOMEM;
   const unsigned fresh = Control::first(now.empty());
+  begin_generation(at);
   fill(slot(at, fresh));
   commit(at, now.with(fresh, tag));
   note_change(number, part, generation, 1);
@@ -384,6 +406,7 @@ int HashTable::read_chunks(std::uint32_t& cursor, std::uint32_t& room, Then then
     }
     for (unsigned i = 0; i < strangers; ++i) forget_passing(homes[i], number);
   }
+  if (then == Then::Remove) shrink();
   cursor = cursor_at(number);
   room = visited;
   return result;

@@ -82,7 +82,7 @@ std::byte* HashTable::find_as(const void* table, std::uint64_t, const std::byte*
     for (auto slots = control.matches(sought.tag()); slots != 0; slots = Control::rest(slots)) {
       std::byte* const found = self.key_as<kPooled>(at, Control::first(slots));
       if (found == nullptr || !sought.is(found)) continue;
-      if (!sought.kOneWord && get(at.generation) != generation) return self.find_again(key);
+      if ((!sought.kOneWord || self.shape_.sparse) && get(at.generation) != generation) return self.find_again(key);
       if (kPooled && self.shape_.lru) ElementPool::touch(found);
       return found + self.layout_.value_at;
     }
@@ -128,13 +128,17 @@ std::int64_t HashTable::erase_as(void* table, std::uint64_t, const std::byte* ke
   HashTable& self = *static_cast<HashTable*>(table);
   const Sought<kKeySize> sought(self, key);
   const ChunkNumber home = self.home_of(sought.hash());
+  bool gone = false;
   if (const Hold hold = Hold::if_free(self, home); hold) {
     Chunk& at = self.chunk(home);
     const unsigned slot = self.search_as(at, sought);
-    if (slot != kSlots) return self.drop(home, slot), 0;
-    if (control(at).passed() == 0) return -ENOENT;
+    if (slot == kSlots && control(at).passed() == 0) return -ENOENT;
+    gone = slot != kSlots;
+    if (gone) self.drop(home, slot);
   }
-  return self.remove(key, nullptr, 0);
+  if (!gone) return self.remove(key, nullptr, 0);
+  self.shrink();
+  return 0;
 }
 
 int HashTable::put_plain(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
