@@ -189,7 +189,7 @@ SUITES = {
     "reg_bounds": progs_suite(65, 65, r"reg_bounds_.*", 1800, False, {"SLOW_TESTS": "1"}),
     "scale": progs_suite(27, 28, r"verif_scale.*|verif_twfw", 300, False),
     "test_tag": whole_suite("test_tag", 300),
-    "test_lru_map": whole_suite("test_lru_map", 600),
+    "test_lru_map": whole_suite("test_lru_map", 600, 1),
     "test_lpm_map": whole_suite("test_lpm_map", 600, 1),
     "test_maps": Suite(True, 24, 28, maps_jobs),
     "veristat": Suite(False, None, None, veristat_jobs),

@@ -73,6 +73,11 @@ bool memory_node_online(unsigned node) {
   return online.empty() ? node == 0 : list_contains(online, node).value_or(false);
 }
 
+unsigned current_cpu(unsigned cpus) noexcept {
+  const int cpu = ::sched_getcpu();
+  return cpu < 0 ? 0 : static_cast<unsigned>(cpu) % cpus;
+}
+
 void stay_on_this_cpu() noexcept {
   const int cpu = ::sched_getcpu();
   if (cpu < 0) return;

@@ -12,6 +12,8 @@ unsigned possible_cpus();
 unsigned most_cpus();
 bool memory_node_online(unsigned node);
 
+// The CPU that the calling thread runs on, of `cpus`; 0 where nothing is known.
+unsigned current_cpu(unsigned cpus) noexcept;
 // From now on the calling thread runs on the CPU it is on, where the kernel grants that.
 void stay_on_this_cpu() noexcept;
 

@@ -16,7 +16,7 @@ namespace {
 
 void spin_lock(Call&, std::uint32_t& word) noexcept { maps::lock(word); }
 void spin_unlock(Call&, std::uint32_t& word) noexcept {
-  if (std::atomic_ref(word).load(std::memory_order_relaxed) == thread_id()) maps::unlock(word);
+  if (std::atomic_ref(word).load(std::memory_order_relaxed) == this_owner()) maps::unlock(word);
 }
 
 }  // namespace

@@ -198,6 +198,54 @@ TEST(MapCreate, StructuresOfFunctions) {
   });
 }
 
+// Of such a map that nobody gave to the kernel.
+TEST(MapCreate, TheElementOfAStructureOfFunctions) {
+  const std::uint32_t id = kernel_type("bpf_struct_ops_tcp_congestion_ops", btf::Kind::Struct);
+  if (id == 0) GTEST_SKIP() << "no types of the kernel";
+  const std::uint32_t size = *kernel_types()->size_of(id);
+  const auto make = [=](Bpf& b, Fds& f, std::uint32_t flags) {
+    return with(b, f, {.type = MapType::StructOps, .value = size, .entries = 1, .flags = flags}, [&](auto& a) {
+      a.btf_vmlinux_value_type_id = id;
+      a.btf_fd = static_cast<std::uint32_t>(types(b, f));
+    });
+  };
+  const auto on = [=](std::uint32_t flags, Command command, std::uint32_t key, std::uint64_t first,
+                      std::uint64_t elem_flags = 0) {
+    return [=](Bpf& b, Fds& f) {
+      std::vector<std::uint64_t> value(size / 8 + 1);
+      value[0] = first;
+      spec::Attr attr = elem_attr(make(b, f, flags), &key, value.data(), elem_flags);
+      const long result = b(command, attr);
+      const bool clear = command != Command::MapLookupElem || result != 0 || value[0] == 0;
+      return clear ? result : -EPROTO;
+    };
+  };
+  const auto next = [=](std::optional<std::uint32_t> key) {
+    return [=](Bpf& b, Fds& f) {
+      std::uint32_t found = 77;
+      spec::Attr attr = elem_attr(make(b, f, 0), key ? &*key : nullptr, &found);
+      const long result = b(Command::MapGetNextKey, attr);
+      return result == 0 && found != 0 ? -EPROTO : result;
+    };
+  };
+  judge({
+      {"reads as zeros", 0, on(0, Command::MapLookupElem, 0, 7)},
+      {"another", -ENOENT, on(0, Command::MapLookupElem, 1, 0)},
+      {"read with a lock", -EINVAL, on(0, Command::MapLookupElem, 0, 0, spec::kLock)},
+      {"read with a flag", -EINVAL, on(0, Command::MapLookupElem, 0, 0, 64)},
+      {"cannot be taken back", -ENOENT, on(0, Command::MapDeleteElem, 0, 0)},
+      {"another can no less", -ENOENT, on(0, Command::MapDeleteElem, 5, 0)},
+      {"one for a link never", -EOPNOTSUPP, on(spec::kLink, Command::MapDeleteElem, 0, 0)},
+      {"given with a flag", -EINVAL, on(0, Command::MapUpdateElem, 0, 0, spec::kNoExist)},
+      {"another given", -E2BIG, on(0, Command::MapUpdateElem, 1, 0)},
+      {"given with a state", -EINVAL, on(0, Command::MapUpdateElem, 0, 1ULL << 32)},
+      {"given with a count", -EINVAL, on(0, Command::MapUpdateElem, 0, 1)},
+      {"first key", 0, next(std::nullopt)},
+      {"after the only one", -ENOENT, next(0)},
+      {"after one that is none", 0, next(9)},
+  });
+}
+
 // What each map type says to types of its keys and values, asked of the kernel and of the hive.
 TEST(MapCreate, TypesOfEveryMapType) {
   if (!KernelBpf::here()) GTEST_SKIP() << "no bpf(2) here";

@@ -51,8 +51,10 @@ bool Session::call(wire::Message& request) noexcept {
   std::ranges::copy(pieces, request_.begin());
   RemoteCaller caller(channel_, writes_, asked, Bytes(request_).first(pieces.size()), std::move(request.descriptor));
   client_of_thread = &asked.who;
+  if (asked.who.pid_tgid != 0) maps::Domain::prefer_cpu(asked.who.cpu);
   const long result = service_.hive().call(caller, asked.command, request.address, asked.attr_bytes);
   client_of_thread = nullptr;
+  maps::Domain::prefer_cpu(wire::Identity::kAnyCpu);
   service_.calls.fetch_add(1, std::memory_order_relaxed);
   return caller.finish(result);
 }

@@ -88,7 +88,7 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
                        .program = reinterpret_cast<std::uint64_t>(this),
                        .found_as = reinterpret_cast<std::uint64_t>(&found_as),
                        .clock = std::bit_cast<std::uint64_t>(values_.clock),
-                       .thread_id = static_cast<std::int32_t>(thread_id_offset()),
+                       .owner = static_cast<std::int32_t>(owner_offset()),
                        .services = services(),
                        .features = features_,
                        .place = place,

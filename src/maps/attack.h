@@ -82,7 +82,7 @@ class Attack {
   std::uint32_t scribbled_word() {
     const auto any = random_();
     const std::uint32_t word = any % 8 == 0 ? UINT32_MAX - any % 3 : any % 8 == 1 ? any | 1U << 31 : any % 340;
-    return thread_exists(word) ? 0 : word;
+    return owner_exists(word) ? 0 : word;
   }
   static void touch(std::byte* at) {
     if (at != nullptr) *reinterpret_cast<volatile std::byte*>(at) = *at;

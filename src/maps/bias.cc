@@ -14,13 +14,14 @@ bool Bias::revoke() noexcept {
   const std::atomic_ref<std::uint32_t> whose(owner);
   std::uint32_t seen = whose.load();
   if (seen == 0) return true;
-  if ((seen & kEnding) == 0 && !thread_exists(seen)) return whose.compare_exchange_strong(seen, 0) || seen == 0;
-  if ((seen & kEnding) == 0) {
-    const std::uint32_t ending = kEnding | (std::atomic_ref(ended).fetch_add(1) + 1);
+  if (is_thread(seen) && !owner_exists(seen)) return whose.compare_exchange_strong(seen, 0) || seen == 0;
+  if (is_thread(seen)) {
+    constexpr std::uint32_t kMost = (1U << (32 - kThreadIdBits)) - 1;
+    const std::uint32_t ending = (std::atomic_ref(ended).fetch_add(1) % kMost + 1) << kThreadIdBits;
     if (whose.compare_exchange_strong(seen, ending)) seen = ending;
     set(streak, 0U);
   }
-  if ((seen & kEnding) == 0) return seen == 0;
+  if (seen == 0 || is_thread(seen)) return seen == 0;
   if (!barrier_in_all(Reach::Machine)) return false;
   return whose.compare_exchange_strong(seen, 0) || seen == 0;
 }

@@ -21,12 +21,11 @@ namespace skep::maps {
 
 // In shared memory, zero when new.
 struct Bias {
-  std::uint32_t owner;   // 0: nobody; kEnding | which ending it is, while the bias is being ended
+  std::uint32_t owner;   // 0: nobody; a number without a thread while the bias is being ended, another each time
   std::uint32_t inside;  // the owner's id while it is
   // Who took the lock lately, and how often in a row; how often biases were ended. Guesses where threads meet.
   std::uint32_t recent, streak, ended;
 
-  static constexpr std::uint32_t kEnding = 1U << 31;  // in no thread's id
   static constexpr std::uint32_t kStreak = 64;
   static constexpr std::uint32_t kMostDoublings = 20;
 
@@ -62,6 +61,7 @@ struct Bias {
   }
   // False: somebody is the owner already, or barriers would not arrive here.
   bool grant(std::uint32_t self) noexcept;
+  static bool is_thread(std::uint32_t owner) noexcept { return thread_of(owner) != 0; }
   void give_up() noexcept { set(owner, 0U); }  // by the owner, while he is not inside
 };
 
@@ -80,7 +80,7 @@ struct BiasedLock {
 class BiasedGuard {
  public:
   explicit BiasedGuard(BiasedLock& lock) noexcept : lock_(lock) {
-    const std::uint32_t self = thread_id();
+    const std::uint32_t self = this_owner();
     if (lock.bias.enter(self)) [[likely]]
       how_ = How::ByBias;
     else

@@ -42,9 +42,9 @@ class Biases : public ::testing::Test {
 
 TEST_F(Biases, AreOfThoseWhoTakeALockOverAndOver) {
   for (int i = 0; i < kEnough; ++i) add_one(all);
-  EXPECT_EQ(all.lock.bias.owner, thread_id());
+  EXPECT_EQ(all.lock.bias.owner, this_owner());
   const BiasedGuard guard(all.lock);
-  EXPECT_EQ(all.lock.bias.inside, thread_id());
+  EXPECT_EQ(all.lock.bias.inside, this_owner());
   EXPECT_EQ(all.lock.word, 0U);
   EXPECT_FALSE(BiasedGuard(all.lock)) << "within a signal handler";
 }
@@ -56,7 +56,7 @@ TEST_F(Biases, EndWhenAnotherComes) {
   for (int i = 0; i < static_cast<int>(Bias::kStreak); ++i) add_one(all);
   EXPECT_EQ(all.lock.bias.owner, 0U) << "not so soon again";
   for (int i = 0; i < kEnough; ++i) add_one(all);
-  EXPECT_EQ(all.lock.bias.owner, thread_id());
+  EXPECT_EQ(all.lock.bias.owner, this_owner());
 }
 
 // Plain additions are exact only if one is at it at a time, however they came in.
@@ -100,12 +100,12 @@ TEST_F(Biases, AnOwnerWhoDiesInsideIsSucceeded) {
   if (child == 0) {
     for (int i = 0; i < kEnough; ++i) add_one(all);
     const BiasedGuard guard(all.lock);
-    ::_exit(all.lock.bias.inside == thread_id() ? 0 : 1);
+    ::_exit(all.lock.bias.inside == this_owner() ? 0 : 1);
   }
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
-  ASSERT_EQ(all.lock.bias.inside, static_cast<std::uint32_t>(child));
+  ASSERT_EQ(thread_of(all.lock.bias.inside), static_cast<std::uint32_t>(child));
   add_one(all);
   EXPECT_EQ(all.count, std::uint64_t{kEnough} + 1);
   EXPECT_EQ(all.lock.bias.owner, 0U);

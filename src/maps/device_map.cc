@@ -41,8 +41,11 @@ int write_reference(std::byte* slot, Reference to, Reference* old) noexcept {
 }
 
 HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus) {
-  return {
-      .key_size = spec.key_size, .value_bytes = kSlotBytes, .entries = spec.max_entries, .cpus = cpus, .lru = false};
+  return {.key_size = spec.key_size,
+          .value_bytes = kSlotBytes,
+          .entries = spec.max_entries,
+          .cpus = cpus,
+          .lru = HashTable::Shape::No};
 }
 
 class TargetWriter final : public HashTable::Writer {

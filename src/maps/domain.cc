@@ -1,7 +1,6 @@
 #include "maps/domain.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -31,6 +30,14 @@ struct Domain::Region {
 };
 
 constinit thread_local Domain::Leases Domain::leases_{};
+
+namespace {
+[[gnu::tls_model("initial-exec")]] thread_local constinit std::uint32_t preferred_cpu = UINT32_MAX;
+}
+
+void Domain::prefer_cpu(std::uint32_t cpu) noexcept { preferred_cpu = cpu; }
+
+unsigned Domain::preferred() const noexcept { return preferred_cpu < cpus_ ? preferred_cpu : current_cpu(cpus_); }
 
 Result<std::unique_ptr<Domain>> Domain::create() {
   Fd fd(::memfd_create("skep-domain", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -115,8 +122,7 @@ unsigned Domain::take_any(std::uint32_t self) noexcept {
     set(slot(held).depth, get(slot(held).depth) + 1);
     return held;
   }
-  const int here = ::sched_getcpu();
-  const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
+  const unsigned first = preferred();
   return try_free_slot(first, self, Others::Leave) ? first : wait_for_slot(self);
 }
 
@@ -157,8 +163,7 @@ unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
   Patience patience;
   Watch watch(*this, 0);
   for (;;) {
-    const int here = ::sched_getcpu();
-    const unsigned first = here < 0 ? 0 : static_cast<unsigned>(here) % cpus_;
+    const unsigned first = preferred();
     for (const Others others : {Others::Leave, Others::EndBias})
       for (unsigned i = 0; i < cpus_; ++i)
         if (const unsigned number = (first + i) % cpus_; try_free_slot(number, self, others)) return number;
@@ -167,7 +172,8 @@ unsigned Domain::wait_for_slot(std::uint32_t self) noexcept {
     if (const unsigned number = succeed_the_dead(self); number < cpus_) return number;
     if (watch.moved_on())
       patience.begin_anew();
-    else if (next == Patience::Next::GiveUp && (thread_is_stopped(watch.holder()) || patience.lasted(kMostPatience)) &&
+    else if (next == Patience::Next::GiveUp &&
+             (thread_is_stopped(thread_of(watch.holder())) || patience.lasted(kMostPatience)) &&
              try_slot(watch.number(), watch.owner(), self, Others::Succeed))
       return watch.number();
   }
@@ -178,7 +184,7 @@ unsigned Domain::succeed_the_dead(std::uint32_t self) noexcept {
   for (unsigned number = 0; number < cpus_; ++number) {
     const std::uint32_t owner = get(slot(number).owner);
     const std::uint32_t holder = slot(number).holder();
-    const bool is_left = holder != 0 && !thread_exists(holder) && (owner == 0 || !thread_exists(owner));
+    const bool is_left = holder != 0 && !owner_exists(holder) && (owner == 0 || !owner_exists(owner));
     if (is_left && try_slot(number, owner, self, Others::Succeed)) return number;
   }
   return cpus_;

@@ -40,6 +40,9 @@ class Domain {
   // all are taken. Nested calls on a thread return the thread's slot.
   unsigned take_cpu() noexcept;
   void give_cpu() noexcept;
+  // From now on what the calling thread does is another's work, which runs on this CPU: that one is taken if it is
+  // free. Any other number: the CPU that the thread runs on itself.
+  static void prefer_cpu(std::uint32_t cpu) noexcept;
 
  private:
   Domain() = default;
@@ -118,6 +121,7 @@ class Domain {
     Succeed
   };  // what becomes of those who have a slot, or a bias to it
   Slot& slot(unsigned number) const noexcept { return slots_[number]; }
+  unsigned preferred() const noexcept;
   unsigned held_slot(std::uint32_t self) const noexcept;  // cpus_ when none
   bool take_last(std::uint32_t self, unsigned& number) noexcept;
   unsigned take_any(std::uint32_t self) noexcept;
@@ -151,13 +155,13 @@ inline bool Domain::take_last(std::uint32_t self, unsigned& number) noexcept {
 }
 
 inline unsigned Domain::take_cpu() noexcept {
-  const std::uint32_t self = thread_id();
+  const std::uint32_t self = this_owner();
   unsigned number = 0;
   return take_last(self, number) ? number : take_any(self);
 }
 
 inline void Domain::give_cpu() noexcept {
-  const std::uint32_t self = thread_id();
+  const std::uint32_t self = this_owner();
   Leases& leases = leases_;
   if (leases.count == 1 && leases.held[0].domain == identity_) [[likely]] {
     if (Slot& at = slot(leases.held[0].slot); get(at.bias.inside) == self && get(at.depth) == 0) [[likely]] {

@@ -85,6 +85,24 @@ TEST(Domain, NobodyElseHasTheSlot) {
   EXPECT_EQ(sum, std::uint64_t{kThreads} * kRounds);
 }
 
+TEST(Domain, GivesTheCpuThatIsPreferredIfItIsFree) {
+  const auto domain = new_domain();
+  for (unsigned cpu = 0; cpu < domain->cpus(); ++cpu) {
+    Domain::prefer_cpu(cpu);
+    EXPECT_EQ(Cpu(*domain).number(), cpu);
+  }
+  if (domain->cpus() > 1) {
+    Domain::prefer_cpu(1);
+    const Cpu one(*domain);
+    std::thread([&] {
+      Domain::prefer_cpu(1);
+      EXPECT_NE(Cpu(*domain).number(), 1U);
+    }).join();
+  }
+  Domain::prefer_cpu(domain->cpus());
+  EXPECT_LT(Cpu(*domain).number(), domain->cpus());
+}
+
 TEST(Domain, ASlotWhoseHolderDiedIsTakenOver) {
   const auto domain = new_domain();
   for (unsigned i = 0; i < domain->cpus(); ++i) {

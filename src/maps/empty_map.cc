@@ -26,7 +26,7 @@ const EmptyMap::Answers& EmptyMap::answers_of(MapType type) noexcept {
       {MapType::StackTrace, ENOENT, EINVAL, ENOENT, E2BIG, ENOENT},
       {MapType::CgroupStorage, ENOENT, ENOENT, EINVAL, EINVAL, ENOENT},
       {MapType::PercpuCgroupStorage, ENOENT, ENOENT, EINVAL, EINVAL, ENOENT},
-      {MapType::StructOps, ENOENT, EOPNOTSUPP, EINVAL, EINVAL, ENOENT},
+      {MapType::StructOps, ENOENT, EOPNOTSUPP, ENOENT, ENOENT, ENOENT},  // but for its element: maps/struct_map.h
       {MapType::Arena, EINVAL, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP},
   };
   for (const Answers& row : kAnswers)

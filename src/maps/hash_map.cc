@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cpus.h"
 #include "maps/domain.h"
 #include "maps/kinds.h"
 
@@ -20,7 +21,10 @@ HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus, Slots slots,
           .value_bytes = slots == Slots::PerCpu ? stride * cpus : spec.value_size,
           .entries = is_owned ? static_cast<std::uint32_t>(owners) : spec.max_entries,
           .cpus = cpus,
-          .lru = full == Full::Evict};
+          .lru = full == Full::Refuse                     ? HashTable::Shape::No
+                 : (spec.flags & spec::kNoCommonLru) != 0 ? HashTable::Shape::PerCpu
+                                                          : HashTable::Shape::Common,
+          .sparse = (spec.flags & spec::kNoPrealloc) != 0};
 }
 
 // A whole value. It is only written over another with BPF_F_LOCK.
@@ -121,17 +125,17 @@ std::byte* HashMapOf<kSlots, kFull>::lookup_percpu(const std::byte* key, unsigne
 template <Slots kSlots, Full kFull>
 int HashMapOf<kSlots, kFull>::update(const std::byte* key, const std::byte* value, std::uint64_t flags,
                                      unsigned cpu) noexcept {
+  if ((kSlots == Slots::PerCpu || kFull == Full::Evict) && cpu >= cpus_) return -EINVAL;
   if constexpr (kSlots == Slots::PerCpu) {
-    if (cpu >= cpus_) return -EINVAL;
     OneCpu writer(value, spec_.value_size, cpu, cpus_);
-    return table_.put(key, flags, HashTable::Replace::InPlace, writer);
+    return table_.put(key, flags, HashTable::Replace::InPlace, writer, cpu);
   }
   if (const Recipe::Update simple = value_lock_ ? nullptr : table_.updater(); simple != nullptr)
     return static_cast<int>(simple(&table_, 0, key, value, flags));
   const bool locked = may_lock(flags);
   Whole writer(value, spec_.value_size, value_lock_);
   const auto replace = locked ? HashTable::Replace::InPlace : HashTable::Replace::NewElement;
-  const int error = table_.put(key, locked ? flags & ~std::uint64_t{spec::kLock} : flags, replace, writer);
+  const int error = table_.put(key, locked ? flags & ~std::uint64_t{spec::kLock} : flags, replace, writer, cpu);
   return error != 0 ? error : writer.error();
 }
 
@@ -160,9 +164,10 @@ int HashMapOf<kSlots, kFull>::copy_value(const std::byte* key, std::byte* value,
 
 template <Slots kSlots, Full kFull>
 int HashMapOf<kSlots, kFull>::update_all(const std::byte* key, const std::byte* value, std::uint64_t flags) noexcept {
-  if constexpr (kSlots == Slots::One) return update(key, value, flags, 0);
+  const unsigned cpu = kFull == Full::Evict ? current_cpu(cpus_) : 0;
+  if constexpr (kSlots == Slots::One) return update(key, value, flags, cpu);
   AllCpus writer(value, spec_.value_size, cpus_);
-  return table_.put(key, flags, HashTable::Replace::InPlace, writer);
+  return table_.put(key, flags, HashTable::Replace::InPlace, writer, cpu);
 }
 
 template <Slots kSlots, Full kFull>

@@ -127,7 +127,7 @@ TEST_F(HashTest, LruIsNeverFullAndKeepsWhatProgramsUse) {
       }
     }
     EXPECT_LE(keys_of(*map).size(), 1000U);
-    EXPECT_GE(keys_of(*map).size(), 990U);
+    EXPECT_GE(keys_of(*map).size(), 1000U - 128) << "but for what a CPU has in advance";
     EXPECT_NE(map->lookup(bytes(19999), 0), nullptr);
   }
 }
@@ -266,6 +266,53 @@ TEST_F(HashTest, ThreadsInsertAndDeleteAndNothingIsLost) {
     ASSERT_EQ(keys.size(), 200U);
     for (std::uint64_t i = 0; i < 200; ++i) EXPECT_EQ(keys[i], i / 50 * 1000 + i % 50);
   }
+}
+
+TEST_F(HashTest, WithoutPreallocationMemoryIsGivenBackWhenElementsGo) {
+  for (const auto type : {Hash, PercpuHash})
+    for (const std::uint32_t value_size : {8U, 16U, 24U}) {
+      constexpr std::uint64_t kKeys = 60000;
+      const auto map = make(type, 100000, spec::kNoPrealloc, value_size);
+      std::vector<std::byte> value(value_size, std::byte{7});
+      const std::size_t empty = map->memory_bytes();
+      const auto fill = [&] {
+        for (std::uint64_t key = 0; key < kKeys; ++key)
+          ASSERT_EQ(map->update(bytes(key), value.data(), spec::kNoExist, 0), 0) << key;
+      };
+      fill();
+      const std::size_t full = map->memory_bytes();
+      ASSERT_GT(full, empty + 16 * kKeys);
+      for (std::uint64_t key = 0; key < kKeys; ++key) ASSERT_EQ(map->erase(bytes(key)), 0) << key;
+      EXPECT_LT(map->memory_bytes(), empty + full / 16) << value_size << " of " << full;
+      EXPECT_EQ(map->lookup(bytes(0), 0), nullptr);
+      fill();
+      for (std::uint64_t key = 0; key < kKeys; ++key) ASSERT_NE(map->lookup(bytes(key), 0), nullptr) << key;
+    }
+}
+
+// The key that is all zeros is what is read where memory was given back.
+TEST_F(HashTest, ReadersGoOnWhileMemoryIsGivenBack) {
+  const auto map = make(Hash, 20000, spec::kNoPrealloc);
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 2; ++t)
+    readers.emplace_back([&] {
+      for (std::uint64_t i = 0; !done; ++i) {
+        wrong += map->lookup(bytes(0), 0) != nullptr;
+        std::uint64_t value = 0;
+        const std::uint64_t key = i % 5000 + 1;
+        if (map->copy_value(bytes(key), reinterpret_cast<std::byte*>(&value), 0) == 0) wrong += value != key * 3;
+      }
+    });
+  for (int round = 0; round < 20; ++round) {
+    for (std::uint64_t key = 1; key <= 5000; ++key) ASSERT_EQ(put(*map, key, key * 3), 0);
+    for (std::uint64_t key = 1; key <= 5000; ++key) ASSERT_EQ(map->erase(bytes(key)), 0);
+    if (round % 5 == 4) ::usleep(1'000'000);  // it is done once a second
+  }
+  done = true;
+  for (auto& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(HashTest, ThreadsCrowdAnLruMap) {

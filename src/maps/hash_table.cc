@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 #include <utility>
 
 #include "base/thread.h"
@@ -14,6 +15,9 @@ namespace {
 
 constexpr std::size_t kMostInSlot = 128;    // bytes of an element that lies in the slot itself
 constexpr std::uint32_t kSpare = 16;        // pooled elements that replacements hold for a moment, beside one per CPU
+constexpr std::uint32_t kSpareEach = 4;     // likewise, where each CPU has a share of its own
+constexpr std::uint32_t kPerCpuTarget = 4;  // elements that are evicted at once from such a share
+constexpr std::size_t kCacheLine = 64;
 constexpr unsigned kMostRetries = 1000;     // of what others disturb
 constexpr std::uint32_t kFewChunks = 64;    // that are looked through without much ado
 constexpr unsigned kMostAllocations = 100;  // until a replacement gives up waiting for a spare
@@ -42,14 +46,27 @@ HashTable::Layout HashTable::layout(const Shape& shape) noexcept {
   if (!result.pooled)
     chunks = std::max(chunks, chunks_within(shape.entries, shape.key_size + shape.value_bytes, result.chunk_bytes));
   result.chunks = static_cast<std::uint32_t>(chunks);
+  result.block_chunks = static_cast<std::uint32_t>(kPageSize / std::gcd(kPageSize, result.chunk_bytes));
   Planner planner;
   planner.place(1, kPageSize, kPageSize);
   result.chunks_at = planner.place(chunks, result.chunk_bytes, kPageSize);
   if (result.pooled) {
-    const std::uint64_t capacity = std::uint64_t{shape.entries} + shape.cpus + kSpare;
+    const bool shared = shape.lru != Shape::PerCpu;
+    const unsigned parts = shared ? 1 : shape.cpus;
+    const std::uint64_t capacity = shared ? std::uint64_t{shape.entries} + shape.cpus + kSpare
+                                          : std::uint64_t{shape.entries} / shape.cpus + kSpareEach;
     result.pool = {.element_bytes = ElementPool::kHeaderBytes + element_bytes,
-                   .capacity = static_cast<std::uint32_t>(capacity)};
-    result.pool_at = planner.place(capacity, result.pool.element_bytes, 64);
+                   .capacity = static_cast<std::uint32_t>(std::min<std::uint64_t>(capacity, UINT32_MAX / parts - 1)),
+                   .parts = parts,
+                   .state_bytes = round_up(sizeof(Share), kCacheLine)};
+    result.pool_at = planner.place(capacity * parts, result.pool.element_bytes, kCacheLine);
+    if (!shared) result.shares_at = planner.place(parts, result.pool.state_bytes, kCacheLine);
+  }
+  if (shape.lru != Shape::No) {
+    result.local_target =
+        shape.lru == Shape::PerCpu ? kPerCpuTarget : std::clamp(shape.entries / shape.cpus / 2, 1U, LocalFree::kMost);
+    result.local_bytes = LocalFree::bytes(result.local_target);
+    result.local_at = planner.place(shape.cpus, result.local_bytes, kCacheLine);
   }
   if (!planner.invalid()) result.bytes = round_up(planner.bytes(), kPageSize);
   return result;
@@ -62,10 +79,13 @@ HashTable::HashTable(const Region& region, const Shape& shape) noexcept
       chunks_(region.data() + layout_.chunks_at),
       state_(reinterpret_cast<State*>(region.header().kind)),
       habits_(reinterpret_cast<Habits*>(region.header().habits)),
+      shares_(layout_.shares_at != 0 ? region.data() + layout_.shares_at : region.header().kind),
+      locals_(region.data() + layout_.local_at),
       word_hash_(get(region.header().seed)),
       seed_(get(region.header().seed)) {
   static_assert(sizeof(State) <= sizeof(Header::kind) && sizeof(Habits) <= sizeof(Header::habits));
-  if (layout_.pooled) pool_ = ElementPool(region.data() + layout_.pool_at, layout_.pool, state_->pool);
+  static_assert(offsetof(State, share) == 0 && offsetof(Share, pool) == 0);
+  if (layout_.pooled) pool_ = ElementPool(region.data() + layout_.pool_at, layout_.pool, share(0).pool);
 }
 
 std::uint64_t HashTable::hash_of(const std::byte* key) const noexcept {
@@ -90,7 +110,8 @@ Recipe::Chunks HashTable::chunks() const noexcept {
           .bytes = static_cast<std::uint32_t>(layout_.chunk_bytes),
           .slot_bytes = static_cast<std::uint32_t>(layout_.slot_bytes),
           .key_size = shape_.key_size,
-          .hash = word_hash_};
+          .hash = word_hash_,
+          .given_back = shape_.sparse};
 }
 
 unsigned HashTable::search(const Chunk& chunk, std::uint8_t tag, const std::byte* key) const noexcept {
@@ -184,21 +205,23 @@ int HashTable::read(const std::byte* key, std::byte* to, std::size_t size) noexc
 
 // ---- adding and replacing
 
-int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept {
+int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu) noexcept {
   if (flags > spec::kExist) return -EINVAL;
   const std::uint64_t hash = hash_of(key);
   const Wanted wanted{hash, home_of(hash), key};
+  const bool may_add = replace != Replace::InPlace || flags != spec::kExist;
   bool reclaimed = false;
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
-    const int result = put_once(wanted, flags, replace, writer, By::Lock);
+    if (shape_.lru && may_add && local_free(cpu).count(generation()) == 0) take_in_advance(cpu);
+    const int result = put_once(wanted, flags, replace, writer, cpu, By::Lock);
     if (result == -EAGAIN)
       ::sched_yield();
     else if ((result == -E2BIG || result == -ENOMEM) && counts_may_be_wrong(result))
       recount();
     else if (result == -ENOMEM && !std::exchange(reclaimed, true))
-      pool_.for_each_made([&](std::uint32_t element) { reclaim(element); });
+      pool_.for_each_taken([&](std::uint32_t element) { reclaim(element); });
     else if (result == -E2BIG && shape_.lru)
-      make_room();
+      make_room(cpu);
     else
       return result;
   }
@@ -212,17 +235,13 @@ bool HashTable::counts_may_be_wrong(int error) noexcept {
   return !(shape_.lru && error == -E2BIG) && seek_the_dead();
 }
 
-// While no chunk is locked; another may be quicker to take it.
-void HashTable::make_room() noexcept {
-  if (!evict()) ::sched_yield();
-}
-
-int HashTable::put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, By by) noexcept {
+int HashTable::put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu,
+                        By by) noexcept {
   Hold hold(*this, wanted.home, by);
   if (!hold) return -EBUSY;
   const Place place = look(wanted.home, by_key(wanted.hash, wanted.key));
   if (place.unsure) return -EAGAIN;
-  if (!place) return flags == spec::kExist ? -ENOENT : add(hold, wanted, writer, by);
+  if (!place) return flags == spec::kExist ? -ENOENT : add(hold, wanted, writer, cpu, by);
   if (place.chunk == wanted.home) return change(place.chunk, place.slot, wanted, flags, replace, writer);
   hold.release();
   const Hold there(*this, place.chunk, by);
@@ -249,11 +268,11 @@ int HashTable::change(ChunkNumber number, unsigned slot, const Wanted& wanted, s
 }
 
 int HashTable::change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept {
-  const std::uint32_t fresh = make_element(number, key, writer);
-  if (fresh == 0) return -ENOMEM;
   Chunk& at = chunk(number);
-  if (shape_.lru) pool_.touch(fresh);
   const std::uint32_t old = get(link(at, slot));
+  const std::uint32_t fresh = make_element(pool_.valid(old) ? pool_.part(old) : 0, number, key, writer);
+  if (fresh == 0) return -ENOMEM;
+  if (shape_.lru) pool_.touch(fresh);
   if (pool_.valid(old)) pool_.end_use(old);
   set(link(at, slot), fresh);
   outdate(at);
@@ -267,12 +286,14 @@ void HashTable::fill(std::byte* key_at, const std::byte* key, Writer& writer) co
   copy_in(key_at, key, shape_.key_size);
 }
 
-// A new element in the pool for a chunk that is held, used from now on; 0 if there is none.
-std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept {
-  std::uint32_t element = pool_.take(number);
+// A new element in the pool for a chunk that is held, used from now on, the one that is hinted at if it is free; 0 if
+// there is none.
+std::uint32_t HashTable::make_element(unsigned part, ChunkNumber number, const std::byte* key, Writer& writer,
+                                      std::uint32_t hint) noexcept {
+  std::uint32_t element = pool_.claim(hint, number) ? hint : pool_.take(part, number);
   for (unsigned tries = 0; element == 0 && tries < kMostAllocations; ++tries) {  // another's replacement has it
     ::sched_yield();
-    element = pool_.take(number);
+    element = pool_.take(part, number);
   }
   if (element == 0) return 0;
   fill(pool_.key(element), key, writer);
@@ -281,59 +302,18 @@ std::uint32_t HashTable::make_element(ChunkNumber number, const std::byte* key, 
 }
 
 // A key whose home is held, and which is not there.
-int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer, By by) noexcept {
-  const std::optional<unsigned> count = reserve();
-  if (!count) return shape_.lru && get(state_->dirty) == 0 ? add_for_oldest(hold, wanted, writer) : -E2BIG;
-  const Addition addition{wanted, *count, writer};
+int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer, unsigned cpu, By by) noexcept {
+  const std::optional<Room> room = shape_.lru ? reserve(cpu) : reserve();
+  if (!room) return -E2BIG;
+  const Addition addition{wanted, *room, cpu, writer};
   ChunkNumber reached = wanted.home;
   const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached, by);
   if (error == 0) return 0;
-  add_to_count(*count, -1);
+  give_room(*room, cpu);
   hold.release();
   forget_passing(wanted.home, reached, by);
   if (error == -EAGAIN && by == By::Lock) const Hold wait_for(*this, reached);
   return error;
-}
-
-// In a full LRU map: an old element leaves its place in the count and its memory to the new one. -E2BIG where that is
-// not done at once.
-int HashTable::add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept {
-  if (!has_room(chunk(wanted.home))) return -E2BIG;
-  const unsigned count = get(state_->phase) & 1;  // the same for both: a recount may end in between
-  const Oldest oldest = take_oldest(wanted.home, count);
-  if (oldest.element == 0) return -E2BIG;
-  fill(pool_.key(oldest.element), wanted.key, writer);
-  pool_.start_use(oldest.element);
-  const int error = add_to_slot(wanted.home, Control::tag_of(wanted.hash), count, [&](std::byte* to) noexcept {
-    set(*reinterpret_cast<std::uint32_t*>(to), oldest.element);
-  });
-  hold.release();
-  forget_passing(oldest.home, oldest.chunk);
-  return error;
-}
-
-// Takes out an element that was not used lately, for a chunk that is held. Both chunks are until it is that one's, so
-// that whoever finds it in no chunk knows whose it is.
-HashTable::Oldest HashTable::take_oldest(ChunkNumber held, unsigned count) noexcept {
-  Oldest taken;
-  const auto take = [&](std::uint32_t element, ChunkNumber number) {
-    if (pool_.chunk(element) != number || !pool_.in_use(element)) return false;
-    const unsigned slot = search(chunk(number), element);
-    if (slot == kSlots) return false;  // somebody scribbled
-    taken = {.element = element, .chunk = number, .home = home_of(hash_of(pool_.key(element)))};
-    unlink(number, slot);
-    pool_.make_for(element, held);
-    note_change(number, count, -1);
-    return true;
-  };
-  pool_.sweep([&](std::uint32_t element) {
-    const ChunkNumber number = pool_.chunk(element);
-    if (number >= layout_.chunks) return false;
-    if (number == held) return take(element, number);
-    const Hold there = Hold::if_free(*this, number);
-    return there && take(element, number);
-  });
-  return taken;
 }
 
 // In the first chunk behind a full home that has room. -EAGAIN where a chunk is locked: `reached`.
@@ -350,12 +330,14 @@ int HashTable::add_behind(const Addition& addition, ChunkNumber& reached, By by)
 
 int HashTable::add_here(ChunkNumber number, const Addition& addition) noexcept {
   const std::uint8_t tag = Control::tag_of(addition.wanted.hash);
+  const Room& room = addition.room;
   if (!layout_.pooled)
-    return add_to_slot(number, tag, addition.count,
+    return add_to_slot(number, tag, 0, room.generation,
                        [&](std::byte* to) noexcept { fill(to, addition.wanted.key, addition.writer); });
-  const std::uint32_t element = make_element(number, addition.wanted.key, addition.writer);
+  const unsigned part = part_of(addition.cpu);
+  const std::uint32_t element = make_element(part, number, addition.wanted.key, addition.writer, room.element);
   if (element == 0) return -ENOMEM;
-  return add_to_slot(number, tag, addition.count,
+  return add_to_slot(number, tag, part, room.generation,
                      [&](std::byte* to) noexcept { set(*reinterpret_cast<std::uint32_t*>(to), element); });
 }
 
@@ -404,6 +386,7 @@ int HashTable::remove(const std::byte* key, std::byte* to, std::size_t size, con
   };
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
     const int error = remove_once(home_of(hash), by_key(hash, key), before, By::Lock);
+    if (error == 0) shrink();
     if (error != -EAGAIN) return error;
     ::sched_yield();
   }
@@ -413,22 +396,6 @@ int HashTable::remove(const std::byte* key, std::byte* to, std::size_t size, con
 // For the owner of the bias.
 int HashTable::remove_alone(std::uint64_t hash, const std::byte* key) noexcept {
   return remove_once(home_of(hash), by_key(hash, key), [](std::byte*) { return 0; }, By::Bias);
-}
-
-bool HashTable::evict() noexcept {
-  return pool_.sweep([&](std::uint32_t element) {
-    const ChunkNumber number = pool_.chunk(element);
-    if (number >= layout_.chunks) return false;
-    Hold hold(*this, number);
-    if (!hold || pool_.chunk(element) != number || !pool_.in_use(element)) return false;
-    const unsigned slot = search(chunk(number), element);
-    if (slot == kSlots) return false;  // somebody scribbled
-    const ChunkNumber home = home_of(hash_of(pool_.key(element)));
-    drop(number, slot);
-    hold.release();
-    forget_passing(home, number);
-    return true;
-  });
 }
 
 // After its last owner died: readers may still believe what that one had begun to change, counts may be too high, and a
@@ -449,27 +416,59 @@ void HashTable::reclaim(std::uint32_t element) noexcept {
   const ChunkNumber number = pool_.chunk(element);
   if (number >= layout_.chunks) return;
   const Hold hold(*this, number);
-  if (!hold || pool_.chunk(element) != number || !pool_.is_made(element)) return;
+  if (!hold || pool_.chunk(element) != number || pool_.is_free(element)) return;
   if (search(chunk(number), element) == kSlots) pool_.give_back(element);
 }
 
 // ---- counting (what each change does: hash_table.h)
+
+// Of what the CPU took in advance.
+std::optional<HashTable::Room> HashTable::reserve(unsigned cpu) noexcept {
+  const std::uint32_t generation = this->generation();
+  if (const auto link = local_free(cpu).take(generation)) return Room{.generation = generation, .element = *link};
+  if (reserve(part_of(cpu), generation, 1) == 0) return {};
+  return Room{.generation = generation, .element = 0};
+}
+
+// Room that was not needed, or is not any more.
+void HashTable::give_room(const Room& room, unsigned cpu) noexcept {
+  if (shape_.lru) {
+    if (local_free(cpu).give(room.generation, room.element)) return;
+    pool_.relist(room.element);
+  }
+  add_to_count(part_of(cpu), room.generation, -1);
+}
 
 // Makes the other count, chunk by chunk, and then the one in use.
 void HashTable::recount() noexcept {
   const Guard guard(state_->recount_lock);
   if (!guard || get(state_->dirty) == 0) return;
   set(state_->dirty, 0U);
-  const std::uint32_t current = get(state_->phase) & 1;
-  set(state_->phase, current);
-  set(state_->counts[current ^ 1], 0U);
+  const std::uint32_t generation = this->generation();
+  const auto set_phase = [&](std::uint32_t current, std::uint32_t done) {
+    set(state_->phase, std::uint64_t{current} << 32 | done);
+  };
+  set_phase(generation, 0);
+  for (unsigned part = 0; part < parts(); ++part) set(count(part, generation + 1), 0U);
   for (ChunkNumber number = 0; number < layout_.chunks; ++number) {
     const Hold hold(*this, number);
     if (!hold) return set(state_->dirty, 1U);
-    std::atomic_ref(state_->counts[current ^ 1]).fetch_add(control(chunk(number)).population());
-    set(state_->phase, (number + 1) << 1 | current);
+    count_again(number, generation + 1);
+    set_phase(generation, number + 1);
   }
-  set(state_->phase, layout_.chunks << 1 | (current ^ 1));
+  set_phase(generation + 1, layout_.chunks);
+}
+
+// What is in a locked chunk.
+void HashTable::count_again(ChunkNumber number, std::uint32_t generation) noexcept {
+  const Chunk& at = chunk(number);
+  if (parts() == 1) {
+    std::atomic_ref(count(0, generation)).fetch_add(control(at).population());
+    return;
+  }
+  for (auto slots = control(at).used(); slots != 0; slots = Control::rest(slots))
+    if (const std::uint32_t element = get(link(at, Control::first(slots))); pool_.valid(element))
+      std::atomic_ref(count(pool_.part(element), generation)).fetch_add(1);
 }
 
 // Whether somebody died and nobody has come by his lock since. Large maps are looked through once a second.
@@ -480,9 +479,9 @@ bool HashTable::seek_the_dead() noexcept {
     const auto second = static_cast<std::uint32_t>(now.tv_sec);
     if (std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
   }
-  if (const std::uint32_t alone = get(habits_->bias.inside); alone != 0 && !thread_exists(alone)) end_bias();
+  if (const std::uint32_t alone = get(habits_->bias.inside); alone != 0 && !owner_exists(alone)) end_bias();
   for (ChunkNumber number = 0; number < layout_.chunks; ++number)
-    if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !thread_exists(owner))
+    if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !owner_exists(owner))
       const Hold inherit(*this, number);
   return get(state_->dirty) != 0;
 }
@@ -493,7 +492,7 @@ bool HashTable::seek_the_dead() noexcept {
 bool HashTable::settle_bias(ChunkNumber number) noexcept {
   constexpr unsigned kLooks = 16;  // one of so many locks, about: threads would meet at the bias else
   [[gnu::tls_model("initial-exec")]] static constinit thread_local unsigned locks = 0;
-  const std::uint32_t self = thread_id();
+  const std::uint32_t self = this_owner();
   Bias& bias = habits_->bias;
   if (!bias.lets_pass(self) && !end_bias()) return false;
   if (++locks % (kLooks + 1) == 0 && may_be_alone() && bias.is_due(self, kLooks)) grant_bias(number);
@@ -502,7 +501,7 @@ bool HashTable::settle_bias(ChunkNumber number) noexcept {
 
 bool HashTable::end_bias() noexcept {
   Bias& bias = habits_->bias;
-  const Locked inside = wait_for_owner(bias, thread_id());
+  const Locked inside = wait_for_owner(bias, this_owner());
   if (inside == Locked::No) return false;
   if (inside == Locked::Inherited) repair(chunk(std::min(get(habits_->changed_alone), layout_.chunks - 1)));
   bias.leave();
@@ -513,7 +512,7 @@ bool HashTable::end_bias() noexcept {
 // the bias, and who had one before would count at the same time.
 void HashTable::grant_bias(ChunkNumber number) noexcept {
   Bias& bias = habits_->bias;
-  if (!bias.grant(thread_id())) return;
+  if (!bias.grant(this_owner())) return;
   for (ChunkNumber other = 0; other < layout_.chunks; ++other)
     if (other != number && get(chunk(other).lock) != 0) return bias.give_up();
 }

@@ -21,19 +21,27 @@
 // to, and counts that are too high; the successor notes that, and the elements are counted again before the map is said
 // to be full.
 //
+// An LRU map keeps the kernel's targets. A CPU takes free elements in advance (maps/local_free.h), min(128, max_entries
+// / CPUs / 2) of them, and when there are not so many any more evicts in place of the rest; with lists per CPU each has
+// a share of its own, evicts when that is full, and four at once. Every update but one that wants an element to be
+// there begins with that, whether it needs the element or not.
+//
 // Memory for 8-byte keys and values: 36 bytes per entry, 16-byte ones: 54. Hostile regions: numbers are compared
 // with this handle's layout, searches are bounded by it. Tested by: maps/hash_map_test.cc, maps/death_test.cc.
 #pragma once
 
 #include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "maps/bias.h"
 #include "maps/control.h"
 #include "maps/element_pool.h"
 #include "maps/hash.h"
+#include "maps/local_free.h"
 #include "maps/lock.h"
 #include "maps/map.h"
 #include "maps/recipe.h"
@@ -49,7 +57,8 @@ class HashTable {
     std::size_t value_bytes;  // in the element, all CPUs
     std::uint32_t entries;    // elements at most
     unsigned cpus;
-    bool lru;
+    enum Lru : std::uint8_t { No, Common, PerCpu } lru;
+    bool sparse = false;  // takes memory as it is used
   };
   // Where things lie in the region; computed, never read.
   struct Layout {
@@ -61,7 +70,12 @@ class HashTable {
     bool pooled = false;
     std::size_t pool_at = 0;
     ElementPool::Shape pool{};
-    std::size_t bytes = 0;  // 0: impossibly large
+    std::size_t shares_at = 0;    // where each CPU has its share
+    std::size_t local_at = 0;     // what the CPUs of an LRU map took in advance
+    std::size_t local_bytes = 0;  // of one
+    std::uint32_t local_target = 0;
+    std::uint32_t block_chunks = 0;  // that whole pages hold, as few as can be
+    std::size_t bytes = 0;           // 0: impossibly large
   };
   static Layout layout(const Shape& shape) noexcept;
 
@@ -89,7 +103,8 @@ class HashTable {
   Recipe::Erase eraser() const noexcept;
   // Copies `size` bytes of the value, all of them of one element that had this key. 0 or -ENOENT.
   int read(const std::byte* key, std::byte* to, std::size_t size) noexcept;
-  int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer) noexcept;
+  // By `cpu`, whose free elements an LRU map takes.
+  int put(const std::byte* key, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu = 0) noexcept;
   // Removes the element, after copying `size` bytes of its value to `to`, under the value's lock if there is one.
   int remove(const std::byte* key, std::byte* to, std::size_t size, const ValueLock& value_lock = {}) noexcept;
   int next_key(const std::byte* key, std::byte* next) noexcept;
@@ -113,21 +128,32 @@ class HashTable {
   };
   static_assert(sizeof(Chunk) == Recipe::Chunks::kHeaderBytes);
 
-  // In Header::kind. There are two counts, so that one can be made anew while the other is in use: who changes a
-  // chunk that is in the new one already changes both.
-  struct State {
+  // Elements, and how many there are. There are two counts, so that one can be made anew while the other is in use: who
+  // changes a chunk that is in the new one already changes both.
+  struct Share {
     ElementPool::State pool;
     std::uint32_t counts[2];
-    std::uint32_t phase;  // chunks at the start that are in both counts << 1 | the count in use
+  };
+  // In Header::kind.
+  struct State {
+    Share share;          // but where each CPU has one
+    std::uint64_t phase;  // the count's generation << 32 | chunks at the start that are in both counts
     std::uint32_t recount_lock;
     std::uint32_t dirty;      // somebody died while holding a lock
     std::uint32_t looked_at;  // the second in which the dead were last sought
+    std::uint32_t highest;    // count of elements since memory was last given back
+    std::uint32_t given_at;   // the second in which that was
+    std::uint32_t left;       // elements that there were still
+    std::uint32_t given;      // blocks of chunks, ever
   };
-
   struct Habits {                 // in Header::habits
     Bias bias;                    // whose owner goes by the locks of all chunks that are free
     std::uint32_t changed_alone;  // the chunk that the owner changes, or changed last
   };
+  // Of the counts the generation's last bit says which is in use.
+  static std::uint32_t generation_of(std::uint64_t phase) noexcept { return static_cast<std::uint32_t>(phase >> 32); }
+  static std::uint32_t counted(std::uint64_t phase) noexcept { return static_cast<std::uint32_t>(phase); }
+  std::uint32_t generation() const noexcept { return generation_of(get(state_->phase)); }
 
   using ChunkNumber = std::uint32_t;
   struct Place {
@@ -142,9 +168,15 @@ class HashTable {
     ChunkNumber home;
     const std::byte* key;
   };
+  // A place for one more element.
+  struct Room {
+    std::uint32_t generation;  // of the count that it is in
+    std::uint32_t element;     // probably free; 0: none in particular
+  };
   struct Addition {
     const Wanted& wanted;
-    unsigned count;  // where it is counted
+    Room room;
+    unsigned cpu;
     Writer& writer;
   };
   enum class By : std::uint8_t { Lock, Bias };  // what lets a thread change a chunk
@@ -163,8 +195,15 @@ class HashTable {
   }
   static Control control(const Chunk& chunk) noexcept { return Control(get(const_cast<Chunk&>(chunk).control)); }
   static void commit(Chunk& chunk, Control control) noexcept { set(chunk.control, control.bits()); }
-  // Before what a slot referred to may be used again.
-  static void outdate(Chunk& chunk) noexcept { set(chunk.generation, get(chunk.generation) + 1); }
+  // Before what a slot referred to may be used again. Never 0, which is the generation of chunks without elements.
+  static void outdate(Chunk& chunk) noexcept {
+    const std::uint32_t next = get(chunk.generation) + 1;
+    set(chunk.generation, next == 0 ? 1 : next);
+  }
+  // Before the first element of a chunk that was never used, or was given back: another one than it had then.
+  void begin_generation(Chunk& chunk) noexcept {
+    if (shape_.sparse && get(chunk.generation) == 0) set(chunk.generation, get(state_->given) * 0x9e3779b1U | 1);
+  }
   static void pass(Chunk& chunk) noexcept { commit(chunk, control(chunk).with_one_past()); }
 
   ChunkNumber home_of(std::uint64_t hash) const noexcept {
@@ -221,26 +260,22 @@ class HashTable {
   template <class Search, class Use>
   bool with_stable(ChunkNumber home, Search search, Use use) const noexcept;
 
-  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, By by) noexcept;
+  int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu,
+               By by) noexcept;
   int change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
              Writer& writer) noexcept;
   template <class Fill>
   int change_slot(Chunk& at, unsigned old, std::uint8_t tag, Fill fill) noexcept;
   int change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept;
   void fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept;
-  std::uint32_t make_element(ChunkNumber number, const std::byte* key, Writer& writer) noexcept;
+  std::uint32_t make_element(unsigned part, ChunkNumber number, const std::byte* key, Writer& writer,
+                             std::uint32_t hint = 0) noexcept;
   bool has_room(const Chunk& chunk) const noexcept { return control(chunk).population() < usable_; }
-  int add(Hold& hold, const Wanted& wanted, Writer& writer, By by) noexcept;
-  struct Oldest {
-    std::uint32_t element = 0;  // 0: none could be had at once
-    ChunkNumber chunk = 0, home = 0;
-  };
-  int add_for_oldest(Hold& hold, const Wanted& wanted, Writer& writer) noexcept;
-  Oldest take_oldest(ChunkNumber held, unsigned count) noexcept;
+  int add(Hold& hold, const Wanted& wanted, Writer& writer, unsigned cpu, By by) noexcept;
   int add_behind(const Addition& addition, ChunkNumber& reached, By by) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
   template <class Fill>
-  int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept;
+  int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned part, std::uint32_t generation, Fill fill) noexcept;
 
   std::uint32_t unlink(ChunkNumber number, unsigned slot) noexcept;
   void drop(ChunkNumber number, unsigned slot) noexcept;
@@ -248,18 +283,48 @@ class HashTable {
   template <class Search, class Before>
   int remove_once(ChunkNumber home, Search search, Before before, By by) noexcept;
   int remove_alone(std::uint64_t hash, const std::byte* key) noexcept;
-  bool evict() noexcept;
-  void make_room() noexcept;
+  void make_room(unsigned cpu) noexcept;
+  template <class Take, class Use>
+  bool take_out(std::uint32_t element, Take take, Use use) noexcept;
   void repair(Chunk& chunk) noexcept;
   void reclaim(std::uint32_t element) noexcept;
 
-  std::uint32_t add_to_count(unsigned which, int by) noexcept;
-  std::optional<unsigned> reserve() noexcept;
-  void note_change(ChunkNumber number, unsigned count, int by) noexcept;
+  // LRU maps: what CPUs take in advance.
+  unsigned parts() const noexcept { return shape_.lru == Shape::PerCpu ? shape_.cpus : 1; }
+  unsigned part_of(unsigned cpu) const noexcept { return shape_.lru == Shape::PerCpu ? cpu : 0; }
+  unsigned home_cpu(std::uint32_t element) const noexcept;
+  LocalFree local_free(unsigned cpu) const noexcept {
+    return {locals_ + cpu * layout_.local_bytes, layout_.local_target};
+  }
+  void take_in_advance(unsigned cpu) noexcept;
+  void take_from_others(unsigned cpu, std::uint32_t generation) noexcept;
+  std::uint32_t take_free(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept;
+  std::uint32_t evict(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept;
+  void give_room(const Room& room, unsigned cpu) noexcept;
+
+  Share& share(unsigned part) const noexcept {
+    return *reinterpret_cast<Share*>(shares_ + part * layout_.pool.state_bytes);
+  }
+  std::uint32_t& count(unsigned part, std::uint32_t generation) const noexcept {
+    return share(part).counts[generation & 1];
+  }
+  void add_to_count(unsigned part, std::uint32_t generation, int by) noexcept;
+  std::uint32_t reserve(unsigned part, std::uint32_t generation, std::uint32_t wanted) noexcept;
+  std::optional<Room> reserve(unsigned cpu) noexcept;
+  std::optional<Room> reserve() noexcept;
+  // Tables that take memory as they are used give it back when most of what they held has gone.
+  void shrink() noexcept {
+    if (shape_.sparse && !layout_.pooled) shrink_if_due();
+  }
+  void shrink_if_due() noexcept;
+  void give_blocks_back() noexcept;
+  bool give_block_back(ChunkNumber first) noexcept;
+  std::byte* block_memory(ChunkNumber first) const noexcept { return chunks_ + first * layout_.chunk_bytes; }
+  void note_change(ChunkNumber number, unsigned part, std::uint32_t generation, int by) noexcept;
+  void count_again(ChunkNumber number, std::uint32_t generation) noexcept;
   void recount() noexcept;
   bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
-
   bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
   bool is_alone() const noexcept { return get(habits_->bias.inside) != 0; }
   bool settle_bias(ChunkNumber number) noexcept;
@@ -271,9 +336,11 @@ class HashTable {
   Layout layout_;
   unsigned usable_;  // slots of a chunk that may be in use
   std::byte* chunks_;
-  ElementPool pool_;
   State* state_;
   Habits* habits_;
+  std::byte* shares_;
+  std::byte* locals_;
+  ElementPool pool_;
   WordHash word_hash_;
   std::uint64_t seed_;
 };
@@ -281,7 +348,7 @@ class HashTable {
 // The owner of the bias, for a scope in which he changes the table without locks.
 class HashTable::Alone {
  public:
-  explicit Alone(HashTable& table) noexcept : bias_(table.habits_->bias), is_(bias_.enter(thread_id())) {}
+  explicit Alone(HashTable& table) noexcept : bias_(table.habits_->bias), is_(bias_.enter(this_owner())) {}
   ~Alone() {
     if (is_) bias_.leave();
   }
@@ -342,7 +409,7 @@ class HashTable::Hold {
   [[gnu::noinline]] void hold_if_free(HashTable& table, ChunkNumber number) noexcept {
     std::uint32_t& word = table.chunk(number).lock;
     if (!try_lock(word)) return;
-    if (table.habits_->bias.lets_pass(thread_id()))
+    if (table.habits_->bias.lets_pass(this_owner()))
       hold(table, number, Locked::Yes);
     else
       unlock(word);
@@ -352,30 +419,42 @@ class HashTable::Hold {
   bool is_locked_ = false;
 };
 
-// What it was before.
-inline std::uint32_t HashTable::add_to_count(unsigned which, int by) noexcept {
-  const std::atomic_ref<std::uint32_t> count(state_->counts[which]);
-  if (!is_alone()) return count.fetch_add(static_cast<std::uint32_t>(by), std::memory_order_acq_rel);
-  const std::uint32_t before = count.load(std::memory_order_relaxed);
-  count.store(before + static_cast<std::uint32_t>(by), std::memory_order_release);
-  return before;
+inline void HashTable::add_to_count(unsigned part, std::uint32_t generation, int by) noexcept {
+  const std::atomic_ref<std::uint32_t> count(this->count(part, generation));
+  const auto more = static_cast<std::uint32_t>(by);
+  if (is_alone())
+    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_release);
+  else
+    count.fetch_add(more, std::memory_order_acq_rel);
 }
 
-// Counts one more, unless the map is full. Which of the counts it was.
-inline std::optional<unsigned> HashTable::reserve() noexcept {
-  const unsigned current = get(state_->phase) & 1;
-  const std::atomic_ref<std::uint32_t> count(state_->counts[current]);
+// Counts as many more as there is room for.
+inline std::uint32_t HashTable::reserve(unsigned part, std::uint32_t generation, std::uint32_t wanted) noexcept {
+  const std::atomic_ref<std::uint32_t> count(this->count(part, generation));
+  const std::uint32_t most = shape_.entries / parts();
   std::uint32_t used = count.load(std::memory_order_relaxed);
-  while (used < shape_.entries) {
-    if (is_alone()) return add_to_count(current, 1), current;
-    if (count.compare_exchange_weak(used, used + 1, std::memory_order_acq_rel)) return current;
+  while (used < most) {
+    const std::uint32_t more = std::min(wanted, most - used);
+    if (is_alone())
+      count.store(used + more, std::memory_order_release);
+    else if (!count.compare_exchange_weak(used, used + more, std::memory_order_acq_rel))
+      continue;
+    if (shape_.sparse && used + more > get(state_->highest)) set(state_->highest, used + more);
+    return more;
   }
-  return {};
+  return 0;
 }
 
-// A locked chunk holds one more or one less, which `count` knows: the other count must, if it has this chunk already.
-inline void HashTable::note_change(ChunkNumber number, unsigned count, int by) noexcept {
-  if (number < get(state_->phase) >> 1) add_to_count(count ^ 1, by);
+inline std::optional<HashTable::Room> HashTable::reserve() noexcept {
+  const std::uint32_t generation = this->generation();
+  if (reserve(0, generation, 1) == 0) return {};
+  return Room{.generation = generation, .element = 0};
+}
+
+// A locked chunk holds one more or one less, which the generation's count knows: the other count must, if it has this
+// chunk already.
+inline void HashTable::note_change(ChunkNumber number, unsigned part, std::uint32_t generation, int by) noexcept {
+  if (number < counted(get(state_->phase))) add_to_count(part, generation + 1, by);
 }
 
 // Takes what is in a slot of a locked chunk out of it: its link, 0 if there is no element in the pool.
@@ -390,24 +469,31 @@ inline std::uint32_t HashTable::unlink(ChunkNumber number, unsigned slot) noexce
 
 // From a slot of a locked chunk.
 inline void HashTable::drop(ChunkNumber number, unsigned slot) noexcept {
+  const std::uint32_t generation = this->generation();
   const std::uint32_t element = unlink(number, slot);
+  const unsigned part = pool_.valid(element) ? pool_.part(element) : 0;
+  note_change(number, part, generation, -1);
+  if (shape_.lru && pool_.valid(element)) {
+    pool_.set_free(element);
+    return give_room({.generation = generation, .element = element}, home_cpu(element));
+  }
   if (pool_.valid(element)) pool_.give_back(element);
-  const unsigned count = get(state_->phase) & 1;
-  add_to_count(count, -1);
-  note_change(number, count, -1);
+  add_to_count(part, generation, -1);
 }
 
 // Of a locked chunk. `fill` gets an empty slot. -ENOMEM where there is none: never when has_room(), but for a region
 // that somebody scribbles on.
 template <class Fill>
-int HashTable::add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned count, Fill fill) noexcept {
+int HashTable::add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned part, std::uint32_t generation,
+                           Fill fill) noexcept {
   Chunk& at = chunk(number);
   const Control now = control(at);
   if (now.empty() == 0) return -ENOMEM;
   const unsigned fresh = Control::first(now.empty());
+  begin_generation(at);
   fill(slot(at, fresh));
   commit(at, now.with(fresh, tag));
-  note_change(number, count, 1);
+  note_change(number, part, generation, 1);
   return 0;
 }
 
@@ -454,6 +540,7 @@ int HashTable::read_chunks(std::uint32_t& cursor, std::uint32_t& room, Then then
     }
     for (unsigned i = 0; i < strangers; ++i) forget_passing(homes[i], number);
   }
+  if (then == Then::Remove) shrink();
   cursor = cursor_at(number);
   room = visited;
   return result;

@@ -83,7 +83,7 @@ std::byte* HashTable::find_as(const void* table, std::uint64_t, const std::byte*
     for (auto slots = control.matches(sought.tag()); slots != 0; slots = Control::rest(slots)) {
       std::byte* const found = self.key_as<kPooled>(at, Control::first(slots));
       if (found == nullptr || !sought.is(found)) continue;
-      if (!sought.kOneWord && get(at.generation) != generation) return self.find_again(key);
+      if ((!sought.kOneWord || self.shape_.sparse) && get(at.generation) != generation) return self.find_again(key);
       if (kPooled && self.shape_.lru) ElementPool::touch(found);
       return found + self.layout_.value_at;
     }
@@ -120,9 +120,9 @@ template <std::size_t kKeySize>
   if (slot != kSlots) return flags == spec::kNoExist ? -EEXIST : change_slot(at, slot, sought.tag(), fill);
   if (flags == spec::kExist || !has_room(at)) return {};
   if (control(at).passed() != 0 && !is_not_behind(home, sought.hash(), sought.key())) return {};
-  const std::optional<unsigned> count = reserve();
-  if (!count) return {};
-  return add_to_slot(home, sought.tag(), *count, fill);
+  const std::optional<Room> room = reserve();
+  if (!room) return {};
+  return add_to_slot(home, sought.tag(), 0, room->generation, fill);
 }
 
 template <std::size_t kKeySize>
@@ -138,7 +138,7 @@ std::int64_t HashTable::put_as(void* table, std::uint64_t, const std::byte* key,
     if (result) return *result;
     if (alone) {
       const Wanted wanted{sought.hash(), self.home_of(sought.hash()), key};
-      const int further = self.put_once(wanted, flags, Replace::NewElement, writer, By::Bias);
+      const int further = self.put_once(wanted, flags, Replace::NewElement, writer, 0, By::Bias);
       if (!is_undecided(further)) return further;
     }
   }
@@ -150,20 +150,23 @@ std::int64_t HashTable::erase_as(void* table, std::uint64_t, const std::byte* ke
   HashTable& self = *static_cast<HashTable*>(table);
   const Sought<kKeySize> sought(self, key);
   const ChunkNumber home = self.home_of(sought.hash());
+  std::optional<int> result;
   {
     const Alone alone(self);
     if (const Hold hold = Hold::if_free(self, home, alone.by()); hold) {
       Chunk& at = self.chunk(home);
       const unsigned slot = self.search_as(at, sought);
-      if (slot != kSlots) return self.drop(home, slot), 0;
-      if (control(at).passed() == 0) return -ENOENT;
+      if (slot == kSlots && control(at).passed() == 0) return -ENOENT;
+      if (slot != kSlots) {
+        self.drop(home, slot);
+        result = 0;
+      }
     }
-    if (alone) {
-      const int further = self.remove_alone(sought.hash(), key);
-      if (!is_undecided(further)) return further;
-    }
+    if (!result && alone) result = self.remove_alone(sought.hash(), key);
   }
-  return self.remove(key, nullptr, 0);
+  if (!result || is_undecided(*result)) return self.remove(key, nullptr, 0);
+  if (*result == 0) self.shrink();
+  return *result;
 }
 
 // ---- which they are

@@ -17,6 +17,7 @@ const MapSpec kSpecs[] = {
     {.type = PercpuHash, .key_size = 8, .value_size = 8, .max_entries = 300},
     {.type = LruHash, .key_size = 8, .value_size = 8, .max_entries = 300},
     {.type = LruPercpuHash, .key_size = 8, .value_size = 8, .max_entries = 300},
+    {.type = LruHash, .key_size = 8, .value_size = 8, .max_entries = 300, .flags = spec::kNoCommonLru},
     {.type = Array, .key_size = 4, .value_size = 8, .max_entries = 300},
     {.type = PercpuArray, .key_size = 4, .value_size = 8, .max_entries = 300},
     {.type = ProgArray, .key_size = 4, .value_size = 4, .max_entries = 300},

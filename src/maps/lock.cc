@@ -22,19 +22,20 @@ Locked wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept {
       case Patience::Next::Retry: break;
       case Patience::Next::GiveUp: return Locked::No;
       case Patience::Next::AskWhetherOwnerLives:
-        if (!thread_exists(holder) && owner.compare_exchange_strong(holder, self, std::memory_order_acquire))
+        if (!owner_exists(holder) && owner.compare_exchange_strong(holder, self, std::memory_order_acquire))
           return Locked::Inherited;
         break;
     }
   }
 }
 
-bool lock_unless_owned(std::uint32_t& word) noexcept {
-  if (try_lock(word)) return true;
+Locked lock_unless_owned(std::uint32_t& word) noexcept {
+  if (try_lock(word)) return Locked::Yes;
   const std::atomic_ref<std::uint32_t> owner(word);
   std::uint32_t holder = owner.load(std::memory_order_relaxed);
-  return holder != thread_id() && !thread_exists(holder) &&
-         owner.compare_exchange_strong(holder, thread_id(), std::memory_order_acquire);
+  const bool inherited = holder != this_owner() && !owner_exists(holder) &&
+                         owner.compare_exchange_strong(holder, this_owner(), std::memory_order_acquire);
+  return inherited ? Locked::Inherited : Locked::No;
 }
 
 }  // namespace skep::maps

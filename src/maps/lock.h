@@ -1,4 +1,4 @@
-// A lock in shared memory: one word that holds its owner's thread id, 0 when free.
+// A lock in shared memory: one word that holds its owner, base/thread.h's this_owner(), 0 when free.
 //
 // Taking it spins, then yields. It fails, and the operation with -EBUSY, when the caller owns it already (a signal
 // handler inside an update) or when a living owner keeps it longer than a second (a stopped process, a scribbled
@@ -21,14 +21,14 @@ Locked wait_for_lock(std::uint32_t& word, std::uint32_t self) noexcept;
 // Without waiting; a dead owner's lock is not taken either.
 inline bool try_lock(std::uint32_t& word) noexcept {
   std::uint32_t free = 0;
-  return std::atomic_ref(word).compare_exchange_strong(free, thread_id(), std::memory_order_acquire,
+  return std::atomic_ref(word).compare_exchange_strong(free, this_owner(), std::memory_order_acquire,
                                                        std::memory_order_relaxed);
 }
 inline Locked lock(std::uint32_t& word) noexcept {
-  return try_lock(word) ? Locked::Yes : wait_for_lock(word, thread_id());
+  return try_lock(word) ? Locked::Yes : wait_for_lock(word, this_owner());
 }
 // Without waiting; a dead owner is succeeded.
-bool lock_unless_owned(std::uint32_t& word) noexcept;
+Locked lock_unless_owned(std::uint32_t& word) noexcept;
 inline void unlock(std::uint32_t& word) noexcept { std::atomic_ref(word).store(0, std::memory_order_release); }
 
 // lock() for a scope.

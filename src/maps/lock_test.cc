@@ -35,9 +35,9 @@ TEST(Lock, FailsForItsOwner) {
   std::uint32_t word = 0;
   const Guard outer(word);
   EXPECT_TRUE(outer);
-  EXPECT_EQ(word, thread_id());
+  EXPECT_EQ(word, this_owner());
   EXPECT_FALSE(Guard(word)) << "a signal handler that comes while its thread holds the lock";
-  EXPECT_EQ(word, thread_id());
+  EXPECT_EQ(word, this_owner());
 }
 
 TEST(Lock, AnOwnerThatIsNoMoreIsSucceeded) {
@@ -47,11 +47,24 @@ TEST(Lock, AnOwnerThatIsNoMoreIsSucceeded) {
   if (child == 0) ::_exit(lock(*word) == Locked::Yes ? 0 : 1);
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_EQ(*word, static_cast<std::uint32_t>(child));
+  ASSERT_EQ(thread_of(*word), static_cast<std::uint32_t>(child));
   EXPECT_FALSE(try_lock(*word)) << "asks nobody whether the owner lives";
   EXPECT_EQ(lock(*word), Locked::Inherited);
-  EXPECT_EQ(*word, thread_id());
+  EXPECT_EQ(*word, this_owner());
   ::munmap(word, 4096);
+}
+
+// Its id is another thread's by then: here the first one's, which lives.
+TEST(Lock, AnOwnerWhoseIdIsUsedAgainIsSucceededAtOnce) {
+  const std::uint32_t tag = this_owner() >> kThreadIdBits;
+  if (tag == 0) GTEST_SKIP() << "nobody says when threads began";
+  std::uint32_t word = thread_of(this_owner()) | (tag % 1023 + 1) << kThreadIdBits;
+  std::uint32_t other = 0;
+  std::thread([&] {
+    EXPECT_EQ(lock(word), Locked::Inherited);
+    other = this_owner();
+  }).join();
+  EXPECT_EQ(word, other);
 }
 
 TEST(Lock, ALivingOwnerIsWaitedForNotForever) {

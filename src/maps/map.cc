@@ -15,6 +15,7 @@
 #include "maps/ring_map.h"
 #include "maps/run_storage.h"
 #include "maps/socket_map.h"
+#include "maps/struct_map.h"
 #include "maps/user_ring_map.h"
 #include "maps/words.h"
 

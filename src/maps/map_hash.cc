@@ -11,7 +11,7 @@ HashTable::Shape shape_of(const spec::MapSpec& spec, unsigned cpus) {
           .value_bytes = sizeof(Reference),
           .entries = spec.max_entries,
           .cpus = cpus,
-          .lru = false};
+          .lru = HashTable::Shape::No};
 }
 
 class ReferenceWriter final : public HashTable::Writer {

@@ -45,6 +45,7 @@ struct Recipe {
     std::uint32_t slot_bytes = 0;
     std::uint32_t key_size = 0;  // 4, 8 or 16
     WordHash hash{};
+    bool given_back = false;  // a chunk's memory may be, and is zero then: what is found counts if nothing has changed
   };
 
   // A record begins with its length and, at kOwnerAt, the thread that reserved it; its data follow these. Positions are

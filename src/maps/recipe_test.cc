@@ -154,7 +154,8 @@ TEST_F(RecipeTest, RingBuffersSayWhereTheirRecordsAre) {
   EXPECT_EQ(said.mask, 8191U);
   std::byte* const first = ring.reserve(13, 0);
   EXPECT_EQ(reinterpret_cast<std::uint64_t>(first), said.data + Recipe::Ring::kRecordHeader);
-  EXPECT_EQ(word(said.data, 0), (13U | Recipe::Ring::kBusy) | std::uint64_t{thread_id()} << 8 * Recipe::Ring::kOwnerAt);
+  EXPECT_EQ(word(said.data, 0),
+            (13U | Recipe::Ring::kBusy) | std::uint64_t{this_owner()} << 8 * Recipe::Ring::kOwnerAt);
   EXPECT_EQ(word(said.data, Recipe::Ring::kProducerAt), Recipe::Ring::record_bytes(13));
   ring.reserve(8, 0);
   EXPECT_EQ(word(said.state, 0), std::uint64_t{1} << 8 * Recipe::Ring::kStallsAt)

@@ -52,7 +52,7 @@ std::uint64_t RingMap::oldest_busy(Places ring, std::uint64_t from, std::uint64_
 // Whether a record that is being written never will be, as its thread is no more: it is discarded then.
 bool RingMap::discard_if_dead(Record& record) noexcept {
   std::uint32_t length = get(record.length);
-  if ((length & kBusy) == 0 || thread_exists(get(record.owner))) return false;
+  if ((length & kBusy) == 0 || owner_exists(get(record.owner))) return false;
   return std::atomic_ref(record.length).compare_exchange_strong(length, (length & ~kBusy) | kDiscarded);
 }
 
@@ -81,7 +81,7 @@ std::byte* RingMap::reserve(std::uint64_t size, std::uint64_t flags) noexcept {
   set(ring.state->pending, pending);
   if (end - consumed > ring.mask || end - pending > ring.mask) return nullptr;
   Record& record = ring.record_at(begin);
-  set(record.owner, thread_id());
+  set(record.owner, this_owner());
   set(record.length, static_cast<std::uint32_t>(size) | kBusy);
   set(ring.producer(), end);
   return reinterpret_cast<std::byte*>(&record) + kHeaderBytes;

@@ -33,7 +33,7 @@ UserRingMap::UserRingMap(Parts&& parts)
       mask_((std::uint64_t{std::bit_floor(spec_.max_entries)} - 1) & ~std::uint64_t{7}),
       wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-bool UserRingMap::begin_drain() noexcept { return lock_unless_owned(drainer()); }
+bool UserRingMap::begin_drain() noexcept { return lock_unless_owned(drainer()) != Locked::No; }
 void UserRingMap::end_drain() noexcept { unlock(drainer()); }
 
 int UserRingMap::oldest(MutableBytes& sample) noexcept {

@@ -183,6 +183,7 @@ Result<> check_limits(const MapSpec& spec, const Kind& kind) {
         return refuse(spec, EINVAL, "value_size exceeds 4 MiB");
       break;
     case Family::Queue:
+    case Family::Bloom:
       if (value > kMostAllocation) return refuse(spec, E2BIG, "value_size exceeds 4 MiB");
       break;
     case Family::Device:
@@ -200,8 +201,7 @@ Result<> check_limits(const MapSpec& spec, const Kind& kind) {
     case Family::Cpu:
     case Family::Ring:
     case Family::Socket:
-    case Family::Struct:
-    case Family::Bloom: break;
+    case Family::Struct: break;
   }
   if (kind.value == ValueRule::PerCpu && round_up(value, 8) > kMostPerCpuBytes)
     return refuse(spec, E2BIG, "a per-CPU value exceeds 32 KiB");

@@ -191,7 +191,7 @@ TEST_P(RingRuns, WhileOthersWriteRecords) {
 
 TEST_P(RingRuns, WhileTheLockIsHeld) {
   const auto program = load(program_text("16", kSubmit, 1));
-  lock() = thread_id();
+  lock() = this_owner();
   EXPECT_EQ(run(*program), 0U) << "by this thread: in the middle of a reservation a signal came";
   lock() = UINT32_MAX;
   EXPECT_EQ(run(*program), 1U) << "by one that is no more";

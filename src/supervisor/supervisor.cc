@@ -24,7 +24,9 @@ wire::Identity identity_of(std::uint32_t thread) noexcept {
   const ThreadStatus status = thread_status(thread);
   wire::Identity found{.pid_tgid = std::uint64_t{status.process} << 32 | thread,
                        .uid_gid = std::uint64_t{status.gid} << 32 | status.uid,
-                       .comm = {}};
+                       .comm = {},
+                       .cpu = wire::Identity::kAnyCpu,
+                       .reserved = 0};
   std::memcpy(found.comm, status.name, sizeof found.comm);
   return found;
 }

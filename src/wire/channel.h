@@ -31,6 +31,9 @@ struct Identity {
   std::uint64_t pid_tgid;
   std::uint64_t uid_gid;
   char comm[16];
+  std::uint32_t cpu;  // that it runs on; kAnyCpu where nobody knows
+  std::uint32_t reserved;
+  static constexpr std::uint32_t kAnyCpu = UINT32_MAX;
 };
 
 // What the payload of a Call begins with; pieces follow.

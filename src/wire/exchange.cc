@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/cpus.h"
 #include "base/thread.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
@@ -82,7 +83,9 @@ std::uint32_t rights_of(const hive::Privilege& privilege) noexcept {
 Identity identity() noexcept {
   Identity self{.pid_tgid = static_cast<std::uint64_t>(::getpid()) << 32 | thread_id(),
                 .uid_gid = std::uint64_t{::getgid()} << 32 | ::getuid(),
-                .comm = {}};
+                .comm = {},
+                .cpu = current_cpu(Identity::kAnyCpu),
+                .reserved = 0};
   ::prctl(PR_GET_NAME, self.comm);
   return self;
 }

@@ -65,7 +65,7 @@ struct Order {
   std::uint64_t program = 0;               // what Call::program is while this program runs
   std::uint64_t found_as = 0;              // where its exec::Executable::found_as is; 0: nowhere
   std::uint64_t clock = 0;                 // exec::ClockReader; 0: helpers are called
-  std::int32_t thread_id = 0;              // where a thread's id is from its pointer, 0 while not known; 0: nowhere
+  std::int32_t owner = 0;  // where this_owner() is from a thread's pointer, 0 while not known; 0: nowhere
   Services services = {};
   Features features = {};
   Place place = {};

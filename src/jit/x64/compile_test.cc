@@ -134,7 +134,7 @@ TEST(Memory, IsChangedInPlace) {
 // ---- Ring buffers
 
 // A program that names a ring buffer of a page by its instructions' values.
-std::string with_ring(std::string_view text, std::int32_t thread_id = -64) {
+std::string with_ring(std::string_view text, std::int32_t owner = -64) {
   const exec::Image image = image_of(text);
   std::vector<std::uint64_t> values(image.insns.size(), 0x1000);
   maps::Recipe recipe;
@@ -144,7 +144,7 @@ std::string with_ring(std::string_view text, std::int32_t thread_id = -64) {
                        .values = values,
                        .recipes = {&recipe, 1},
                        .helpers = {},
-                       .thread_id = thread_id,
+                       .owner = owner,
                        .features = {.direct_calls = true},
                        .place = {0, 0x100000}});
   EXPECT_TRUE(code);

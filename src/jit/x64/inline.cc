@@ -239,6 +239,8 @@ void Compiler::find_in_chunks(const InlinedCall& call, const Ways& ways) {
   if (two_words) {
     a_.alu(Alu::Cmp, Width::W64, kSecondWord, Mem{Reg::Rax, -8});
     a_.jump(Condition::NE, cold.label);
+  }
+  if (two_words || chunks.given_back) {
     a_.alu(Alu::Cmp, Width::W32, kGeneration, Mem{kChunk, Chunks::kGenerationAt});
     a_.jump(Condition::NE, cold.label);
   }

@@ -25,7 +25,7 @@ void Compiler::reserve_record(const InlinedCall& call, const Ways& ways) {
   const Ring& ring = call.recipe->ring;
   const Label elsewhere = call_later(call, ways).label;
   const Label locked = cold_calls_.back().aside = a_.label();
-  if (order_.thread_id == 0) return a_.jump(elsewhere);
+  if (order_.owner == 0) return a_.jump(elsewhere);
   a_.alu(Alu::Cmp, Width::W64, field(kCallOffsets.reservations), 0);
   a_.jump(Condition::NE, elsewhere);
   lock_ring(ring, elsewhere);
@@ -47,7 +47,7 @@ void Compiler::reserve_record(const InlinedCall& call, const Ways& ways) {
 // As maps::try_lock() does. kConsumed becomes the consumer's position from before that, as whoever waits for the lock
 // sees it move on.
 void Compiler::lock_ring(const Ring& ring, Label elsewhere) {
-  a_.load_of_thread(Width::W32, kThread, order_.thread_id);
+  a_.load_of_thread(Width::W32, kThread, order_.owner);
   a_.test(Width::W32, kThread, kThread);
   a_.jump(Condition::E, elsewhere);
   a_.mov(kData, ring.data);
@@ -99,7 +99,7 @@ void Compiler::write_record(const Ring& ring, std::uint32_t bytes) {
 
 void Compiler::reserve_by_call(const ColdCall& cold) {
   a_.bind(cold.aside);
-  if (order_.thread_id != 0) a_.store(Width::W32, Mem{kState, 0}, 0);
+  if (order_.owner != 0) a_.store(Width::W32, Mem{kState, 0}, 0);
   call_for_value(cold);
 }
 
