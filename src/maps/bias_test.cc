@@ -61,7 +61,7 @@ TEST_F(Biases, EndWhenAnotherComes) {
 
 // Plain additions are exact only if one is at it at a time, however they came in.
 TEST_F(Biases, NobodyMeetsTheOwner) {
-  constexpr std::uint64_t kVisits = 10'000;
+  constexpr std::uint64_t kVisits = 3'000;
   std::atomic<bool> stop{false};
   std::uint64_t owners = 0;
   std::thread owner([&] {
