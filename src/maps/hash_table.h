@@ -326,7 +326,8 @@ class HashTable {
   bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
   bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
-  bool is_alone() const noexcept { return get(habits_->bias.inside) != 0; }
+  // Whether the calling thread is: another's word may be there for a moment, until he sees that the bias has ended.
+  bool is_alone() const noexcept { return get(habits_->bias.inside) == this_owner(); }
   bool settle_bias(ChunkNumber number) noexcept;
   bool end_bias() noexcept;
   void grant_bias(ChunkNumber number) noexcept;
@@ -396,9 +397,9 @@ class HashTable::Hold {
   void hold(HashTable& table, ChunkNumber number, Locked locked) noexcept {
     if (locked == Locked::No) return;
     Chunk& chunk = table.chunk(number);
+    if (locked == Locked::Inherited) table.repair(chunk);  // which an owner of the bias has left alone
     if (!table.settle_bias(number)) return unlock(chunk.lock);
     chunk_ = &chunk, is_locked_ = true;
-    if (locked == Locked::Inherited) table.repair(chunk);
   }
   void hold_alone(HashTable& table, ChunkNumber number) noexcept {
     Chunk& chunk = table.chunk(number);
