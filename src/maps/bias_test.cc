@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "maps/domain.h"
+#include "maps/map.h"
 
 namespace skep::maps {
 namespace {
@@ -146,6 +147,38 @@ TEST_F(Biases, OfLeases) {
   std::uint64_t sum = 0;
   for (const std::uint64_t counter : counters) sum += counter;
   EXPECT_EQ(sum, std::uint64_t{kEnough} * (1 + 40 * (2 * cpus + 1)));
+}
+
+// Tables change hands between threads that each have them to themselves for a while: elements and their count agree.
+TEST_F(Biases, OfTables) {
+  constexpr std::uint64_t kThreads = 3, kTurns = 400, kInARow = 1500, kEntries = 64;
+  auto domain = Domain::create();
+  ASSERT_TRUE(domain);
+  auto map = Map::create(
+      **domain, {.type = spec::MapType::Hash, .key_size = 8, .value_size = 8, .max_entries = kEntries}, spec::MapId{1});
+  ASSERT_TRUE(map);
+  auto& bias = *reinterpret_cast<Bias*>((*map)->habits().data());
+  const auto bytes = [](const std::uint64_t& number) { return reinterpret_cast<const std::byte*>(&number); };
+  std::atomic<std::uint64_t> granted{0};
+  std::vector<std::thread> threads;
+  for (std::uint64_t i = 0; i < kThreads; ++i)
+    threads.emplace_back([&, i] {
+      for (std::uint64_t turn = 0; turn < kTurns; ++turn) {
+        for (std::uint64_t n = 0; n < kInARow; ++n) {
+          const std::uint64_t key = i * 100 + n % 20;
+          EXPECT_EQ((*map)->update(bytes(key), bytes(key), 0, 0), 0);
+          EXPECT_EQ((*map)->erase(bytes(key)), 0);
+        }
+        granted += get(bias.owner) == this_owner() ? 1 : 0;
+        set(bias.ended, 0U);  // so that biases go on to be granted
+        std::this_thread::yield();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(granted, 0U);
+  std::uint64_t added = 0;
+  while (added < 2 * kEntries && (*map)->update(bytes(added), bytes(added), 0, 0) == 0) ++added;
+  EXPECT_EQ(added, kEntries) << "all are gone, and counted so";
 }
 
 TEST_F(Biases, OfLeasesWhoseHoldersDied) {
