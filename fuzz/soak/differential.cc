@@ -116,7 +116,20 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   return run(*interpreted_, seed, kBudget);
 }
 
-bool Differential::depends_on_stack(std::uint64_t seed) { return run_with_stack_elsewhere(seed) != expected_; }
+// What is below is the stack of what comes next.
+[[gnu::noinline]] void Differential::scribble_stack(std::byte with) {
+  std::byte room[64 * 1024];
+  std::ranges::fill(room, with);
+  asm volatile("" ::"r"(room) : "memory");
+}
+
+bool Differential::depends_on_stack(std::uint64_t seed) {
+  for (const auto with : {std::byte{0}, std::byte{0xff}, std::byte{0x5a}}) {
+    scribble_stack(with);
+    if (run(*interpreted_, seed, kBudget) != expected_) return true;
+  }
+  return run_with_stack_elsewhere(seed) != expected_;
+}
 
 void Differential::prepare(std::uint64_t seed) {
   if (prepared_ == seed) return;

@@ -77,6 +77,7 @@ class Differential {
   void prepare(std::uint64_t seed);
   Left run(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget);
   Left run_with_stack_elsewhere(std::uint64_t seed);
+  static void scribble_stack(std::byte with);
   bool depends_on_stack(std::uint64_t seed);
   void save(std::vector<std::byte>& to) const;
   void restore(const std::vector<std::byte>& from);

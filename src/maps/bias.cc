@@ -6,7 +6,23 @@ namespace skep::maps {
 
 bool Bias::grant(std::uint32_t self) noexcept {
   std::uint32_t nobody = 0;
-  return barriers_arrive(Reach::Machine) && std::atomic_ref(owner).compare_exchange_strong(nobody, self);
+  if (barriers_arrive(Reach::Machine) && claim_word(self) &&
+      std::atomic_ref(owner).compare_exchange_strong(nobody, self))
+    return true;
+  set(streak, 0U);  // it takes a while to find that out: not so soon again
+  if (nobody == 0) set(ended, get(ended) + 1);
+  return false;
+}
+
+// A word of `inside` for the thread: that it has, that nobody has, or that was a dead thread's.
+bool Bias::claim_word(std::uint32_t self) noexcept {
+  if (word_of(self) < kThreads) return true;
+  for (unsigned i = 0; i < kThreads; ++i) {
+    std::uint32_t user = get(users[i]);
+    if (user != 0 && (get(inside[i]) != 0 || owner_exists(user))) continue;
+    if (std::atomic_ref(users[i]).compare_exchange_strong(user, self)) return true;
+  }
+  return false;
 }
 
 // Who finds that another is at it does the same: that one may have died.
@@ -26,19 +42,29 @@ bool Bias::revoke() noexcept {
   return whose.compare_exchange_strong(seen, 0) || seen == 0;
 }
 
-Locked wait_for_owner(Bias& bias, std::uint32_t self) noexcept {
-  if (get(bias.inside) == self) return Locked::No;
+Locked wait_for_owner(Bias& bias, std::uint32_t self, std::uint32_t& dead) noexcept {
+  if (bias.is_inside(self)) return Locked::No;
   Patience patience;
-  while (!bias.revoke())
-    if (patience.wait() == Patience::Next::GiveUp) return Locked::No;
-  return lock(bias.inside);
+  for (;;) {
+    const bool sure = bias.revoke();
+    const std::uint32_t who = bias.whoever_is_inside();
+    if (sure && who == 0) return Locked::Yes;
+    switch (patience.wait()) {
+      case Patience::Next::Retry: break;
+      case Patience::Next::GiveUp: return Locked::No;
+      case Patience::Next::AskWhetherOwnerLives:
+        if (sure && !owner_exists(who)) return dead = who, Locked::Inherited;
+        break;
+    }
+  }
 }
 
 void BiasedGuard::take(std::uint32_t self) noexcept {
   if (lock(lock_.word) == Locked::No) return;
   if (!lock_.bias.lets_pass(self)) {
-    if (wait_for_owner(lock_.bias, self) == Locked::No) return unlock(lock_.word);
-    lock_.bias.leave();
+    std::uint32_t dead = 0;
+    if (wait_for_owner(lock_.bias, self, dead) == Locked::No) return unlock(lock_.word);
+    if (dead != 0) lock_.bias.put_out(dead);
   }
   how_ = How::ByLock;
   if (lock_.bias.is_due(self)) (void)lock_.bias.grant(self);

@@ -45,7 +45,7 @@ TEST_F(Biases, AreOfThoseWhoTakeALockOverAndOver) {
   for (int i = 0; i < kEnough; ++i) add_one(all);
   EXPECT_EQ(all.lock.bias.owner, this_owner());
   const BiasedGuard guard(all.lock);
-  EXPECT_EQ(all.lock.bias.inside, this_owner());
+  EXPECT_EQ(all.lock.bias.whoever_is_inside(), this_owner());
   EXPECT_EQ(all.lock.word, 0U);
   EXPECT_FALSE(BiasedGuard(all.lock)) << "within a signal handler";
 }
@@ -101,22 +101,24 @@ TEST_F(Biases, AnOwnerWhoDiesInsideIsSucceeded) {
   if (child == 0) {
     for (int i = 0; i < kEnough; ++i) add_one(all);
     const BiasedGuard guard(all.lock);
-    ::_exit(all.lock.bias.inside == this_owner() ? 0 : 1);
+    ::_exit(all.lock.bias.is_inside(this_owner()) ? 0 : 1);
   }
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
-  ASSERT_EQ(thread_of(all.lock.bias.inside), static_cast<std::uint32_t>(child));
+  ASSERT_EQ(thread_of(all.lock.bias.whoever_is_inside()), static_cast<std::uint32_t>(child));
   add_one(all);
   EXPECT_EQ(all.count, std::uint64_t{kEnough} + 1);
   EXPECT_EQ(all.lock.bias.owner, 0U);
 }
 
 TEST_F(Biases, ScribbledOnesDoNotStopIt) {
-  for (const std::uint32_t noise : {0xa5a5a5a5U, 0x7fffffffU, 1U}) {
-    all.lock = {.word = 0, .bias = {noise, 0, noise, noise, noise}};
+  for (const std::uint32_t noise : {0xa5a5a5a5U, 0x7fffffffU, 0xffc00000U}) {
+    Bias scribbled{noise, noise, noise, noise, {}, {noise, noise, noise, noise}};
+    all.lock = {.word = 0, .bias = scribbled};
     add_one(all);
-    all.lock = {.word = 0, .bias = {noise, 0x7ffffff0U, noise, noise, noise}};
+    scribbled.inside[0] = scribbled.inside[3] = 0x7ffffff0U;
+    all.lock = {.word = 0, .bias = scribbled};
     add_one(all);
   }
   EXPECT_EQ(all.count, 6U);

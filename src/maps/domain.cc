@@ -18,7 +18,7 @@ namespace skep::maps {
 
 // The whole region. All zero but for its head when new.
 struct Domain::Region {
-  static constexpr std::uint64_t kMagic = 0x6e69616d6f647362;  // names the layout below
+  static constexpr std::uint64_t kMagic = 0x6e69616d6f647363;  // names the layout below
   static constexpr unsigned kMostCpus = 8192;
   static constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
@@ -100,12 +100,12 @@ bool Domain::try_slot(unsigned number, std::uint32_t from, std::uint32_t self, O
   leases_.add(identity_, number);
   if (!owner.compare_exchange_strong(from, self)) return leases_.remove(identity_, number), false;
   if (!at.bias.lets_pass(self)) {
-    const bool is_free = others != Others::Leave && at.bias.revoke() && get(at.bias.inside) == 0;
+    const bool is_free = others != Others::Leave && at.bias.revoke() && at.bias.whoever_is_inside() == 0;
     if (!is_free && others != Others::Succeed) {
       owner.store(0, std::memory_order_release);
       return leases_.remove(identity_, number), false;
     }
-    set(at.bias.inside, 0U);
+    if (const std::uint32_t left = at.bias.whoever_is_inside(); left != 0) at.bias.put_out(left);
   }
   if (at.bias.is_due(self)) (void)at.bias.grant(self);
   at.begin();
@@ -195,8 +195,8 @@ void Domain::give_any(std::uint32_t self) noexcept {
   if (held >= cpus_) return leases_.forget(identity_);  // succeeded by another thread while this one was stopped
   Slot& at = slot(held);
   if (const std::uint32_t depth = get(at.depth); depth != 0) return set(at.depth, depth - 1);
-  if (get(at.bias.inside) == self)
-    at.bias.leave();
+  if (at.bias.is_inside(self))
+    at.bias.leave(self);
   else
     set(at.owner, 0U);
   leases_.remove(identity_, held);

@@ -53,10 +53,10 @@ class Domain {
     std::uint32_t turns;  // leases that there were, but for those by a bias, which whoever waits ends; likewise
     Bias bias;
 
-    bool is_held_by(std::uint32_t thread) noexcept { return get(owner) == thread || get(bias.inside) == thread; }
+    bool is_held_by(std::uint32_t thread) noexcept { return get(owner) == thread || bias.is_inside(thread); }
     // Who holds it, as far as can be seen; 0: nobody.
     std::uint32_t holder() noexcept {
-      const std::uint32_t by_bias = get(bias.inside);
+      const std::uint32_t by_bias = bias.whoever_is_inside();
       return by_bias != 0 ? by_bias : get(owner);
     }
     // By its holder: another lease that is the first. By a bias it is one where `depth` is 0 already.
@@ -164,8 +164,8 @@ inline void Domain::give_cpu() noexcept {
   const std::uint32_t self = this_owner();
   Leases& leases = leases_;
   if (leases.count == 1 && leases.held[0].domain == identity_) [[likely]] {
-    if (Slot& at = slot(leases.held[0].slot); get(at.bias.inside) == self && get(at.depth) == 0) [[likely]] {
-      at.bias.leave();
+    if (Slot& at = slot(leases.held[0].slot); at.bias.is_inside(self) && get(at.depth) == 0) [[likely]] {
+      at.bias.leave(self);
       order_for_others();
       leases.count = 0;
       return;

@@ -479,7 +479,7 @@ bool HashTable::seek_the_dead() noexcept {
     const auto second = static_cast<std::uint32_t>(now.tv_sec);
     if (std::atomic_ref(state_->looked_at).exchange(second) == second) return false;
   }
-  if (const std::uint32_t alone = get(habits_->bias.inside); alone != 0 && !owner_exists(alone)) end_bias();
+  if (const std::uint32_t alone = habits_->bias.whoever_is_inside(); alone != 0 && !owner_exists(alone)) end_bias();
   for (ChunkNumber number = 0; number < layout_.chunks; ++number)
     if (const std::uint32_t owner = get(chunk(number).lock); owner != 0 && !owner_exists(owner))
       const Hold inherit(*this, number);
@@ -500,11 +500,12 @@ bool HashTable::settle_bias(ChunkNumber number) noexcept {
 }
 
 bool HashTable::end_bias() noexcept {
-  Bias& bias = habits_->bias;
-  const Locked inside = wait_for_owner(bias, this_owner());
-  if (inside == Locked::No) return false;
-  if (inside == Locked::Inherited) repair(chunk(std::min(get(habits_->changed_alone), layout_.chunks - 1)));
-  bias.leave();
+  std::uint32_t dead = 0;
+  if (wait_for_owner(habits_->bias, this_owner(), dead) == Locked::No) return false;
+  if (dead != 0) {
+    repair(chunk(std::min(get(habits_->changed_alone), layout_.chunks - 1)));
+    habits_->bias.put_out(dead);
+  }
   return true;
 }
 

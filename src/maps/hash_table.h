@@ -326,8 +326,7 @@ class HashTable {
   bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
   bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
-  // Whether the calling thread is: another's word may be there for a moment, until he sees that the bias has ended.
-  bool is_alone() const noexcept { return get(habits_->bias.inside) == this_owner(); }
+  bool is_alone() const noexcept { return habits_->bias.is_inside(this_owner()); }
   bool settle_bias(ChunkNumber number) noexcept;
   bool end_bias() noexcept;
   void grant_bias(ChunkNumber number) noexcept;
@@ -351,7 +350,7 @@ class HashTable::Alone {
  public:
   explicit Alone(HashTable& table) noexcept : bias_(table.habits_->bias), is_(bias_.enter(this_owner())) {}
   ~Alone() {
-    if (is_) bias_.leave();
+    if (is_) bias_.leave(this_owner());
   }
   Alone(const Alone&) = delete;
   Alone& operator=(const Alone&) = delete;
