@@ -488,17 +488,7 @@ bool HashTable::seek_the_dead() noexcept {
 
 // ---- one thread alone
 
-// For who took a chunk's lock: whether that is enough, also where another is used to go by it.
-bool HashTable::settle_bias(ChunkNumber number) noexcept {
-  constexpr unsigned kLooks = 16;  // one of so many locks, about: threads would meet at the bias else
-  [[gnu::tls_model("initial-exec")]] static constinit thread_local unsigned locks = 0;
-  const std::uint32_t self = this_owner();
-  Bias& bias = habits_->bias;
-  if (!bias.lets_pass(self) && !end_bias()) return false;
-  if (++locks % (kLooks + 1) == 0 && may_be_alone() && bias.is_due(self, kLooks)) grant_bias(number);
-  return true;
-}
-
+// For who took a chunk's lock where another goes by it: whether that has ended.
 bool HashTable::end_bias() noexcept {
   std::uint32_t dead = 0;
   if (wait_for_owner(habits_->bias, this_owner(), dead) == Locked::No) return false;
@@ -507,6 +497,13 @@ bool HashTable::end_bias() noexcept {
     habits_->bias.put_out(dead);
   }
   return true;
+}
+
+// For who holds the lock of this chunk, as others do not: whether he is to go by it from now on.
+void HashTable::consider_bias(ChunkNumber number) noexcept {
+  constexpr unsigned kLooks = 16;  // one of so many locks, about: threads would meet at the bias else
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local unsigned locks = 0;
+  if (++locks % (kLooks + 1) == 0 && may_be_alone() && habits_->bias.is_due(this_owner(), kLooks)) grant_bias(number);
 }
 
 // To who holds the lock of this chunk. None of the others may be in somebody's hands: from now on who takes one sees

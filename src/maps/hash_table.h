@@ -327,8 +327,8 @@ class HashTable {
   bool seek_the_dead() noexcept;
   bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
   bool is_alone() const noexcept { return habits_->bias.is_inside(this_owner()); }
-  bool settle_bias(ChunkNumber number) noexcept;
   bool end_bias() noexcept;
+  void consider_bias(ChunkNumber number) noexcept;
   void grant_bias(ChunkNumber number) noexcept;
   bool first_from(std::uint32_t number, std::byte* next) noexcept;
 
@@ -397,8 +397,8 @@ class HashTable::Hold {
     if (locked == Locked::No) return;
     Chunk& chunk = table.chunk(number);
     if (locked == Locked::Inherited) table.repair(chunk);  // which an owner of the bias has left alone
-    if (!table.settle_bias(number)) return unlock(chunk.lock);
-    chunk_ = &chunk, is_locked_ = true;
+    if (!table.habits_->bias.lets_pass(this_owner()) && !table.end_bias()) return unlock(chunk.lock);
+    keep(table, number);
   }
   void hold_alone(HashTable& table, ChunkNumber number) noexcept {
     Chunk& chunk = table.chunk(number);
@@ -410,9 +410,13 @@ class HashTable::Hold {
     std::uint32_t& word = table.chunk(number).lock;
     if (!try_lock(word)) return;
     if (table.habits_->bias.lets_pass(this_owner()))
-      hold(table, number, Locked::Yes);
+      keep(table, number);
     else
       unlock(word);
+  }
+  void keep(HashTable& table, ChunkNumber number) noexcept {
+    chunk_ = &table.chunk(number), is_locked_ = true;
+    table.consider_bias(number);
   }
 
   Chunk* chunk_ = nullptr;
