@@ -3,11 +3,10 @@
 // kernel's questions attaching is EOPNOTSUPP, nothing is attached to be detached, and a query finds nothing.
 #include <fcntl.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <string_view>
+#include <optional>
+#include <string>
 
 #include "base/errno.h"
 #include "hive/attach_points.h"
@@ -220,12 +219,9 @@ long task_fd_query(Request& request) {
   if (attr.flags != 0) return -EINVAL;
   const auto process = static_cast<pid_t>(attr.pid);
   if (process <= 0 || (::kill(process, 0) != 0 && errno == ESRCH)) return -ENOENT;
-  char path[48], name[64];
-  std::snprintf(path, sizeof path, "/proc/%d/fd/%u", process, attr.fd);
-  const ssize_t size = ::readlink(path, name, sizeof name);
-  if (size < 0) return -EBADF;
-  const bool is_event = std::string_view(name, static_cast<std::size_t>(size)) == "anon_inode:[perf_event]";
-  return is_event ? refuse(ENOENT, "task_fd_query: no program of this hive is attached there") : -kNotSupported;
+  const std::optional<bool> is_event = is_perf_event(process, attr.fd);
+  if (!is_event) return -EBADF;
+  return *is_event ? refuse(ENOENT, "task_fd_query: no program of this hive is attached there") : -kNotSupported;
 }
 
 // Rights are given away by the owner of a file system in a user namespace of his own, which a hive has not.

@@ -66,11 +66,15 @@ int check_netns_target(Caller& caller, int fd) noexcept {
 int check_event_target(Caller& caller, int fd) noexcept {
   const Fd event = caller.descriptor(fd);
   if (!event) return -EBADF;
-  char link[32], name[64];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", event.get());
+  return is_perf_event(::getpid(), static_cast<unsigned>(event.get())).value_or(false) ? 0 : -EBADF;
+}
+
+std::optional<bool> is_perf_event(pid_t process, unsigned fd) noexcept {
+  char link[48], name[64];
+  std::snprintf(link, sizeof link, "/proc/%d/fd/%u", process, fd);
   const ssize_t size = ::readlink(link, name, sizeof name);
-  return std::string_view(name, size < 0 ? 0 : static_cast<std::size_t>(size)) == "anon_inode:[perf_event]" ? 0
-                                                                                                            : -EBADF;
+  if (size < 0) return std::nullopt;
+  return std::string_view(name, static_cast<std::size_t>(size)) == "anon_inode:[perf_event]";
 }
 
 bool is_interface(std::uint32_t index) noexcept {

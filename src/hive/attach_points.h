@@ -6,7 +6,10 @@
 // the last answer is EOPNOTSUPP. Tested by: hive/attach_test.cc, hive/link_test.cc (against the running kernel).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <optional>
 
 #include "hive/request.h"
 
@@ -51,6 +54,8 @@ bool is_for(const ProgObject& program, const AttachPoint& point) noexcept;
 int check_cgroup_target(Caller& caller, int fd) noexcept;  // EBADF
 int check_netns_target(Caller& caller, int fd) noexcept;   // EBADF, EINVAL
 int check_event_target(Caller& caller, int fd) noexcept;   // EBADF
-bool is_interface(std::uint32_t index) noexcept;           // in the network namespace of the hive's process
+// Whether a process's descriptor is an event of perf_event_open(2); nothing where it has no such descriptor.
+std::optional<bool> is_perf_event(pid_t process, unsigned fd) noexcept;
+bool is_interface(std::uint32_t index) noexcept;  // in the network namespace of the hive's process
 
 }  // namespace skep::hive
