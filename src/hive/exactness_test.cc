@@ -173,8 +173,8 @@ TEST_F(Exactness, OfProgramsThatInterruptOthers) {
     auto program = hive_->program(static_cast<int>(load(kWorkers + i, kKeys)));
     ASSERT_TRUE(program);
     nested.push_back(std::make_unique<Nested>(hive_.get(), *std::move(program)));
-    threads.emplace_back([&, i, prog = load(i, 0)] {
-      interrupting = nested[i].get();
+    threads.emplace_back([&, own = nested.back().get(), prog = load(i, 0)] {
+      interrupting = own;
       failures += run(prog, runs) ? 0 : 1;
       --working;
       while (working != 0) ::usleep(100);  // signals still come
