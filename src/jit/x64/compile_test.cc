@@ -110,6 +110,30 @@ TEST(Facts, JumpsThatAlwaysGoOneWay) {
             fmt::format("{}b801000000c3", kEntry));
 }
 
+// How often code compares r2 with 8.
+std::size_t comparisons(std::string_view text) {
+  constexpr std::string_view kCompare = "4883fa08";
+  const std::string code = hex(compiled(text));
+  std::size_t found = 0;
+  for (std::size_t at = code.find(kCompare); at != code.npos; at = code.find(kCompare, at + 1)) ++found;
+  return found;
+}
+
+TEST(Loops, EndInTheirHeadsWhereOneJumpLeadsBack) {
+  // entered in the body, left by the jump
+  EXPECT_EQ(comparisons("r0 = 0\nr2 = 0\ngoto pc+2\nr2 += 1\nif r2 == 8 goto pc+2\nr0 += r1\ngoto pc-4\nexit"), 2U);
+  // entered in the head, left behind the jump
+  EXPECT_EQ(comparisons("r0 = 0\nr2 = 0\nr2 += 1\nif r2 != 8 goto pc+1\nexit\nr0 += r1\ngoto pc-5"), 2U);
+  // two jumps lead back
+  EXPECT_EQ(comparisons("r0 = 0\nr2 = 0\ngoto pc+2\nr2 += 1\nif r2 == 8 goto pc+4\nr0 += r1\nif r0 > r1 goto pc-4\n"
+                        "r0 += 1\ngoto pc-6\nexit"),
+            1U);
+  // what leads back past a call that found nothing hardly counts
+  EXPECT_EQ(comparisons("r6 = 0\nr2 = 0\ngoto pc+2\nr2 += 1\nif r2 == 8 goto pc+4\ncall 7\nif r0 == 0 goto pc-4\n"
+                        "r2 = r0\ngoto pc-6\nr0 = 0\nexit"),
+            2U);
+}
+
 TEST(Bytes, AreLoadedAtOnce) {
   const std::string_view big =
       "r2 = *(u8 *)(r1 +4)\nr2 <<= 24\nr3 = *(u8 *)(r1 +7)\nr4 = *(u8 *)(r1 +5)\nr4 <<= 16\nr3 |= r2\nr3 |= r4\n"

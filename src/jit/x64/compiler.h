@@ -81,6 +81,7 @@ class Compiler {
   std::uint32_t instruction(std::uint32_t slot);
   void short_loop(const ShortLoop& loop);
   void leave_loop(const ShortLoop& loop);
+  void repeat_head(const RotatedLoop& loop);
   void in_place(const Function& callee);
   std::uint32_t write(const At& at);
   void prologue(const Function& function);
@@ -113,6 +114,8 @@ class Compiler {
     return Label{static_cast<std::uint32_t>(order_.image.insns.size() + which)};
   }
   void compare(Width width, isa::JumpOp op, Reg a, Source b);
+  Condition compare(const At& jump);
+  static std::int64_t target(const At& at);
 
   // ---- layout: noted where it is wanted
   void note_piece(std::uint32_t slot);

@@ -51,7 +51,7 @@ void Compiler::instructions(const Function& function) {
 
 std::uint32_t Compiler::instruction(std::uint32_t slot) {
   a_.reserve();
-  if (survey_.at(slot, Survey::kLoop)) a_.align();
+  if (survey_.at(slot, Survey::kHot)) a_.align();
   a_.bind(label_of(slot));
   if (order_.counting == Counting::Yes && survey_.at(slot, Survey::kBlock)) count_block(slot);
   slot_ = slot;
@@ -87,10 +87,24 @@ void Compiler::leave_loop(const ShortLoop& loop) {
   a_.bind(label_of(loop.jump));
   const At jump = at(slot_ = loop.jump);
   if (notes_) note_piece(loop.jump);
-  const isa::JumpOp op = isa::jump_op(jump.op);
   const bool leaves = loop.jump + 1 != loop.end;  // the jump back is behind it
-  compare(jump.width, op, reg(jump.insn.dst), source(jump, isa::form(jump.op) == isa::Form::JumpReg));
-  a_.jump(leaves ? condition_of(op) : !condition_of(op), label_of(loop.end));
+  const Condition holds = compare(jump);
+  a_.jump(leaves ? holds : !holds, label_of(loop.end));
+}
+
+// The head of the loop, in place of the jump back to it.
+void Compiler::repeat_head(const RotatedLoop& loop) {
+  const std::uint32_t end = std::exchange(end_, loop.branch);
+  const bool notes = std::exchange(notes_, false);
+  for (std::uint32_t slot = loop.first; slot < loop.branch; a_.reserve()) slot += write(at(slot_ = slot));
+  const At branch = at(slot_ = loop.branch);
+  const Condition holds = compare(branch);
+  const Label taken = label_of(target(branch)), behind = label_of(loop.branch + 1);
+  a_.jump(loop.stays ? holds : !holds, loop.stays ? taken : behind);
+  if (!falls_to(at(loop.back), loop.stays ? loop.branch + 1 : target(branch))) a_.jump(loop.stays ? behind : taken);
+  notes_ = notes;
+  end_ = end;
+  slot_ = loop.back;
 }
 
 // The instructions of a small function that has no frame, where it is called.
@@ -257,6 +271,8 @@ void Compiler::CastAddrSpace(const At& at) { Invalid(at); }  // there is no aren
 
 // ---- Jumps
 
+std::int64_t Compiler::target(const At& at) { return *isa::jump_target(at.op, at.insn, at.slot); }
+
 // Whether what is behind the instruction goes on at `target`.
 bool Compiler::falls_to(const At& at, std::int64_t target) const {
   std::uint32_t next = at.slot + isa::slots(at.op);
@@ -265,15 +281,17 @@ bool Compiler::falls_to(const At& at, std::int64_t target) const {
 }
 
 void Compiler::Goto(const At& at) {
-  const std::int64_t target = *isa::jump_target(at.op, at.insn, at.slot);
-  if (!falls_to(at, target)) a_.jump(label_of(target));
+  if (const RotatedLoop* const loop = copies() && copy_.end == 0 ? survey_.rotated_loop_at(at.slot) : nullptr;
+      loop != nullptr && !survey_.at(loop->branch, Survey::kChained))
+    return repeat_head(*loop);
+  if (!falls_to(at, target(at))) a_.jump(label_of(target(at)));
 }
 void Compiler::GotoLong(const At& at) { Goto(at); }
 
 void Compiler::MayGoto(const At& at) {
   const Mem counter{Reg::Rbp, -static_cast<std::int32_t>(local_bytes_)};
   a_.alu(Alu::Cmp, Width::W32, counter, 0);
-  a_.jump(Condition::E, label_of(*isa::jump_target(at.op, at.insn, at.slot)));
+  a_.jump(Condition::E, label_of(target(at)));
   a_.alu(Alu::Sub, Width::W32, counter, 1);
 }
 
@@ -287,12 +305,18 @@ void Compiler::compare(Width width, isa::JumpOp op, Reg a, Source b) {
   a_.alu(Alu::Cmp, width, a, b.number);
 }
 
+// What a conditional jump compares: the condition on which it is taken.
+Condition Compiler::compare(const At& jump) {
+  const isa::JumpOp op = isa::jump_op(jump.op);
+  compare(jump.width, op, reg(jump.insn.dst), source(jump, isa::form(jump.op) == isa::Form::JumpReg));
+  return condition_of(op);
+}
+
 void Compiler::jump(const At& at, Source b) {
-  const std::int64_t target = *isa::jump_target(at.op, at.insn, at.slot);
-  if (falls_to(at, target)) return;
+  if (falls_to(at, target(at))) return;
   const isa::JumpOp op = isa::jump_op(at.op);
   compare(at.width, op, reg(at.insn.dst), b);
-  a_.jump(condition_of(op), label_of(target));
+  a_.jump(condition_of(op), label_of(target(at)));
 }
 void Compiler::JumpImm(const At& at) { jump(at, constant(at)); }
 void Compiler::JumpReg(const At& at) { jump(at, source(at, true)); }

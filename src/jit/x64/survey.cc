@@ -44,7 +44,7 @@ class Surveyor {
     if (loads_bytes_) find_joined_bytes(image_, survey_);
     const bool in_place = surroundings.helpers == Helpers::InPlace;
     if (in_place) find_known_results(image_, survey_);
-    find_short_loops(image_, survey_);
+    find_loops(image_, survey_);
     if (calls_helpers_ && in_place) find_inlined_calls(image_, surroundings, survey_);
     find_live();
     depth_.assign(calls_.size(), 0);
@@ -201,6 +201,10 @@ std::uint64_t Survey::constant_at(std::uint32_t slot) const noexcept {
 
 const ShortLoop* Survey::short_loop_at(std::uint32_t slot) const noexcept {
   return at(slot, kLoop) ? row_at(short_loops, &ShortLoop::first, slot) : nullptr;
+}
+
+const RotatedLoop* Survey::rotated_loop_at(std::uint32_t slot) const noexcept {
+  return row_at(rotated_loops, &RotatedLoop::back, slot);
 }
 
 const InlinedCall& Survey::inlined_at(std::uint32_t slot) const noexcept {

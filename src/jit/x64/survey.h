@@ -53,6 +53,14 @@ struct ShortLoop {
   std::uint32_t times = 1;
 };
 
+// A loop whose head, a few instructions and the condition on which it ends, is written again in place of the jump back
+// to it: one jump a round instead of two.
+struct RotatedLoop {
+  std::uint32_t back = 0;               // the jump back
+  std::uint32_t first = 0, branch = 0;  // the head: its first instruction, and the conditional jump that ends it
+  bool stays = false;                   // the loop goes on where that jump is taken; otherwise behind it
+};
+
 // The index that a look-up in an array or a tail call is made with.
 struct Index {
   static constexpr unsigned kNone = 16;
@@ -148,6 +156,7 @@ struct Survey {
   static constexpr Flags kLeftOut = 512;    // of no effect: nothing is written for it
   static constexpr Flags kAlways = 1024;    // a jump whose condition always holds
   static constexpr Flags kConstant = 2048;  // its result is known: a row of `constants`
+  static constexpr Flags kHot = 4096;       // each round of a loop goes on here by a jump
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
@@ -160,15 +169,16 @@ struct Survey {
   // By slot: registers that may be read after the instruction and before they are written, but for reads whose result
   // is never read.
   std::vector<isa::RegisterSet> live;
-  std::vector<JoinedBytes> joined;     // sorted by slot
-  std::vector<InlinedCall> inlined;    // sorted by slot
-  std::vector<Constant> constants;     // sorted by slot
-  std::vector<ShortLoop> short_loops;  // sorted; none within another
-  std::vector<CompareChain> chains;    // sorted by slot, if they were looked for
-  std::size_t neighbours = 0;          // comparisons with constants, each behind another of the same register
-  bool uses_call = false;              // something needs the exec::Call
-  bool callbacks = false;              // functions whose address is taken: helpers may run code
-  bool stops = false;                  // an engine may have to stop the program
+  std::vector<JoinedBytes> joined;         // sorted by slot
+  std::vector<InlinedCall> inlined;        // sorted by slot
+  std::vector<Constant> constants;         // sorted by slot
+  std::vector<ShortLoop> short_loops;      // sorted; none within another
+  std::vector<RotatedLoop> rotated_loops;  // sorted
+  std::vector<CompareChain> chains;        // sorted by slot, if they were looked for
+  std::size_t neighbours = 0;              // comparisons with constants, each behind another of the same register
+  bool uses_call = false;                  // something needs the exec::Call
+  bool callbacks = false;                  // functions whose address is taken: helpers may run code
+  bool stops = false;                      // an engine may have to stop the program
   bool at(std::size_t slot, Flags flag) const noexcept { return (flags[slot] & flag) != 0; }
 
   // EINVAL when calls nest deeper than frames are allowed, which no verifier lets through.
@@ -179,6 +189,8 @@ struct Survey {
   const InlinedCall& inlined_at(std::uint32_t slot) const noexcept;
   // That begins at a slot; null: none does.
   const ShortLoop* short_loop_at(std::uint32_t slot) const noexcept;
+  // That ends with the jump at a slot; null: none does.
+  const RotatedLoop* rotated_loop_at(std::uint32_t slot) const noexcept;
   // Of a slot with kConstant.
   std::uint64_t constant_at(std::uint32_t slot) const noexcept;
   // Of a slot with kJoined.
@@ -193,8 +205,8 @@ struct Survey {
 void find_joined_bytes(const exec::Image& image, Survey& survey);
 // Fills survey.constants, and marks what never runs, and jumps that are always or never taken (known_results.cc).
 void find_known_results(const exec::Image& image, Survey& survey);
-// Fills survey.short_loops (short_loops.cc).
-void find_short_loops(const exec::Image& image, Survey& survey);
+// Fills survey.short_loops and survey.rotated_loops (loops.cc).
+void find_loops(const exec::Image& image, Survey& survey);
 // Fills survey.inlined (inlined_calls.cc); what such a call reads is no more than its code does.
 void find_inlined_calls(const exec::Image& image, const Surroundings& surroundings, Survey& survey);
 // Fills survey.chains (compare_chains.cc).
