@@ -110,10 +110,11 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   return left;
 }
 
-[[gnu::noinline]] Differential::Left Differential::run_with_stack_elsewhere(std::uint64_t seed) {
+[[gnu::noinline]] Differential::Left Differential::run_with_stack_elsewhere(const exec::Executable& code,
+                                                                            std::uint64_t seed, std::uint64_t budget) {
   std::byte room[3 * 4096 + 64];
   asm volatile("" ::"r"(room) : "memory");
-  return run(*interpreted_, seed, kBudget);
+  return run(code, seed, budget);
 }
 
 // What is below is the stack of what comes next.
@@ -123,12 +124,14 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   asm volatile("" ::"r"(room) : "memory");
 }
 
-bool Differential::depends_on_stack(std::uint64_t seed) {
+// Whether `code` leaves something else than `left` where something else was on the stack.
+bool Differential::depends_on_stack(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget,
+                                    const Left& left) {
   for (const auto with : {std::byte{0}, std::byte{0xff}, std::byte{0x5a}}) {
     scribble_stack(with);
-    if (run(*interpreted_, seed, kBudget) != expected_) return true;
+    if (run(code, seed, budget) != left) return true;
   }
-  return run_with_stack_elsewhere(seed) != expected_;
+  return run_with_stack_elsewhere(code, seed, budget) != left;
 }
 
 void Differential::prepare(std::uint64_t seed) {
@@ -149,9 +152,11 @@ Differential::Found Differential::run(Form form, std::uint64_t seed) {
   if (expected_.stopped == Failure::Kind::Budget) return {Outcome::Cut};
   if (reads_unwritten_) form = Form::Counting;
   const exec::Executable& code = *compiled_[static_cast<std::size_t>(form)];
-  const Left got = run(code, seed, form == Form::Counting ? kPlenty : 0);
+  const std::uint64_t budget = form == Form::Counting ? kPlenty : 0;
+  const Left got = run(code, seed, budget);
   if (got == expected_) return {};
-  if (reads_unwritten_ || depends_on_stack(seed)) return {Outcome::Addresses};
+  if (reads_unwritten_ || depends_on_stack(*interpreted_, seed, kBudget, expected_)) return {Outcome::Addresses};
+  if (depends_on_stack(code, seed, budget, got)) return {Outcome::Addresses};
   return {Outcome::Different, difference(expected_, got)};
 }
 

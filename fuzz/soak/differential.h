@@ -76,9 +76,9 @@ class Differential {
 
   void prepare(std::uint64_t seed);
   Left run(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget);
-  Left run_with_stack_elsewhere(std::uint64_t seed);
+  Left run_with_stack_elsewhere(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget);
   static void scribble_stack(std::byte with);
-  bool depends_on_stack(std::uint64_t seed);
+  bool depends_on_stack(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget, const Left& left);
   void save(std::vector<std::byte>& to) const;
   void restore(const std::vector<std::byte>& from);
   std::string difference(const Left& expected, const Left& got) const;
