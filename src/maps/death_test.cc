@@ -50,6 +50,8 @@ struct Subject {
 const Subject kSubjects[] = {
     {"hash", {.type = Hash, .key_size = 8, .value_size = 16, .max_entries = 9}},
     {"hash_alone", {.type = Hash, .key_size = 8, .value_size = 16, .max_entries = 9}, false, false, true},
+    {"hash_pooled_alone", {.type = Hash, .key_size = 8, .value_size = 200, .max_entries = 11}, false, false, true},
+    {"lru_hash_alone", {.type = LruHash, .key_size = 8, .value_size = 16, .max_entries = 11}, true, false, true},
     {"hash_grows", {.type = Hash, .key_size = 8, .value_size = 16, .max_entries = 9, .flags = spec::kNoPrealloc}},
     {"hash_pooled", {.type = Hash, .key_size = 8, .value_size = 200, .max_entries = 11}},
     {"percpu_hash", {.type = PercpuHash, .key_size = 8, .value_size = 16, .max_entries = 9}, false, true},

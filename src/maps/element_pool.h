@@ -54,6 +54,12 @@ class ElementPool {
   std::uint32_t take(unsigned part, std::uint32_t chunk) noexcept;
   // This one, if it is free.
   bool claim(std::uint32_t link, std::uint32_t chunk) noexcept;
+  // Likewise, while nobody else claims elements.
+  bool claim_alone(std::uint32_t link, std::uint32_t chunk) noexcept {
+    if (!valid(link) || !is_free(link)) return false;
+    set(word(link), word_of(kMade, chunk));
+    return true;
+  }
   void give_back(std::uint32_t link) noexcept;
   // An element that is probably free, and in no list from now on; 0 where there is none at hand.
   std::uint32_t next_free(unsigned part) noexcept;
@@ -125,8 +131,15 @@ unsigned ElementPool::sweep(unsigned part, unsigned wanted, Evict evict, Ahead a
   const std::uint32_t begin = first(part);
   unsigned evicted = 0;
   std::uint64_t most = 3 * std::uint64_t{all};
-  for (std::uint64_t steps = 0; steps < most && evicted < wanted; ++steps) {
-    const std::uint32_t place = std::atomic_ref(state(part).hand).fetch_add(1) % all;
+  const std::atomic_ref<std::uint32_t> hand(state(part).hand);
+  std::uint32_t turn = 0, turns_end = 0;  // the hand's, taken several at once
+  for (std::uint64_t steps = 0; steps < most && evicted < wanted; ++steps, ++turn) {
+    if (turn == turns_end) {
+      const std::uint32_t turns = std::min({wanted - evicted, kAhead, all});
+      turn = hand.fetch_add(turns, std::memory_order_relaxed) % all;
+      turns_end = turn + turns;
+    }
+    const std::uint32_t place = turn < all ? turn : turn - all;
     const std::uint32_t link = begin + place;
     if (place + kAhead < all) ahead(link + kAhead);
     const std::atomic_ref<std::uint32_t> mark(this->mark(link));

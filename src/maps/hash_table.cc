@@ -210,9 +210,10 @@ int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, W
   const std::uint64_t hash = hash_of(key);
   const Wanted wanted{hash, home_of(hash), key};
   const bool may_add = replace != Replace::InPlace || flags != spec::kExist;
+  if (const int result = put_alone(wanted, flags, replace, writer, cpu); !is_undecided(result)) return result;
   bool reclaimed = false;
   for (unsigned tries = 0; tries < kMostRetries; ++tries) {
-    if (shape_.lru && may_add && local_free(cpu).count(generation()) == 0) take_in_advance(cpu);
+    if (may_add) take_in_advance(cpu, By::Lock);
     const int result = put_once(wanted, flags, replace, writer, cpu, By::Lock);
     if (result == -EAGAIN)
       ::sched_yield();
@@ -226,6 +227,15 @@ int HashTable::put(const std::byte* key, std::uint64_t flags, Replace replace, W
       return result;
   }
   return shape_.lru ? -ENOMEM : -EBUSY;
+}
+
+// For the owner of the bias, if nothing gets into his way.
+int HashTable::put_alone(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer,
+                         unsigned cpu) noexcept {
+  const Alone alone(*this);
+  if (!alone) return -EBUSY;
+  if (replace != Replace::InPlace || flags != spec::kExist) take_in_advance(cpu, By::Bias);
+  return put_once(wanted, flags, replace, writer, cpu, By::Bias);
 }
 
 // Whether a map that is said to be full, or out of elements, may owe that to the dead. LRU maps are full most of the
@@ -289,8 +299,9 @@ void HashTable::fill(std::byte* key_at, const std::byte* key, Writer& writer) co
 // A new element in the pool for a chunk that is held, used from now on, the one that is hinted at if it is free; 0 if
 // there is none.
 std::uint32_t HashTable::make_element(unsigned part, ChunkNumber number, const std::byte* key, Writer& writer,
-                                      std::uint32_t hint) noexcept {
-  std::uint32_t element = pool_.claim(hint, number) ? hint : pool_.take(part, number);
+                                      std::uint32_t hint, By by) noexcept {
+  const bool claimed = by == By::Bias ? pool_.claim_alone(hint, number) : pool_.claim(hint, number);
+  std::uint32_t element = claimed ? hint : pool_.take(part, number);
   for (unsigned tries = 0; element == 0 && tries < kMostAllocations; ++tries) {  // another's replacement has it
     ::sched_yield();
     element = pool_.take(part, number);
@@ -305,9 +316,9 @@ std::uint32_t HashTable::make_element(unsigned part, ChunkNumber number, const s
 int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer, unsigned cpu, By by) noexcept {
   const std::optional<Room> room = shape_.lru ? reserve(cpu) : reserve();
   if (!room) return -E2BIG;
-  const Addition addition{wanted, *room, cpu, writer};
+  const Addition addition{wanted, *room, cpu, writer, by};
   ChunkNumber reached = wanted.home;
-  const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached, by);
+  const int error = has_room(chunk(wanted.home)) ? add_here(wanted.home, addition) : add_behind(addition, reached);
   if (error == 0) return 0;
   give_room(*room, cpu);
   hold.release();
@@ -317,10 +328,10 @@ int HashTable::add(Hold& hold, const Wanted& wanted, Writer& writer, unsigned cp
 }
 
 // In the first chunk behind a full home that has room. -EAGAIN where a chunk is locked: `reached`.
-int HashTable::add_behind(const Addition& addition, ChunkNumber& reached, By by) noexcept {
+int HashTable::add_behind(const Addition& addition, ChunkNumber& reached) noexcept {
   pass(chunk(addition.wanted.home));
   for (reached = after(reached); reached != addition.wanted.home; reached = after(reached)) {
-    const Hold hold = Hold::if_free(*this, reached, by);
+    const Hold hold = Hold::if_free(*this, reached, addition.by);
     if (!hold) return -EAGAIN;
     if (has_room(chunk(reached))) return add_here(reached, addition);
     pass(chunk(reached));
@@ -335,7 +346,8 @@ int HashTable::add_here(ChunkNumber number, const Addition& addition) noexcept {
     return add_to_slot(number, tag, 0, room.generation,
                        [&](std::byte* to) noexcept { fill(to, addition.wanted.key, addition.writer); });
   const unsigned part = part_of(addition.cpu);
-  const std::uint32_t element = make_element(part, number, addition.wanted.key, addition.writer, room.element);
+  const std::uint32_t element =
+      make_element(part, number, addition.wanted.key, addition.writer, room.element, addition.by);
   if (element == 0) return -ENOMEM;
   return add_to_slot(number, tag, part, room.generation,
                      [&](std::byte* to) noexcept { set(*reinterpret_cast<std::uint32_t*>(to), element); });

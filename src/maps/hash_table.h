@@ -11,8 +11,8 @@
 // Readers take no lock and write nothing. They read the control word, compare the keys of slots with the right tag, and
 // believe that they found nothing, or copied something, only if the chunk's generation stood still. Writers hold the
 // lock of the chunk they change; one that adds a key also that of the key's home, which makes adding a key exclusive.
-// They never wait for a second lock while they hold a first. A thread that is alone in changing a table of small
-// elements soon does so in keys' homes without the lock (maps/bias.h). Each change commits with one store: of the
+// They never wait for a second lock while they hold a first. A thread that is alone in changing a table soon
+// does so without the locks (maps/bias.h). Each change commits with one store: of the
 // control word, or of a link where the key's element in a pool is replaced. The generation is bumped before a slot or
 // element that readers might look at can be used again, and a slot's key is written last: whoever sees a key of one
 // word has seen its value.
@@ -168,6 +168,7 @@ class HashTable {
     ChunkNumber home;
     const std::byte* key;
   };
+  enum class By : std::uint8_t { Lock, Bias };  // what lets a thread change a chunk
   // A place for one more element.
   struct Room {
     std::uint32_t generation;  // of the count that it is in
@@ -178,8 +179,8 @@ class HashTable {
     Room room;
     unsigned cpu;
     Writer& writer;
+    By by;
   };
-  enum class By : std::uint8_t { Lock, Bias };  // what lets a thread change a chunk
   class Alone;
   class Hold;
 
@@ -260,6 +261,7 @@ class HashTable {
   template <class Search, class Use>
   bool with_stable(ChunkNumber home, Search search, Use use) const noexcept;
 
+  int put_alone(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu) noexcept;
   int put_once(const Wanted& wanted, std::uint64_t flags, Replace replace, Writer& writer, unsigned cpu,
                By by) noexcept;
   int change(ChunkNumber number, unsigned slot, const Wanted& wanted, std::uint64_t flags, Replace replace,
@@ -269,10 +271,10 @@ class HashTable {
   int change_element(ChunkNumber number, unsigned slot, const std::byte* key, Writer& writer) noexcept;
   void fill(std::byte* key_at, const std::byte* key, Writer& writer) const noexcept;
   std::uint32_t make_element(unsigned part, ChunkNumber number, const std::byte* key, Writer& writer,
-                             std::uint32_t hint = 0) noexcept;
+                             std::uint32_t hint = 0, By by = By::Lock) noexcept;
   bool has_room(const Chunk& chunk) const noexcept { return control(chunk).population() < usable_; }
   int add(Hold& hold, const Wanted& wanted, Writer& writer, unsigned cpu, By by) noexcept;
-  int add_behind(const Addition& addition, ChunkNumber& reached, By by) noexcept;
+  int add_behind(const Addition& addition, ChunkNumber& reached) noexcept;
   int add_here(ChunkNumber number, const Addition& addition) noexcept;
   template <class Fill>
   int add_to_slot(ChunkNumber number, std::uint8_t tag, unsigned part, std::uint32_t generation, Fill fill) noexcept;
@@ -285,7 +287,7 @@ class HashTable {
   int remove_alone(std::uint64_t hash, const std::byte* key) noexcept;
   void make_room(unsigned cpu) noexcept;
   template <class Take, class Use>
-  bool take_out(std::uint32_t element, Take take, Use use) noexcept;
+  bool take_out(std::uint32_t element, Take take, Use use, By by = By::Lock) noexcept;
   void repair(Chunk& chunk) noexcept;
   void reclaim(std::uint32_t element) noexcept;
 
@@ -296,10 +298,10 @@ class HashTable {
   LocalFree local_free(unsigned cpu) const noexcept {
     return {locals_ + cpu * layout_.local_bytes, layout_.local_target};
   }
-  void take_in_advance(unsigned cpu) noexcept;
+  void take_in_advance(unsigned cpu, By by) noexcept;
   void take_from_others(unsigned cpu, std::uint32_t generation) noexcept;
   std::uint32_t take_free(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept;
-  std::uint32_t evict(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept;
+  std::uint32_t evict(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links, By by) noexcept;
   void give_room(const Room& room, unsigned cpu) noexcept;
 
   Share& share(unsigned part) const noexcept {
@@ -325,7 +327,7 @@ class HashTable {
   void recount() noexcept;
   bool counts_may_be_wrong(int error) noexcept;
   bool seek_the_dead() noexcept;
-  bool may_be_alone() const noexcept { return !layout_.pooled && layout_.chunks <= kMostChunksOfOne; }
+  bool may_be_alone() const noexcept { return layout_.chunks <= kMostChunksOfOne; }
   bool is_alone() const noexcept { return habits_->bias.is_inside(this_owner()); }
   bool end_bias() noexcept;
   void consider_bias(ChunkNumber number) noexcept;

@@ -15,21 +15,22 @@ unsigned HashTable::home_cpu(std::uint32_t element) const noexcept {
   return current_cpu(shape_.cpus);
 }
 
-// For a CPU that has none: free elements, up to its target, and what is evicted in place of those that there are too
-// few of. With lists per CPU only where there is none at all.
-void HashTable::take_in_advance(unsigned cpu) noexcept {
+// For a CPU of an LRU map that has none: free elements, up to its target, and what is evicted in place of those that
+// there are too few of. With lists per CPU only where there is none at all.
+void HashTable::take_in_advance(unsigned cpu, By by) noexcept {
+  if (!shape_.lru || local_free(cpu).count(generation()) != 0) return;
   LocalFree local = local_free(cpu);
   const Locked locked = lock_unless_owned(local.lock());
   if (locked == Locked::No) return;
   if (locked == Locked::Inherited) set(state_->dirty, 1U);  // he may have taken what he could not note
-  if (get(state_->dirty) != 0) recount();
+  if (get(state_->dirty) != 0 && by == By::Lock) recount();
   const std::uint32_t generation = this->generation();
   local.renew(generation, [&](std::uint32_t link) { pool_.relist(link); });
   const unsigned part = part_of(cpu);
   std::array<std::uint32_t, LocalFree::kMost> links;
   const auto rest = [&](std::uint32_t from) { return std::span(links).subspan(from, layout_.local_target - from); };
   std::uint32_t taken = take_free(part, generation, rest(0));
-  if (taken == 0 || shape_.lru == Shape::Common) taken += evict(part, generation, rest(taken));
+  if (taken == 0 || shape_.lru == Shape::Common) taken += evict(part, generation, rest(taken), by);
   const std::size_t given = local.give(generation, std::span(links).first(taken));
   for (std::uint32_t i = static_cast<std::uint32_t>(given); i < taken; ++i) {
     pool_.relist(links[i]);
@@ -47,7 +48,7 @@ std::uint32_t HashTable::take_free(unsigned part, std::uint32_t generation, std:
 
 // Takes an element that is in use out of its chunk, which `take` locks: with `use`, of the chunk and the slot.
 template <class Take, class Use>
-bool HashTable::take_out(std::uint32_t element, Take take, Use use) noexcept {
+bool HashTable::take_out(std::uint32_t element, Take take, Use use, By by) noexcept {
   const ChunkNumber number = pool_.chunk(element);
   if (number >= layout_.chunks) return false;
   Hold hold = take(number);
@@ -57,12 +58,13 @@ bool HashTable::take_out(std::uint32_t element, Take take, Use use) noexcept {
   const ChunkNumber home = home_of(hash_of(pool_.key(element)));
   use(number, slot);
   hold.release();
-  forget_passing(home, number);
+  forget_passing(home, number, by);
   return true;
 }
 
 // What can be had without waiting. The places of the evicted stay counted: they are the taker's.
-std::uint32_t HashTable::evict(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links) noexcept {
+std::uint32_t HashTable::evict(unsigned part, std::uint32_t generation, std::span<std::uint32_t> links,
+                               By by) noexcept {
   std::uint32_t evicted = 0;
   const auto evict_one = [&](std::uint32_t element) {
     const auto free = [&](ChunkNumber number, unsigned slot) {
@@ -71,7 +73,7 @@ std::uint32_t HashTable::evict(unsigned part, std::uint32_t generation, std::spa
       note_change(number, part, generation, -1);
       links[evicted++] = element;
     };
-    return take_out(element, [&](ChunkNumber number) { return Hold::if_free(*this, number); }, free);
+    return take_out(element, [&](ChunkNumber number) { return Hold::if_free(*this, number, by); }, free, by);
   };
   const auto ahead = [&](std::uint32_t element) {
     if (const ChunkNumber number = pool_.chunk(element); number < layout_.chunks) __builtin_prefetch(&chunk(number), 1);
