@@ -46,11 +46,7 @@ MapMemory::~MapMemory() {
 }
 
 Differential::Differential(soundness::World& world, soundness::Trial& trial, spec::ProgType type)
-    : world_(world),
-      type_(type),
-      context_(trial.image()->context),
-      maps_(trial.maps().begin(), trial.maps().end()),
-      checked_(trial.checked()) {
+    : world_(world), type_(type), context_(trial.image()->context), maps_(trial.maps().begin(), trial.maps().end()) {
   std::vector<maps::Map*> used;
   for (const soundness::WorldMap* map : maps_) {
     used.push_back(map->map.get());
@@ -59,11 +55,13 @@ Differential::Differential(soundness::World& world, soundness::Trial& trial, spe
   if (const soundness::WorldMap* inner = world.find("array"); inner != nullptr) memories_.emplace_back(*inner->map);
   const runtime::MapBindings bindings(used);
   auto interpreted = interp::bind(trial.image(), bindings, interp::Policy::Plain);
-  if (!interpreted) {
-    obstacle_ = interpreted.error().message;
+  auto strict = interp::bind(trial.image(), bindings, interp::Policy::Strict);
+  if (!interpreted || !strict) {
+    obstacle_ = (!interpreted ? interpreted : strict).error().message;
     return;
   }
   interpreted_ = *std::move(interpreted);
+  strict_ = *std::move(strict);
   for (std::size_t form = 0; form < kForms && obstacle_.empty(); ++form)
     compiled_[form] = compile(trial.image(), bindings, static_cast<Form>(form), obstacle_);
 }
@@ -110,11 +108,10 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   return left;
 }
 
-[[gnu::noinline]] Differential::Left Differential::run_with_stack_elsewhere(const exec::Executable& code,
-                                                                            std::uint64_t seed, std::uint64_t budget) {
+[[gnu::noinline]] Differential::Left Differential::run_with_stack_elsewhere(std::uint64_t seed) {
   std::byte room[3 * 4096 + 64];
   asm volatile("" ::"r"(room) : "memory");
-  return run(code, seed, budget);
+  return run(*interpreted_, seed, kBudget);
 }
 
 // What is below is the stack of what comes next.
@@ -124,14 +121,12 @@ Differential::Left Differential::run(const exec::Executable& code, std::uint64_t
   asm volatile("" ::"r"(room) : "memory");
 }
 
-// Whether `code` leaves something else than `left` where something else was on the stack.
-bool Differential::depends_on_stack(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget,
-                                    const Left& left) {
+bool Differential::depends_on_stack(std::uint64_t seed) {
   for (const auto with : {std::byte{0}, std::byte{0xff}, std::byte{0x5a}}) {
     scribble_stack(with);
-    if (run(code, seed, budget) != left) return true;
+    if (run(*interpreted_, seed, kBudget) != expected_) return true;
   }
-  return run_with_stack_elsewhere(code, seed, budget) != left;
+  return run_with_stack_elsewhere(seed) != expected_;
 }
 
 void Differential::prepare(std::uint64_t seed) {
@@ -142,8 +137,8 @@ void Differential::prepare(std::uint64_t seed) {
   input_.draw(type_, context_, draw, call);
   save(start_);
   expected_ = run(*interpreted_, seed, kBudget);
-  // What lies there when compiled code comes may make it run for hours.
-  reads_unwritten_ = run(checked_, seed, kBudget).stopped == Failure::Kind::Uninitialised;
+  // What lies there, other than what the interpreter saw, may make compiled code run for hours.
+  reads_unwritten_ = run(*strict_, seed, kBudget).stopped == Failure::Kind::Uninitialised;
   prepared_ = seed;
 }
 
@@ -152,11 +147,9 @@ Differential::Found Differential::run(Form form, std::uint64_t seed) {
   if (expected_.stopped == Failure::Kind::Budget) return {Outcome::Cut};
   if (reads_unwritten_) form = Form::Counting;
   const exec::Executable& code = *compiled_[static_cast<std::size_t>(form)];
-  const std::uint64_t budget = form == Form::Counting ? kPlenty : 0;
-  const Left got = run(code, seed, budget);
+  const Left got = run(code, seed, form == Form::Counting ? kPlenty : 0);
   if (got == expected_) return {};
-  if (reads_unwritten_ || depends_on_stack(*interpreted_, seed, kBudget, expected_)) return {Outcome::Addresses};
-  if (depends_on_stack(code, seed, budget, got)) return {Outcome::Addresses};
+  if (reads_unwritten_ || depends_on_stack(seed)) return {Outcome::Addresses};
   return {Outcome::Different, difference(expected_, got)};
 }
 

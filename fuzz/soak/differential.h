@@ -76,9 +76,9 @@ class Differential {
 
   void prepare(std::uint64_t seed);
   Left run(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget);
-  Left run_with_stack_elsewhere(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget);
+  Left run_with_stack_elsewhere(std::uint64_t seed);
   static void scribble_stack(std::byte with);
-  bool depends_on_stack(const exec::Executable& code, std::uint64_t seed, std::uint64_t budget, const Left& left);
+  bool depends_on_stack(std::uint64_t seed);
   void save(std::vector<std::byte>& to) const;
   void restore(const std::vector<std::byte>& from);
   std::string difference(const Left& expected, const Left& got) const;
@@ -89,7 +89,7 @@ class Differential {
   std::string obstacle_;
   std::vector<const soundness::WorldMap*> maps_;
   std::vector<MapMemory> memories_;
-  const exec::Executable& checked_;
+  std::unique_ptr<exec::Executable> strict_;
   std::unique_ptr<exec::Executable> interpreted_;
   std::array<std::unique_ptr<exec::Executable>, kForms> compiled_;
   soundness::Input input_;

@@ -57,6 +57,7 @@ std::uint64_t Objects::memory_bytes(const ArgInfo& info, unsigned reg, const std
 
 bool Objects::check_arguments(const spec::Helper& helper, const std::uint64_t* r) noexcept {
   map_ = nullptr;
+  output_.frame = nullptr;
   for (unsigned reg = 1; reg <= helper.arg_count(); ++reg)
     if (!check_argument(helper, reg, r)) return false;
   if (helper.is(spec::HelperTrait::MovesPacket)) forget_hits();
@@ -117,6 +118,7 @@ bool Objects::check_memory(ArgUse use, std::uint64_t address, std::uint64_t byte
       return refuse(FailureKind::OutOfBounds, address, bytes);
     for (std::uint64_t at = offset; !has(use, ArgUse::Uninit) && at < offset + bytes; ++at)
       if (!(written_[at / 64] >> (at % 64) & 1)) return refuse(FailureKind::Uninitialised, address, bytes);
+    if (has(use, ArgUse::Uninit)) note_output(address);
     if (has(use, ArgUse::Writes)) mark_written(address, bytes);
     return true;
   }
@@ -180,7 +182,17 @@ void Objects::mark_written(std::uint64_t address, std::uint64_t bytes) noexcept 
     written_[at / 64] |= std::uint64_t{1} << (at % 64);
 }
 
+// The strict policy's.
+void Objects::note_output(std::uint64_t address) noexcept {
+  if (program_->policy() != Policy::Strict || output_.frame != nullptr) return;
+  output_.frame = written_ + (address - stack_) / isa::kStackBytes * kFrameWords;
+  std::copy_n(output_.frame, kFrameWords, output_.before.begin());
+}
+
 void Objects::take_result(const spec::Helper& helper, const std::uint64_t* r, std::uint64_t result) noexcept {
+  const bool failed = static_cast<std::int64_t>(result) < 0;
+  if (failed && output_.frame != nullptr) std::ranges::copy(output_.before, output_.frame);
+  output_.frame = nullptr;
   for (unsigned reg = 1; reg <= helper.arg_count(); ++reg) take_dynptr(spec::info(helper.args[reg - 1]), r[reg]);
   if (result == 0) return;
   const spec::ResultBase base = spec::info(helper.result).base;

@@ -280,6 +280,16 @@ TEST_F(Checked, HelperArguments) {
   for (const Case& row : cases) EXPECT_EQ(memory(row.program), row.expected) << row.program;
 }
 
+TEST_F(Checked, WhatAFailedHelperWasToWriteIsNotWrittenForTheStrict) {
+  world.add_helper(HelperId::probe_read, [](exec::Call&, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                                            std::uint64_t) noexcept { return static_cast<std::uint64_t>(-EFAULT); });
+  const std::string call = "r1 = r10\nr1 += -8\nr2 = 8\nr3 = 0\ncall bpf_probe_read#4\nr0 = *(u64 *)(r10 -8)\nexit";
+  const auto run = [&](const std::string& text, Policy policy) { return told(world.run(text, policy, frame)); };
+  EXPECT_EQ(run(call, Policy::Strict), "uninitialised 8 stack of frame 0 0 @5");
+  EXPECT_EQ(run(call, Policy::Checked), "fine");
+  EXPECT_EQ(run("*(u64 *)(r10 -8) = 0\n" + call, Policy::Strict), "fine");
+}
+
 TEST_F(Checked, ArgumentRegistersAreWorthlessAfterACall) {
   EXPECT_EQ(memory("call bpf_csum_diff#28\nr0 = *(u8 *)(r1 +0)\nexit").substr(0, 8), "bounds 1");
 }

@@ -21,7 +21,8 @@
 
 namespace skep::interp {
 
-enum class Policy : std::uint8_t { Plain, Checked };
+// Strict: as Checked, and what a helper that failed was to write is as it was before. Verifiers take it for written.
+enum class Policy : std::uint8_t { Plain, Checked, Strict };
 
 // The image with its relocations answered by `bindings`, whose maps must outlive the result. ENOENT when a map is not
 // there, EINVAL when it has no memory at an offset the program loads. A helper without a body stops the program

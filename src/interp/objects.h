@@ -119,7 +119,14 @@ class Objects {
   bool check_dynptr(spec::ArgUse use, std::uint64_t address) noexcept;
   void take_dynptr(const spec::ArgInfo& info, std::uint64_t address) noexcept;
   void mark_written(std::uint64_t address, std::uint64_t bytes) noexcept;
+  void note_output(std::uint64_t address) noexcept;
   std::uint64_t memory_bytes(const spec::ArgInfo& info, unsigned reg, const std::uint64_t* r) const noexcept;
+
+  // The frame's row of written_ before the helper that is being called writes to it.
+  struct Output {
+    std::uint64_t* frame = nullptr;
+    std::array<std::uint64_t, kFrameWords> before;
+  };
 
   std::uint64_t stack_;
   std::uint64_t live_ = isa::kStackBytes;
@@ -127,6 +134,7 @@ class Objects {
   exec::Call& call_;
   const Program* program_ = nullptr;
   maps::Map* map_ = nullptr;  // the last map argument of the helper call being made
+  Output output_;
   Fault fault_;
   std::size_t lent_count_ = 0;
   std::size_t record_count_ = 0;
