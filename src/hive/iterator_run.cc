@@ -128,7 +128,7 @@ int visit_all(State& hive, Kind kind, Pass& pass, Visit visit) {
 
 std::byte* made_of(KernelObjects& objects, const Object& object) {
   switch (object.kind()) {
-    case Kind::Map: return objects.map(static_cast<const MapObject&>(object));
+    case Kind::Map: return objects.map(static_cast<const MapObject&>(object)).data();
     case Kind::Prog: return objects.program(static_cast<const ProgObject&>(object));
     case Kind::Link: return objects.link(static_cast<const LinkObject&>(object));
     case Kind::Btf: return nullptr;
@@ -211,7 +211,7 @@ class Elements {
 
 int visit_elements(MapObject& map, const btf::Btf& types, Pass& pass) {
   KernelObjects made(types);
-  const std::byte* described = made.map(map);
+  const std::byte* described = made.map(map).data();
   return Elements(map, described, made.lent(), pass).visit();
 }
 

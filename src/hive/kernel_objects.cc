@@ -1,9 +1,11 @@
 #include "hive/kernel_objects.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/bytes.h"
+#include "spec/btf_rules.h"
 
 namespace skep::hive {
 
@@ -68,11 +70,14 @@ std::vector<exec::Lent> KernelObjects::lent() const {
   return all;
 }
 
-std::byte* KernelObjects::map(const MapObject& map) {
-  constexpr std::string_view kMap = "bpf_map";
-  std::byte* const made = make(kMap);
-  if (made == nullptr) return nullptr;
+MutableBytes KernelObjects::map(const MapObject& map) {
+  constexpr std::string_view kMap = "bpf_map", kArray = "bpf_array", kHash = "bpf_htab";
+  constexpr std::uint32_t kHashElement = 48;  // bytes of an element before its key, as Linux says in elem_size
   const spec::MapSpec& spec = map.map->spec();
+  const std::string_view whole = spec::map_structure(spec.type);
+  std::byte* made = whole.empty() ? nullptr : make(whole);
+  if (made == nullptr) made = make(kMap);
+  if (made == nullptr) return {};
   set(made, kMap, "id", map.id());
   set(made, kMap, "map_type", std::to_underlying(spec.type));
   set(made, kMap, "key_size", spec.key_size);
@@ -84,7 +89,15 @@ std::byte* KernelObjects::map(const MapObject& map) {
   set(made, kMap, "btf_value_type_id", spec.btf_value_type);
   set(made, kMap, "frozen", map.map->frozen() ? 1 : 0);
   set_text(made, kMap, "name", spec.name);
-  return made;
+  const auto rounded = [](std::uint32_t bytes) { return (bytes + 7) & ~7U; };
+  if (whole == kArray) {
+    set(made, kArray, "elem_size", rounded(spec.value_size));
+    set(made, kArray, "index_mask", std::bit_ceil(std::uint64_t{spec.max_entries}) - 1);
+  } else if (whole == kHash) {
+    set(made, kHash, "n_buckets", std::bit_ceil(std::uint64_t{spec.max_entries}));
+    set(made, kHash, "elem_size", kHashElement + rounded(spec.key_size) + rounded(spec.value_size));
+  }
+  return {made, made_.back().bytes};
 }
 
 std::byte* KernelObjects::program(const ProgObject& program) {

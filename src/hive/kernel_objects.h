@@ -1,4 +1,5 @@
-// Objects of a hive as the kernel's own structures, for programs that read those: what iterators are given.
+// Objects of a hive as the kernel's own structures, for programs that read those: what iterators are given, and fields
+// of maps.
 //
 // A structure is laid out as the kernel's BTF says, which the program was compiled or relocated for. Members that
 // hive/kernel_objects.cc names hold what is true of the object; all others are zero, pointers among them, and reading
@@ -22,7 +23,8 @@ class KernelObjects {
  public:
   explicit KernelObjects(const btf::Btf& types) : types_(types) {}
 
-  std::byte* map(const MapObject& map);
+  // Begins with a bpf_map; behind it is what the kernel has for maps of this type, as far as there is such a structure.
+  MutableBytes map(const MapObject& map);
   std::byte* program(const ProgObject& program);
   std::byte* link(const LinkObject& link);
   std::byte* symbol(const std::string& name, const std::byte* address);

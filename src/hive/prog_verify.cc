@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
+#include "hive/kernel_objects.h"
 #include "hive/prog_load.h"
 #include "hive/prog_types.h"
 #include "isa/op.h"
@@ -186,6 +189,46 @@ void place_lines(Loading& loading, const spec::VerifiedProgram& verified) {
   for (const btf::LineInfo& line : loading.lines) loading.source.lines.push_back(source_line(types, line));
 }
 
+// ---- Fields of maps
+
+Result<std::int64_t> value_of_field(Loading& loading, std::uint32_t at) {
+  const Insn& load = loading.source.insns[at];
+  const spec::Fact fact = loading.source.facts ? loading.source.facts->at(at, load.src) : spec::Fact{};
+  const auto map =
+      std::ranges::find(loading.maps, std::to_underlying(fact.map), [](const auto& one) { return one->id(); });
+  if (fact.kind != spec::Fact::Kind::Map || map == loading.maps.end())
+    return fail(EOPNOTSUPP, fmt::format("instruction {} reads a field of a map that is only known when it runs; fields "
+                                        "are read here through pointers to one of the program's own maps",
+                                        at));
+  KernelObjects objects(*loading.request.hive.kernel_btf());
+  const Bytes map_as_kernels = objects.map(**map);
+  const Op op = isa::decode(load);
+  const std::uint32_t bytes = isa::access_bytes(op);
+  std::uint64_t value = 0;
+  if (load.off < 0 || static_cast<std::size_t>(load.off) + bytes > map_as_kernels.size()) return 0;
+  std::memcpy(&value, map_as_kernels.data() + load.off, bytes);
+  const unsigned unused = 64 - 8 * bytes;
+  if (isa::form(op) == isa::Form::LoadSx) return static_cast<std::int64_t>(value << unused) >> unused;
+  return static_cast<std::int64_t>(value);
+}
+
+// What is loaded of them never changes: it becomes a number.
+Result<> answer_map_fields(Loading& loading, std::span<const std::uint32_t> loads) {
+  for (const std::uint32_t at : loads) {
+    TRY(const std::int64_t value, value_of_field(loading, at));
+    const bool is_half = std::in_range<std::uint32_t>(value);
+    if (!is_half && !std::in_range<std::int32_t>(value))
+      return fail(EOPNOTSUPP,
+                  fmt::format("instruction {} reads {:#x} of a map's fields at once: at most 32 bits", at, value));
+    Insn& insn = loading.source.insns[at];
+    Insn number = isa::encode(is_half ? Op::Mov32Imm : Op::Mov64Imm);
+    number.dst = insn.dst;
+    number.imm = static_cast<std::int32_t>(value);
+    insn = number;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> verify(Loading& loading, ProgObject& program) {
@@ -208,6 +251,7 @@ Result<> verify(Loading& loading, ProgObject& program) {
   loading.source.probed = std::move(verified.probed);
   name_maps(loading, verified, loading.source.insns);
   name_kfuncs(loading);
+  TRY_VOID(answer_map_fields(loading, verified.map_fields));
   place_functions(loading, program, verified);
   place_lines(loading, verified);
   loading.functions = std::move(verified.functions);

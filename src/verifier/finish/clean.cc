@@ -243,8 +243,8 @@ void find_guarded(const Walk& walk, const spec::VerifiedProgram& program, spec::
   }
 }
 
-// Pointers between the kernel's objects may lead nowhere.
-void find_probed(const Walk& walk, spec::VerifiedProgram& program) {
+// Pointers between the kernel's objects may lead nowhere, and a map is no structure of the kernel's here.
+void find_loads_of_objects(const Walk& walk, spec::VerifiedProgram& program) {
   const auto is_load = [](const Insn& insn) {
     const isa::Form form = isa::form(isa::decode(insn));
     return form == isa::Form::Load || form == isa::Form::LoadSx;
@@ -253,6 +253,7 @@ void find_probed(const Walk& walk, spec::VerifiedProgram& program) {
     const InsnInfo& info = walk.info[program.origins[i]];
     const bool is_kernels = info.accessed == Kind::Btf && !(info.accessed_traits & kAllocated);
     if (is_kernels && is_load(program.insns[i])) program.probed.push_back(i);
+    if (info.accessed == Kind::MapPointer && is_load(program.insns[i])) program.map_fields.push_back(i);
   }
 }
 
@@ -277,7 +278,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(check_stack_depth(walk));
   TRY_VOID(clean(walk, program));
   find_loops(walk, program);
-  find_probed(walk, program);
+  find_loads_of_objects(walk, program);
   if (!walk.bypasses_spec_v1 || !walk.bypasses_spec_v4) find_guarded(walk, program, program.rewrites);
   add_stack_of_rewrites(walk, program);
   return {};
