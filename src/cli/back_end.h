@@ -5,6 +5,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cli/bpf_call.h"
@@ -12,14 +14,22 @@
 
 namespace skep::cli {
 
+inline constexpr const char* kPins = "/sys/fs/bpf";
+
+struct BackEnd {
+  BpfCall bpf;
+  std::string pins;                                  // the folder of this machine for which its /sys/fs/bpf stands
+  std::optional<std::uint32_t> host = std::nullopt;  // of a named hive: the process that runs its programs
+};
+
 struct BackEndOptions {
   bool kernel = false;
   std::string hive;  // --hive NAME
-  BpfCall given;     // Program::bpf: used when the options say nothing
+  BackEnd given;     // of the Program: used when the options say nothing
 };
 void add_back_end_options(CLI::App& command, BackEndOptions& options);
 
 // Errors: Unavailable, and what to do.
-Expected<BpfCall> open_back_end(const BackEndOptions& options);
+Expected<BackEnd> open_back_end(const BackEndOptions& options);
 
 }  // namespace skep::cli
