@@ -3,29 +3,16 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <fstream>
 #include <optional>
 
+#include "cli/fdinfo.h"
 #include "cli/ring_reader.h"
 #include "spec/commands.h"
 #include "spec/types.h"
 
 namespace skep::cli {
-namespace {
 
 using spec::Command;
-
-// The number behind "memlock:" in /proc/self/fdinfo, which the kernel's maps have.
-std::optional<std::uint64_t> accounted(int fd) {
-  std::ifstream file(fmt::format("/proc/self/fdinfo/{}", fd));
-  for (std::string word; file >> word;) {
-    std::uint64_t bytes = 0;
-    if (word == "memlock:" && file >> bytes) return bytes;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::string_view LiveMap::type_name() const {
   const std::string_view text = spec::name(static_cast<spec::MapType>(info.type));
@@ -56,7 +43,7 @@ Expected<LiveMap> open_map(const BpfCall& bpf, const Reference& name) {
 }
 
 std::uint64_t memory_bytes(const LiveMap& map) {
-  if (const auto bytes = accounted(map.fd.get())) return *bytes;
+  if (const auto bytes = fdinfo_number(map.fd.get(), "memlock:")) return *bytes;
   struct stat status{};
   return ::fstat(map.fd.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
 }

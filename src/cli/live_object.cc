@@ -1,11 +1,14 @@
 #include "cli/live_object.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 
 #include <array>
 #include <cstring>
 #include <utility>
 
+#include "base/raw_syscall.h"
 #include "cli/progress.h"
 #include "spec/info.h"
 
@@ -103,6 +106,15 @@ Expected<Fd> pinned_at(const BpfCall& bpf, const std::string& path) {
 
 ObjectKind pinned_kind(const BpfCall& bpf, int fd) {
   return is_program(bpf, fd) ? ObjectKind::Program : is_link(bpf, fd) ? ObjectKind::Link : ObjectKind::Map;
+}
+
+// Asked by the instruction itself: libc's answer for a hive's descriptors is the kernel's (src/abi).
+bool is_kernels(int fd) {
+  std::array<char, 32> target{};
+  const std::string path = fmt::format("/proc/self/fd/{}", fd);
+  const long length = raw_syscall(SYS_readlinkat, AT_FDCWD, static_cast<long>(address(path.c_str())),
+                                  static_cast<long>(address(target.data())), target.size() - 1);
+  return length > 0 && std::string_view(target.data()).starts_with("anon_inode:");
 }
 
 Expected<> pin_at(const BpfCall& bpf, int fd, const std::string& path) {

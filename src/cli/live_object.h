@@ -54,6 +54,8 @@ Expected<> for_each_object(const BpfCall& bpf, ObjectKind kind, const std::funct
 Expected<Fd> pinned_at(const BpfCall& bpf, const std::string& path);
 // Of an object that was pinned: a map, a program or a link.
 ObjectKind pinned_kind(const BpfCall& bpf, int fd);
+// Whether a descriptor is the running kernel's and not a hive's.
+bool is_kernels(int fd);
 // Pins an object. Refused.
 Expected<> pin_at(const BpfCall& bpf, int fd, const std::string& path);
 

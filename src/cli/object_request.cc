@@ -44,7 +44,9 @@ std::string_view about_word(std::string_view name) {
 
 bool is_reference(std::string_view name) { return name == "MAP" || name == "PROG" || name == "LINK" || name == "BTF"; }
 
-CLI::Option* option_called(CLI::App& command, const std::string& word) {
+// bpftool's words have underscores.
+CLI::Option* option_called(CLI::App& command, std::string word) {
+  std::ranges::replace(word, '_', '-');
   for (CLI::Option* option : command.get_options())
     if (std::ranges::find(option->get_lnames(), word) != option->get_lnames().end() && word != "help") return option;
   return nullptr;
@@ -103,7 +105,7 @@ CLI::App* add_object_command(CommandGroup& group, const std::string& name, const
     const std::string about_it(about_word(word));
     command->add_option(word, about_it)->required(is_reference(word));
   }
-  if (!words.empty()) command->add_option("MORE")->group("")->expected(-1);
+  if (!words.empty()) command->add_option("MORE")->group("")->expected(-1)->take_all();
   add_back_end_options(*command, request.back_end);
   command->add_flag("--json", request.json, "as JSON");
   return command;

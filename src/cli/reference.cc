@@ -158,7 +158,7 @@ std::optional<std::uint32_t> number_in(std::string_view text) {
   return text.empty() || error != std::errc() || end != text.data() + text.size() ? std::nullopt : std::optional(value);
 }
 
-std::string tag_text(const std::uint8_t (&tag)[8]) { return fmt::format("{:02x}", fmt::join(tag, "")); }
+std::string tag_text(std::span<const std::uint8_t> tag) { return fmt::format("{:02x}", fmt::join(tag, "")); }
 
 std::size_t reference_words(Words words) {
   if (words.empty()) return 0;

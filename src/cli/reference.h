@@ -29,7 +29,7 @@ Expected<Reference> take_reference(ObjectKind kind, Words& words);
 Expected<Fd> open_object(const BpfCall& bpf, ObjectKind kind, const Reference& reference);
 
 // "c3d49b55c811776f".
-std::string tag_text(const std::uint8_t (&tag)[8]);
+std::string tag_text(std::span<const std::uint8_t> tag);
 // All of `text` as a number.
 std::optional<std::uint32_t> number_in(std::string_view text);
 
