@@ -55,7 +55,10 @@ CLI::Option* option_called(CLI::App& command, std::string word) {
 // How many words at the front of `words` a declared word stands for.
 std::size_t count_of(CLI::App& command, std::string_view name, Words words) {
   if (words.empty()) return 0;
-  if (may_be_many(name)) return words.size();
+  if (may_be_many(name)) {
+    const auto is_option = [&](const std::string& word) { return option_called(command, word) != nullptr; };
+    return static_cast<std::size_t>(std::ranges::find_if(words, is_option) - words.begin());
+  }
   if (may_be_missing(name) && option_called(command, words[0]) != nullptr) return 0;
   if (!is_reference(bare(name))) return 1;
   const bool through = name == "BTF" && words.size() > 1 && (words[0] == "prog" || words[0] == "map");

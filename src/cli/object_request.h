@@ -73,11 +73,14 @@ Declared<Request> declare_command(CommandGroup& group, const std::string& name, 
   return {*command, *request};
 }
 
+// A command all of whose words are wanted, but for those in brackets.
 template <class Request>
 Declared<Request> declare_object_command(CommandGroup& group, const std::string& name, const std::string& about,
                                          const std::vector<std::string>& words, Expected<> (*run)(Request&)) {
-  return declare_command(group, name, about, words, run,
-                         [words](CLI::App& command) { return settled_words(command, words); });
+  const auto declared = declare_command(group, name, about, words, run,
+                                        [words](CLI::App& command) { return settled_words(command, words); });
+  for (const std::string& word : words) declared.command.get_option(word)->required(!word.starts_with('['));
+  return declared;
 }
 
 // JSON in two columns, in colour on no terminal: the one way commands print it.

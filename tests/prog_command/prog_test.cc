@@ -64,7 +64,8 @@ TEST_P(Prog, LoadingIsAllOrNothing) {
   fails({"prog", "load", object_, pin("none/x"), "--prog", "drop_all"}, Exit::Refused, "there is no such folder");
   EXPECT_EQ(json({"prog", "list"}).size(), before + 1);
   fails({"prog", "load", object_, pin("x")}, Exit::Input, "several programs: choose one with --prog");
-  fails({"prog", "load", object_}, Exit::Usage, "PATH is missing");
+  fails({"prog", "load", object_}, Exit::Usage, "PATH is required");
+  fails({"prog", "load", object_, "type", "xdp"}, Exit::Usage, "\"xdp\" is one word too many");
   fails({"prog", "load", folder_ / "none.o", pin("x")}, Exit::Input, "No such file");
   fails({"prog", "load", object_, pin("x"), "--prog", "drop_all", "--type", "magic"}, Exit::Usage,
         "--type magic: expected a program type such as xdp");
@@ -88,7 +89,7 @@ TEST_P(Prog, AreLoadedTogetherWithTheirMaps) {
   EXPECT_EQ(pins[2]["kind"], "map");
   says(out({"pin", "ls", pin("maps")}), pin("maps/counts"));
   fails({"pin", "rm", pin("all")}, Exit::Usage, "is a folder; --recursive removes all that is in it");
-  out({"pin", "rm", pin("maps/counts"), pin("all"), "--recursive"});
+  out({"pin", "rm", pin("maps/counts"), pin("all"), "recursive"});
   EXPECT_EQ(json({"pin", "ls", pin("")}).size(), 1U);
   fails({"prog", "show", pin("all/count_all")}, Exit::Absent, "nothing is pinned there");
   fails({"pin", "rm", pin("maps/counts")}, Exit::Absent, "nothing is pinned there");
@@ -137,7 +138,8 @@ TEST_P(Prog, ArePinnedAgain) {
   out({"prog", "pin", "pinned", pin("drop_all"), pin("again")});
   EXPECT_EQ(json({"prog", "show", pin("again")}), json({"prog", "show", pin("drop_all")}));
   fails({"prog", "pin", "drop_all", pin("again")}, Exit::Refused, "there is something already");
-  fails({"prog", "pin", "drop_all"}, Exit::Usage, "PATH is missing");
+  fails({"prog", "pin", "drop_all"}, Exit::Usage, "PATH is required");
+  fails({"prog", "pin", "name", "drop_all"}, Exit::Usage, "PATH is missing");
 }
 
 TEST_P(Prog, Run) {
@@ -184,6 +186,11 @@ TEST_P(Prog, RunsAreCountedAndTimed) {
   before_ = nullptr;
   says(out({"prog", "profile", name, "--duration", "0.01"}), "count_all ran 0 times in 0.0 s");
   says(out({"prog", "show", name}), "ran      7 times");
+}
+
+TEST_P(Prog, HelpSaysWhatIsWanted) {
+  says(out({"prog", "dump", "--help"}), "Usage: skep prog dump [OPTIONS] FORM PROG\n");
+  says(out({"prog", "list", "--help"}), "Usage: skep prog list [OPTIONS] [PROG]\n");
 }
 
 TEST_P(Prog, MistakesAreNamed) {
