@@ -42,12 +42,10 @@ Expected<BackEnd> join_hive(const std::string& name) {
   }
   auto pins = pins_of(name);
   if (!pins) return std::unexpected(pins.error());
-  const Result<wire::Status> status = (*client)->status();
   BpfCall bpf = [hive = std::shared_ptr<wire::Client>(*std::move(client))](int command, spec::Attr& attr) {
     return hive->call(command, &attr, sizeof attr);
   };
-  return BackEnd{
-      .bpf = std::move(bpf), .pins = *std::move(pins), .host = status ? std::optional(status->pid) : std::nullopt};
+  return BackEnd{.bpf = std::move(bpf), .pins = *std::move(pins)};
 }
 
 }  // namespace

@@ -5,8 +5,6 @@
 #pragma once
 
 #include <CLI/App.hpp>
-#include <cstdint>
-#include <optional>
 #include <string>
 
 #include "cli/bpf_call.h"
@@ -18,8 +16,7 @@ inline constexpr const char* kPins = "/sys/fs/bpf";
 
 struct BackEnd {
   BpfCall bpf;
-  std::string pins;                                  // the folder of this machine for which its /sys/fs/bpf stands
-  std::optional<std::uint32_t> host = std::nullopt;  // of a named hive: the process that runs its programs
+  std::string pins;  // the folder of this machine for which its /sys/fs/bpf stands
 };
 
 struct BackEndOptions {

@@ -188,6 +188,41 @@ TEST_P(Prog, RunsAreCountedAndTimed) {
   says(out({"prog", "show", name}), "ran      7 times");
 }
 
+// What the processor counts is found by samples; the machine's own clock is always there.
+TEST_P(Prog, SamplesOfItsCodeAreCounted) {
+  load("count_all");
+  const std::string name = pin("count_all");
+  bool times = false;
+  int looks = 0;
+  before_ = [&](int command, const spec::Attr& attr) {
+    times |= command == static_cast<int>(spec::Command::EnableStats);
+    if (!times || command != static_cast<int>(spec::Command::ObjGetInfoByFd) || ++looks != 2) return;
+    const std::string data(64, '\1');
+    spec::Attr run{};
+    run.test.prog_fd = attr.info.bpf_fd;
+    run.test.data_in = reinterpret_cast<std::uintptr_t>(data.data());
+    run.test.data_size_in = 64;
+    run.test.repeat = 10'000'000;
+    EXPECT_EQ(bpf(spec::Command::ProgTestRun, run), 0);
+  };
+  const auto profile = json({"prog", "profile", name, "duration", "0.01", "cpu_clock", "instructions"});
+  EXPECT_EQ(profile["run_cnt"], 10'000'000);
+  const auto missing = profile["missing"].dump();
+  if (hive_) {
+    EXPECT_NE(missing.find("cpu_clock is not counted: the processor's events are counted for the kernel's"),
+              std::string::npos)
+        << missing;
+    return;
+  }
+  if (!json({"prog", "show", name})["jited"].get<bool>()) GTEST_SKIP() << "programs are not compiled here";
+  if (missing.find("CAP_PERFMON") != std::string::npos) GTEST_SKIP() << missing;
+  EXPECT_GT(profile["cpu_clock"], 0) << profile;
+  if (missing.find("instructions") == std::string::npos)
+    EXPECT_GT(profile["instructions"], 10'000'000) << profile;
+  else
+    EXPECT_NE(missing.find("does not offer it"), std::string::npos) << missing;
+}
+
 TEST_P(Prog, HelpSaysWhatIsWanted) {
   says(out({"prog", "dump", "--help"}), "Usage: skep prog dump [OPTIONS] FORM PROG\n");
   says(out({"prog", "list", "--help"}), "Usage: skep prog list [OPTIONS] [PROG]\n");
