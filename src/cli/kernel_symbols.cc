@@ -23,8 +23,12 @@ KernelSymbols KernelSymbols::read() {
 }
 
 std::string KernelSymbols::called(std::int32_t distance) const {
-  const auto found = names_.find(base_ + static_cast<std::uint64_t>(std::int64_t{distance}));
-  return base_ == 0 || found == names_.end() ? "" : found->second;
+  return base_ == 0 ? "" : at(base_ + static_cast<std::uint64_t>(std::int64_t{distance}));
+}
+
+std::string KernelSymbols::at(std::uint64_t address) const {
+  const auto found = names_.find(address);
+  return found == names_.end() ? "" : found->second;
 }
 
 }  // namespace skep::cli

@@ -14,6 +14,8 @@ class KernelSymbols {
   static KernelSymbols read();
   // What a call's imm of a loaded program leads to: the distance from __bpf_call_base. Empty: not known.
   std::string called(std::int32_t distance) const;
+  // The function that begins at an address. Empty: none, or not known.
+  std::string at(std::uint64_t address) const;
 
  private:
   std::uint64_t base_ = 0;

@@ -32,12 +32,11 @@ class LiveNames final : public SourceNames {
  public:
   LiveNames(const LiveProgram& program, const ProgramContents& contents, Places places)
       : SourceNames(contents.functions, contents.lines, contents.types.get(), places), program_(contents) {
-    const auto calls = [](isa::Op op) { return [op](const isa::Insn& insn) { return isa::decode(insn) == op; }; };
-    const bool of_kernel = is_kernels(program.fd.get());
-    const bool calls_kfuncs = std::ranges::any_of(contents.insns, calls(isa::Op::CallKfunc));
-    if (of_kernel && (calls_kfuncs || std::ranges::any_of(contents.insns, calls(isa::Op::CallHelper))))
+    const auto calls_kfunc = [](const isa::Insn& insn) { return isa::decode(insn) == isa::Op::CallKfunc; };
+    if (is_kernels(program.fd.get()))
       symbols_ = KernelSymbols::read();
-    if (!of_kernel && calls_kfuncs) kernel_types_ = read_types(loader::kKernelBtf).value_or(nullptr);
+    else if (std::ranges::any_of(contents.insns, calls_kfunc))
+      kernel_types_ = read_types(loader::kKernelBtf).value_or(nullptr);
   }
 
   // A hive tells a helper by its number, the kernel by where it is, from a place that has a name.
@@ -50,6 +49,7 @@ class LiveNames final : public SourceNames {
     return kernel_types_ && kernel_types_->has(type) ? std::string(kernel_types_->type(type).name())
                                                      : symbols_.called(id);
   }
+  std::string at(std::uint64_t address) const { return symbols_.at(address); }
   // "bpf_prog_TAG_NAME", as the kernel calls compiled functions.
   std::string subprog(std::size_t index) const override {
     const auto found = std::ranges::find(program_.functions, index, &spec::FuncInfo::insn_off);
@@ -97,37 +97,59 @@ std::string hex(Bytes bytes) {
   return text;
 }
 
-// The line whose code begins at this address.
-std::string line_at(const ProgramContents& contents, const LiveNames& names, std::uint64_t address) {
-  const auto found = std::ranges::find(contents.code_lines, address);
-  const auto number = static_cast<std::size_t>(found - contents.code_lines.begin());
-  return number < contents.lines.size() && found != contents.code_lines.end() ? names.text_of(contents.lines[number])
-                                                                              : "";
-}
+class MachineDump {
+ public:
+  MachineDump(const LiveProgram& program, const ProgramContents& contents, const LiveNames& names)
+      : contents_(contents), names_(names), functions_(functions_of(program, contents, names)) {}
 
-void print(const MachineFunction& function, const ProgramContents& contents, const LiveNames& names,
-           const DumpRequest& request) {
-  if (!function.prototype.empty()) fmt::print("{}:\n", function.prototype);
-  fmt::print("{}:\n", function.name);
-  for (const MachineInsn& insn : machine_insns(function.code, function.code, function.address)) {
-    if (const std::string line = line_at(contents, names, function.address + insn.offset); !line.empty())
-      fmt::print("; {}\n", line);
-    fmt::print("{:4x}:  {}\n", insn.offset, insn.text);
-    if (request.opcodes) fmt::print("       {}\n", hex(insn.bytes));
+  void print(bool opcodes) const {
+    for (const MachineFunction& function : functions_) {
+      if (!function.prototype.empty()) fmt::print("{}:\n", function.prototype);
+      fmt::print("{}:\n", function.name);
+      for (const MachineInsn& insn : insns_of(function)) {
+        if (const std::string line = line_at(function.address + insn.offset); !line.empty()) fmt::print("; {}\n", line);
+        fmt::print("{:4x}:  {}\n", insn.offset, insn.text);
+        if (opcodes) fmt::print("       {}\n", hex(insn.bytes));
+      }
+    }
   }
-}
+  Json as_json() const {
+    Json list = Json::array();
+    for (const MachineFunction& function : functions_) {
+      Json insns = Json::array();
+      for (const MachineInsn& insn : insns_of(function)) {
+        Json one = {{"offset", insn.offset}, {"bytes", hex(insn.bytes)}, {"text", insn.text}};
+        if (const std::string line = line_at(function.address + insn.offset); !line.empty()) one["source"] = line;
+        insns.push_back(std::move(one));
+      }
+      list.push_back({{"name", function.name},
+                      {"address", function.address},
+                      {"bytes", function.code.size()},
+                      {"instructions", insns}});
+    }
+    return list;
+  }
 
-Json as_json(const MachineFunction& function, const ProgramContents& contents, const LiveNames& names) {
-  Json insns = Json::array();
-  for (const MachineInsn& insn : machine_insns(function.code, function.code, function.address)) {
-    Json one = {{"offset", insn.offset}, {"bytes", hex(insn.bytes)}, {"text", insn.text}};
-    if (const std::string line = line_at(contents, names, function.address + insn.offset); !line.empty())
-      one["source"] = line;
-    insns.push_back(std::move(one));
+ private:
+  std::vector<MachineInsn> insns_of(const MachineFunction& function) const {
+    const auto name_of = [this](std::uint64_t address) {
+      const auto found = std::ranges::find(functions_, address, &MachineFunction::address);
+      return found != functions_.end() ? found->name : names_.at(address);
+    };
+    return machine_insns(function.code, function.code, {.address = function.address, .name_of = name_of});
   }
-  return {
-      {"name", function.name}, {"address", function.address}, {"bytes", function.code.size()}, {"instructions", insns}};
-}
+  // The line whose code begins at this address.
+  std::string line_at(std::uint64_t address) const {
+    const auto found = std::ranges::find(contents_.code_lines, address);
+    const auto number = static_cast<std::size_t>(found - contents_.code_lines.begin());
+    const bool known = found != contents_.code_lines.end() && number < contents_.lines.size();
+    return known ? names_.text_of(contents_.lines[number]) : "";
+  }
+
+  const ProgramContents& contents_;
+  const LiveNames& names_;
+  std::vector<MachineFunction> functions_;
+};
 
 // ---- The command
 
@@ -167,12 +189,11 @@ Expected<> dump(DumpRequest& request) {
                        compiled ? Bytes(contents->machine_code) : std::as_bytes(std::span(contents->insns)));
   const LiveNames names(*program, *contents, request.line_numbers ? Places::Full : Places::Short);
   if (compiled) {
-    Json list = Json::array();
-    for (const MachineFunction& function : functions_of(*program, *contents, names)) {
-      if (request.json) list.push_back(as_json(function, *contents, names));
-      if (!request.json) print(function, *contents, names, request);
-    }
-    if (request.json) print_json(list);
+    const MachineDump machine(*program, *contents, names);
+    if (request.json)
+      print_json(machine.as_json());
+    else
+      machine.print(request.opcodes);
     return {};
   }
   const isa::PrintOptions options{.stage = isa::Stage::Translated,

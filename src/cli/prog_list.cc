@@ -83,7 +83,7 @@ void print_one(const LiveProgram& program) {
   const auto line = [](std::string_view what, const std::string& value) { fmt::print("  {:<8} {}\n", what, value); };
   fmt::print("{} ({}, id {})\n", style.title(program.called()), program.type_name(), info.id);
   line("tag", tag_text(info.tag));
-  line("licence", (info.gpl_compatible & 1U) != 0 ? "GPL compatible" : "not GPL compatible");
+  line("license", (info.gpl_compatible & 1U) != 0 ? "GPL compatible" : "not GPL compatible");
   line("loaded", fmt::format("{:%Y-%m-%dT%H:%M:%S%z} by uid {}", fmt::localtime(wall_clock(info.load_time)),
                              info.created_by_uid));
   if (info.xlated_prog_len != 0)

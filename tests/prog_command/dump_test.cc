@@ -56,7 +56,11 @@ TEST_P(Dump, MachineCode) {
   const std::string text = out({"prog", "dump", "jited", name});
   says(text, "int count_all(struct xdp_md *ctx):\nbpf_prog_");
   says(text, "_twice:\n");
+  const bool calls_by_name = std::regex_search(text, std::regex("call bpf_prog_[0-9a-f]{16}_twice\\n"));
+  EXPECT_EQ(calls_by_name, GetParam() == Where::Kernel) << text;  // a hive inlines it
   says(text, "push rbp\n");
+  if (!hive_) says(text, "call bpf_user_rnd_u32\n");
+  says(out({"prog", "dump", "jited", name, "opcodes"}), "\n       55\n");
   says(text, "; ");
   const auto functions = json({"prog", "dump", "jited", name});
   ASSERT_EQ(functions.size(), 2U);
