@@ -2,7 +2,7 @@
 _skep() {
   local word=${COMP_WORDS[COMP_CWORD]} options="" verbs=""
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W "run exec hive verify dump map feature version --help" -- "$word"))
+    COMPREPLY=($(compgen -W "run exec hive verify dump map prog link btf pin feature version --help" -- "$word"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -12,6 +12,10 @@ _skep() {
     verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" verbs="" ;;
     dump) options="--help --prog --opcodes --dot --jit --jit-harden --jit-retpolines --jit-tools --mcpu --btf --json" verbs="" ;;
     map) options="--help --hive --kernel --json --btf --key-type --value-type --once --interval --count --type --key --value --entries --pin --hold --flags --inner --extra --numa-node --header --per-cpu --where --limit --format --noexist --exist --lock --any --keep" verbs="list show top create pin freeze dump export import lookup update delete getnext push pop peek event-pipe" ;;
+    prog) options="--help --hive --kernel --json --file --opcodes --linum --visual --prog --type --map --pinmaps --mcpu --btf --data-in --data-out --data-size-out --ctx-in --ctx-out --ctx-size-out --repeat --duration --cycles --instructions --l1d-loads --llc-misses --itlb-misses --dtlb-misses --cpu-clock" verbs="list show dump load loadall pin run profile" ;;
+    link) options="--help --hive --kernel --json" verbs="list show detach pin" ;;
+    btf) options="--help --hive --kernel --json --format --key --value --kv --all" verbs="list show dump" ;;
+    pin) options="--help --hive --kernel --json --recursive" verbs="ls rm" ;;
     feature) options="--help --json" verbs="" ;;
     version) options="--help --json" verbs="" ;;
   esac

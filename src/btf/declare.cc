@@ -76,6 +76,7 @@ Result<> Declarer::declare(std::uint32_t id, std::string declarator, unsigned de
           text_ += fmt::format("{} ", word);
         break;
       }
+      case Kind::Func: declarator = type.name(); break;
       case Kind::TypeTag: break;
       default: return base(type, declarator, depth);
     }

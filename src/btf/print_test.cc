@@ -169,10 +169,12 @@ TEST(Declare, PointersArraysAndFunctions) {
   const std::uint32_t fptr = b.add(Kind::Ptr, "", proto);
   const std::uint32_t fptrs = b.add_array(fptr, i, 3);
   const std::uint32_t parr = b.add(Kind::Ptr, "", fptrs);
+  const std::uint32_t function = b.add(Kind::Func, "run", proto);
   const Btf btf = *Btf::parse(b.bytes());
   EXPECT_EQ(*declare(btf, cptr), "const struct s *const");
   EXPECT_EQ(*declare(btf, fptrs), "int (*[3])(const struct s *p, ...)");
   EXPECT_EQ(*declare(btf, parr), "int (*(*)[3])(const struct s *p, ...)");
+  EXPECT_EQ(*declare(btf, function), "int run(const struct s *p, ...)");
   EXPECT_FALSE(declare(btf, 77));
 }
 

@@ -10,6 +10,7 @@
 
 #include "kernel/bpf.h"
 #include "wire/client.h"
+#include "wire/place.h"
 
 namespace skep::cli {
 namespace {
@@ -24,7 +25,14 @@ long next_syscall_bpf(int command, spec::Attr& attr) {
   return result < 0 ? -errno : result;
 }
 
-Expected<BpfCall> join_hive(const std::string& name) {
+// The folder beside the hive's socket.
+Expected<std::string> pins_of(const std::string& name) {
+  const Result<std::string> socket = wire::socket_path(name);
+  if (!socket) return give_up(Exit::Usage, socket.error().message);
+  return socket->substr(0, socket->rfind('/') + 1) + wire::kBpffsFolder;
+}
+
+Expected<BackEnd> join_hive(const std::string& name) {
   auto client = wire::Client::join(name);
   if (!client && client.error().code != ENOTCONN) return give_up(Exit::Usage, client.error().message);
   if (!client) {
@@ -32,26 +40,30 @@ Expected<BpfCall> join_hive(const std::string& name) {
                                                   "see: skep hive list",
                                                   name));
   }
-  return [hive = std::shared_ptr<wire::Client>(*std::move(client))](int command, spec::Attr& attr) {
+  auto pins = pins_of(name);
+  if (!pins) return std::unexpected(pins.error());
+  BpfCall bpf = [hive = std::shared_ptr<wire::Client>(*std::move(client))](int command, spec::Attr& attr) {
     return hive->call(command, &attr, sizeof attr);
   };
+  return BackEnd{.bpf = std::move(bpf), .pins = *std::move(pins)};
 }
 
 }  // namespace
 
 void add_back_end_options(CLI::App& command, BackEndOptions& options) {
-  auto* hive = command.add_option("--hive", options.hive, "the maps of the hive with this name")->type_name("NAME");
+  auto* hive = command.add_option("--hive", options.hive, "the objects of the hive with this name")->type_name("NAME");
   command
       .add_flag("--kernel", options.kernel,
-                "the running kernel's maps (default: those of the hive of `skep exec`, else the kernel's)")
+                "the running kernel's objects (default: those of the hive of `skep exec`, else the kernel's)")
       ->excludes(hive);
 }
 
-Expected<BpfCall> open_back_end(const BackEndOptions& options) {
-  if (options.kernel) return [](int command, spec::Attr& attr) { return kernel::bpf(command, &attr, sizeof attr); };
+Expected<BackEnd> open_back_end(const BackEndOptions& options) {
   if (!options.hive.empty()) return join_hive(options.hive);
-  if (options.given) return options.given;
-  return next_syscall_bpf;
+  if (options.kernel)
+    return BackEnd{.bpf = [](int command, spec::Attr& attr) { return kernel::bpf(command, &attr, sizeof attr); },
+                   .pins = kPins};
+  return options.given.bpf ? options.given : BackEnd{.bpf = next_syscall_bpf, .pins = kPins};
 }
 
 }  // namespace skep::cli

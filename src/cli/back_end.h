@@ -12,14 +12,21 @@
 
 namespace skep::cli {
 
+inline constexpr const char* kPins = "/sys/fs/bpf";
+
+struct BackEnd {
+  BpfCall bpf;
+  std::string pins;  // the folder of this machine for which its /sys/fs/bpf stands
+};
+
 struct BackEndOptions {
   bool kernel = false;
   std::string hive;  // --hive NAME
-  BpfCall given;     // Program::bpf: used when the options say nothing
+  BackEnd given;     // of the Program: used when the options say nothing
 };
 void add_back_end_options(CLI::App& command, BackEndOptions& options);
 
 // Errors: Unavailable, and what to do.
-Expected<BpfCall> open_back_end(const BackEndOptions& options);
+Expected<BackEnd> open_back_end(const BackEndOptions& options);
 
 }  // namespace skep::cli

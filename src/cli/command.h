@@ -17,6 +17,8 @@ struct Program {
   std::function<Exit()> chosen;
   // Where bpf(2) calls go that no option sends elsewhere; empty: see cli/back_end.h.
   BpfCall bpf;
+  // With it: the folder of pins (cli/back_end.h).
+  std::string pins;
 };
 
 #define COMMAND(name) void declare_##name(Program& program);

@@ -18,10 +18,10 @@
 #include "cli/instance.h"
 #include "cli/jit_options.h"
 #include "cli/object_options.h"
+#include "cli/source_names.h"
 #include "isa/cfg.h"
 #include "isa/disasm.h"
 #include "spec/commands.h"
-#include "spec/helpers.h"
 #include "spec/info.h"
 
 namespace skep::cli {
@@ -97,56 +97,21 @@ class Recorder final : public abi::Answerer {
   std::vector<Loaded> programs_;
 };
 
-class ProgramNames final : public isa::Names {
+class ProgramNames final : public SourceNames {
  public:
   ProgramNames(const Loaded& program, const loader::Object& object, const btf::Btf* types)
-      : program_(program), object_(object), types_(types) {}
+      : SourceNames(program.functions, program.lines, types), object_(object) {}
 
-  std::string helper(std::int32_t id) const override {
-    const spec::Helper* found = spec::find_helper(static_cast<std::uint32_t>(id));
-    return found ? fmt::format("bpf_{}", found->name) : "";
-  }
-  std::string kfunc(std::int32_t, std::int16_t) const override { return ""; }
-  std::string subprog(std::size_t index) const override {
-    for (const spec::FuncInfo& function : program_.functions) {
-      if (function.insn_off == index && types_ && types_->has(function.type_id))
-        return std::string(types_->type(function.type_id).name());
-    }
-    return "";
-  }
-  std::string prototype(std::size_t index) const override { return subprog(index); }
   std::string map(isa::Op, const isa::Insn& low) const override {
     for (std::size_t i = 0; i < object_.maps().size(); ++i) {
       if (object_.map_fd(i) == low.imm) return object_.maps()[i].name;
     }
     return "";
   }
-  std::string source(std::size_t index) const override {
-    for (const spec::LineInfo& line : program_.lines) {
-      if (line.insn_off != index || !types_) continue;
-      const std::string_view text = types_->string(line.line_off).value_or(""),
-                             file = types_->string(line.file_name_off).value_or("");
-      return fmt::format("{} @ {}:{}", text.substr(std::min(text.find_first_not_of(" \t"), text.size())),
-                         file.substr(file.rfind('/') + 1), line.line_col >> 10);
-    }
-    return "";
-  }
 
  private:
-  const Loaded& program_;
   const loader::Object& object_;
-  const btf::Btf* types_;
 };
-
-nlohmann::json as_json(const Loaded& program, const isa::Names& names) {
-  nlohmann::json insns = nlohmann::json::array();
-  for (std::size_t i = 0; i < program.insns.size(); i += isa::slots(isa::decode(program.insns[i]))) {
-    nlohmann::json one = {{"index", i}, {"text", isa::to_text(program.insns, i, names)}};
-    if (const std::string source = names.source(i); !source.empty()) one["source"] = source;
-    insns.push_back(std::move(one));
-  }
-  return {{"program", program.name}, {"instructions", insns}};
-}
 
 Exit dump_compiled(const ObjectBytes& file, const Options& options) {
   MachineDumpOptions asked{.program = options.program,
@@ -183,7 +148,7 @@ Exit dump(const Options& options) {
     if (!options.program.empty() && program.name != options.program.substr(0, spec::kObjNameBytes - 1)) continue;
     const ProgramNames names(program, *object, types ? &*types : nullptr);
     if (options.json) {
-      list.push_back(as_json(program, names));
+      list.push_back({{"program", program.name}, {"instructions", insns_json(program.insns, names, {})}});
     } else if (options.dot) {
       fmt::print("{}", isa::to_dot(isa::make_cfg(program.insns), program.insns, names));
     } else {

@@ -1,10 +1,9 @@
-// A map that exists, in a hive or in the kernel: how it is named on the command line, what bpf(2) says about it, and
-// its types. Tested by: tests/map_command.
+// A map that exists, in a hive or in the kernel: what bpf(2) says about it, and its types. Tested by:
+// tests/map_command.
 #pragma once
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -12,20 +11,11 @@
 #include "btf/btf.h"
 #include "cli/exit_codes.h"
 #include "cli/map_reader.h"
+#include "cli/reference.h"
 #include "spec/commands.h"
 #include "spec/info.h"
 
 namespace skep::cli {
-
-// "id 12" or "12", "name NAME" or "NAME", "pinned PATH" or "/PATH".
-struct MapName {
-  enum class By : std::uint8_t { Id, Name, Path };
-  By by = By::Name;
-  std::string text;
-  std::uint32_t id = 0;
-};
-// Takes the one or two words that name a map from the front of `words`. Usage.
-Expected<MapName> take_map_name(std::span<const std::string>& words);
 
 struct LiveMap {
   BpfCall bpf;
@@ -43,13 +33,8 @@ struct LiveMap {
 };
 
 // Absent: no such map. Usage: several have this name, which the message lists. Unavailable: bpf(2) refuses.
-Expected<LiveMap> open_map(const BpfCall& bpf, const MapName& name);
+Expected<LiveMap> open_map(const BpfCall& bpf, const Reference& name);
 Expected<LiveMap> look_at_map(const BpfCall& bpf, Fd fd);
-// The ids of all maps there are.
-Expected<std::vector<std::uint32_t>> map_ids(const BpfCall& bpf);
-// The map with this id, which may have gone meanwhile (Absent).
-Expected<Fd> map_by_id(const BpfCall& bpf, std::uint32_t id);
-
 // Bytes of memory it takes now: what the kernel accounts for it, or those of its memory file.
 std::uint64_t memory_bytes(const LiveMap& map);
 // Whether bpf(2) may not write it any more.
@@ -61,8 +46,5 @@ struct Fill {
   std::uint64_t used = 0, most = 0;
 };
 std::optional<Fill> fill_of(const LiveMap& map);
-
-// bpf(2) itself does not answer as it should.
-Failure unavailable(std::string_view what, long error);
 
 }  // namespace skep::cli

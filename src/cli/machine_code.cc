@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <optional>
 
 #include "base/bytes.h"
 
@@ -15,19 +14,26 @@ ZydisFormatterFunc print_address = nullptr;  // Zydis's own
 
 std::uint64_t address_of(std::span<const std::byte> code) { return reinterpret_cast<std::uintptr_t>(code.data()); }
 
-// Targets within the program, by their offset.
+struct Whole {
+  std::span<const std::byte> bytes;
+  const CodePlace& place;
+};
+
+// Targets within the program by their offset, others by their name.
 ZyanStatus print_target(const ZydisFormatter* formatter, ZydisFormatterBuffer* buffer, ZydisFormatterContext* context) {
-  const auto& within = *static_cast<const std::span<const std::byte>*>(context->user_data);
+  const auto& within = *static_cast<const Whole*>(context->user_data);
   ZyanU64 target = 0;
   if (!ZYAN_SUCCESS(
           ZydisCalcAbsoluteAddress(context->instruction, context->operand, context->runtime_address, &target)))
     return print_address(formatter, buffer, context);
-  const std::uint64_t offset = target - address_of(within);
-  if (offset >= within.size()) return print_address(formatter, buffer, context);
+  const std::uint64_t offset = target - within.place.address;
+  const bool is_outside = offset >= within.bytes.size();
+  const std::string name = is_outside && within.place.name_of ? within.place.name_of(target) : "";
+  if (is_outside && name.empty()) return print_address(formatter, buffer, context);
   ZyanString* text = nullptr;
   const ZyanStatus status = ZydisFormatterBufferGetString(buffer, &text);
   if (!ZYAN_SUCCESS(status)) return status;
-  const std::string shown = fmt::format("+{:#x}", offset);
+  const std::string shown = is_outside ? name : fmt::format("+{:#x}", offset);
   ZyanStringView view;
   ZyanStringViewInsideBuffer(&view, shown.c_str());
   return ZyanStringAppend(text, &view);
@@ -35,7 +41,7 @@ ZyanStatus print_target(const ZydisFormatter* formatter, ZydisFormatterBuffer* b
 
 class Printer {
  public:
-  explicit Printer(std::span<const std::byte> within) : within_(within) {
+  explicit Printer(Whole within) : within_(within) {
     ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisFormatterInit(&formatter_, ZYDIS_FORMATTER_STYLE_INTEL);
     ZydisFormatterSetProperty(&formatter_, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
@@ -49,19 +55,19 @@ class Printer {
   }
 
   MachineInsn next(std::span<const std::byte> code) {
-    const auto offset = static_cast<std::uint32_t>(code.data() - within_.data());
+    const auto offset = static_cast<std::uint32_t>(code.data() - within_.bytes.data());
     ZydisDecodedInstruction insn;
     std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
     if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_, code.data(), code.size(), &insn, operands.data())))
       return {offset, code.first(1), fmt::format(".byte {:#04x}", std::to_integer<unsigned>(code[0]))};
     std::array<char, 128> text{};
     ZydisFormatterFormatInstruction(&formatter_, &insn, operands.data(), insn.operand_count_visible, text.data(),
-                                    text.size(), address_of(code), &within_);
+                                    text.size(), within_.place.address + offset, &within_);
     return {offset, code.first(insn.length), text.data()};
   }
 
  private:
-  std::span<const std::byte> within_;
+  Whole within_;
   ZydisDecoder decoder_{};
   ZydisFormatter formatter_{};
 };
@@ -69,7 +75,12 @@ class Printer {
 }  // namespace
 
 std::vector<MachineInsn> machine_insns(std::span<const std::byte> code, std::span<const std::byte> within) {
-  Printer printer(within);
+  return machine_insns(code, within, {.address = address_of(within)});
+}
+
+std::vector<MachineInsn> machine_insns(std::span<const std::byte> code, std::span<const std::byte> within,
+                                       const CodePlace& place) {
+  Printer printer({within, place});
   std::vector<MachineInsn> list;
   while (!code.empty()) {
     list.push_back(printer.next(code));

@@ -12,25 +12,6 @@
 namespace skep::cli {
 namespace {
 
-constexpr std::size_t kMostNames = 3;  // objects that a command's words may name with two words each
-
-// What the words of the commands are.
-struct Word {
-  std::string_view word, about;
-};
-constexpr Word kWords[] = {
-    {"MAP", "NAME or name NAME, N or id N, /PATH or pinned PATH"},
-    {"KEY", "a key: JSON by its BTF type, or text"},
-    {"VALUE", "a value: JSON by its BTF type, or text"},
-    {"FILE", "- is standard input or output"},
-    {"NAME", "what the map is to be called, 15 characters at most"},
-    {"PATH", "where it is to be found, in a BPF file system"},
-};
-std::string_view about_word(std::string_view word) {
-  const auto found = std::ranges::find(kWords, word, &Word::word);
-  return found == std::end(kWords) ? "" : found->about;
-}
-
 Expected<std::uint32_t> type_named(const btf::Btf* types, const std::string& name, std::uint32_t bytes,
                                    std::string_view option) {
   const auto id = types ? find_type(*types, name) : std::nullopt;
@@ -70,7 +51,7 @@ Expected<> take_types(const MapRequest& request, LiveMap& map) {
 
 Expected<LiveMap> MapRequest::open(Words& rest) const {
   rest = words;
-  const auto name = take_map_name(rest);
+  const auto name = take_reference(ObjectKind::Map, rest);
   if (!name) return std::unexpected(name.error());
   const auto call = bpf();
   if (!call) return std::unexpected(call.error());
@@ -82,7 +63,7 @@ Expected<LiveMap> MapRequest::open(Words& rest) const {
 
 Expected<LiveMap> MapRequest::open(Words& rest, std::initializer_list<const char*> names) const {
   Words behind = words;
-  if (const auto name = take_map_name(behind); !name) return std::unexpected(name.error());
+  if (const auto name = take_reference(ObjectKind::Map, behind); !name) return std::unexpected(name.error());
   if (behind.size() < names.size())
     return give_up(Exit::Usage, fmt::format("{} is missing", *(names.begin() + behind.size())));
   if (behind.size() > names.size()) {
@@ -90,20 +71,6 @@ Expected<LiveMap> MapRequest::open(Words& rest, std::initializer_list<const char
                                             behind[names.size()]));
   }
   return open(rest);
-}
-
-CLI::App* add_map_command(MapGroup& group, const std::string& name, const std::string& about,
-                          std::vector<std::string> words, MapRequest& request) {
-  CLI::App* command = group.app.add_subcommand(name, about);
-  for (const std::string& word : words) {
-    const std::string about_it(about_word(word));
-    command->add_option(word, about_it)->required(word == "MAP");
-  }
-  for (std::size_t i = 0; !words.empty() && i < kMostNames; ++i)
-    command->add_option(fmt::format("WORD{}", i + 1))->group("");
-  add_back_end_options(*command, request.back_end);
-  command->add_flag("--json", request.json, "as JSON");
-  return command;
 }
 
 void add_type_options(CLI::App& command, MapRequest& request) {
@@ -114,19 +81,7 @@ void add_type_options(CLI::App& command, MapRequest& request) {
       ->type_name("TYPE");
 }
 
-std::vector<std::string> given_words(const CLI::App& command) {
-  std::vector<std::string> words;
-  for (const CLI::Option* option : command.get_options()) {
-    if (option->get_positional() && option->count() != 0) words.push_back(option->results().front());
-  }
-  return words;
-}
-
 std::unexpected<Failure> wrong_input(const Error& error) { return give_up(Exit::Input, error.message); }
-
-void print_json(const nlohmann::ordered_json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-}
 
 void declare_map(Program& program) {
   CLI::App* app = program.app.add_subcommand("map", "Make maps, look into them and change them");
@@ -137,7 +92,7 @@ void declare_map(Program& program) {
       "as JSON by their BTF types, as in map files: numbers, {\"member\": value}, [1, 2]; text needs no quotes: "
       "10.0.0.1,\n"
       "10.0.0.0/8, be:443, 02:00:00:00:00:01, an enumerator's name; \"0a 00 00 01\" are bytes.");
-  MapGroup group{.program = program, .app = *app};
+  CommandGroup group{.program = program, .app = *app};
 #define MAP_COMMAND(name) declare_map_##name(group);
 #include "cli/map_commands.def"
 #undef MAP_COMMAND

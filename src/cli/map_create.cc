@@ -25,7 +25,6 @@ namespace {
 
 using spec::Command;
 using spec::MapType;
-using Words = MapRequest::Words;
 
 constexpr MapType kMapTypes[] = {
 #define MAP_TYPE_ROW(id, Name, text) MapType::Name,
@@ -41,14 +40,6 @@ struct CreateRequest : MapRequest {
   std::vector<std::string> flags;
   bool hold = false;
 };
-
-std::uint64_t address(const void* at) noexcept { return reinterpret_cast<std::uintptr_t>(at); }
-
-std::optional<std::uint32_t> size_in(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return text.empty() || error != std::errc() || end != text.data() + text.size() ? std::nullopt : std::optional(value);
-}
 
 Expected<MapType> type_of(const std::string& text) {
   std::vector<std::string_view> names;
@@ -89,7 +80,7 @@ Expected<Sides> named_sides(const CreateRequest& request) {
   if (!types) return std::unexpected(types.error());
   Sides sides;
   const auto find = [&](const std::string& text, std::uint32_t& size, std::uint32_t& type) -> Expected<> {
-    if (const auto bytes = size_in(text); bytes || text.empty()) return size = bytes.value_or(0), Expected<>{};
+    if (const auto bytes = number_in(text); bytes || text.empty()) return size = bytes.value_or(0), Expected<>{};
     const auto id = find_type(**types, text);
     if (!id) return give_up(Exit::Input, fmt::format("{}: its BTF has no type \"{}\"", request.types_file, text));
     const auto bytes = bytes_of_type(**types, *id, text);
@@ -109,7 +100,7 @@ Expected<Sides> named_sides(const CreateRequest& request) {
 Expected<Sides> compiled_sides(const CreateRequest& request) {
   const auto c_text = [](const std::string& text) {
     if (text.empty()) return std::string("u32");
-    return size_in(text) ? fmt::format("u8[{}]", text) : text;
+    return number_in(text) ? fmt::format("u8[{}]", text) : text;
   };
   auto compiled = compile_types(c_text(request.key), c_text(request.value), request.header);
   if (!compiled) return std::unexpected(compiled.error());
@@ -128,7 +119,7 @@ Expected<Sides> compiled_sides(const CreateRequest& request) {
 
 Expected<Sides> sides_of(const CreateRequest& request) {
   if (!request.types_file.empty()) return named_sides(request);
-  const auto key = size_in(request.key), value = size_in(request.value);
+  const auto key = number_in(request.key), value = number_in(request.value);
   if ((key || request.key.empty()) && (value || request.value.empty()))
     return Sides{.key_size = key.value_or(0), .value_size = value.value_or(0), .types = nullptr};
   return compiled_sides(request);
@@ -155,7 +146,7 @@ Expected<Fd> inner_map(const CreateRequest& request, const BpfCall& bpf) {
   std::istringstream in(request.inner);
   for (std::string word; in >> word;) words.push_back(word);
   Words rest = words;
-  const auto name = take_map_name(rest);
+  const auto name = take_reference(ObjectKind::Map, rest);
   if (!name) return std::unexpected(name.error());
   auto map = open_map(bpf, *name);
   if (!map) return std::unexpected(map.error());
@@ -232,21 +223,6 @@ Expected<Made> make(const CreateRequest& request, const BpfCall& bpf, MapType ty
   return give_up(Exit::Refused, fmt::format("map {} cannot be made: {}", name, reason));
 }
 
-Expected<> pin_at(const BpfCall& bpf, int fd, const std::string& path) {
-  spec::Attr attr{};
-  attr.obj.pathname = address(path.c_str());
-  attr.obj.bpf_fd = static_cast<std::uint32_t>(fd);
-  const long error = bpf(static_cast<int>(Command::ObjPin), attr);
-  if (error >= 0) return {};
-  const int code = static_cast<int>(-error);
-  std::string hint = fmt::format("bpf(2) answers: {}", std::strerror(code));
-  if (code == EEXIST) hint = "there is something already";
-  if (code == EPERM || code == EINVAL)
-    hint += "; paths lie in a BPF file system, such as /sys/fs/bpf, which hives lack";
-  if (code == ENOENT) hint = "there is no such folder, or nothing can be pinned here";
-  return give_up(Exit::Refused, fmt::format("{}: cannot be pinned: {}", path, hint));
-}
-
 // Until somebody asks the tool to end.
 void wait_for_the_end() {
   std::fflush(stdout);
@@ -311,7 +287,7 @@ Expected<> freeze(MapRequest& request) {
 
 }  // namespace
 
-void declare_map_create(MapGroup& group) {
+void declare_map_create(CommandGroup& group) {
   auto [command, request] = declare_map_command<CreateRequest>(group, "create", "Make a map", {"NAME"}, create);
   command.add_option("--type", request.type, "hash, array, lpm_trie ...: `skep feature` lists all")
       ->required()
@@ -340,11 +316,11 @@ void declare_map_create(MapGroup& group) {
       ->excludes("--btf");
 }
 
-void declare_map_pin(MapGroup& group) {
+void declare_map_pin(CommandGroup& group) {
   declare_map_command<MapRequest>(group, "pin", "Keep a map under a path", {"MAP", "PATH"}, pin);
 }
 
-void declare_map_freeze(MapGroup& group) {
+void declare_map_freeze(CommandGroup& group) {
   declare_map_command<MapRequest>(group, "freeze", "Let nobody change a map by bpf(2) any more", {"MAP"}, freeze);
 }
 

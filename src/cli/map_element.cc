@@ -18,7 +18,6 @@ namespace skep::cli {
 namespace {
 
 using spec::Command;
-using Words = MapRequest::Words;
 using Buffer = std::vector<std::byte>;
 
 struct ReadRequest : MapRequest {
@@ -210,13 +209,13 @@ void add_read_options(CLI::App& command, ReadRequest& request) {
 
 }  // namespace
 
-void declare_map_lookup(MapGroup& group) {
+void declare_map_lookup(CommandGroup& group) {
   auto [command, request] =
       declare_map_command<ReadRequest>(group, "lookup", "Show the value of a key", {"MAP", "KEY"}, lookup);
   add_read_options(command, request);
 }
 
-void declare_map_update(MapGroup& group) {
+void declare_map_update(CommandGroup& group) {
   auto [command, request] = declare_map_command<UpdateRequest>(group, "update", "Write a value, or those of a file",
                                                                {"MAP", "KEY", "VALUE"}, update);
   add_type_options(command, request);
@@ -232,33 +231,33 @@ void declare_map_update(MapGroup& group) {
       "program by id N or pinned PATH, a cgroup by its folder; that of a devmap may be an interface's name.");
 }
 
-void declare_map_delete(MapGroup& group) {
+void declare_map_delete(CommandGroup& group) {
   auto [command, request] =
       declare_map_command<MapRequest>(group, "delete", "Delete an element", {"MAP", "KEY"}, erase);
   add_type_options(command, request);
 }
 
-void declare_map_getnext(MapGroup& group) {
+void declare_map_getnext(CommandGroup& group) {
   auto [command, request] = declare_map_command<MapRequest>(
       group, "getnext", "Show the key behind a key, in the map's own order; the first without KEY", {"MAP", "KEY"},
       next);
   add_type_options(command, request);
 }
 
-void declare_map_push(MapGroup& group) {
+void declare_map_push(CommandGroup& group) {
   auto [command, request] = declare_map_command<UpdateRequest>(
       group, "push", "Put a value into a queue, a stack or a bloom filter", {"MAP", "VALUE"}, push);
   add_type_options(command, request);
   command.add_flag("--exist", request.exist, "when the map is full, lose the oldest value");
 }
 
-void declare_map_pop(MapGroup& group) {
+void declare_map_pop(CommandGroup& group) {
   auto [command, request] =
       declare_map_command<ReadRequest>(group, "pop", "Take the next value out of a queue or a stack", {"MAP"}, pop);
   add_type_options(command, request);
 }
 
-void declare_map_peek(MapGroup& group) {
+void declare_map_peek(CommandGroup& group) {
   auto [command, request] = declare_map_command<ReadRequest>(
       group, "peek", "Show what pop would give; ask a bloom filter for a value", {"MAP", "VALUE"}, peek);
   add_type_options(command, request);

@@ -20,7 +20,6 @@ namespace skep::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Words = MapRequest::Words;
 
 struct EventRequest : MapRequest {
   std::string type;
@@ -127,7 +126,7 @@ Expected<> events(EventRequest& request) {
 
 }  // namespace
 
-void declare_map_event_pipe(MapGroup& group) {
+void declare_map_event_pipe(CommandGroup& group) {
   auto [command, request] = declare_map_command<EventRequest>(
       group, "event-pipe", "Print the records of a ring buffer or a perf event array as they come", {"MAP"}, events);
   command.add_option("--type", request.type, "what a record is, by its name in the BTF; else its bytes are printed")

@@ -8,7 +8,6 @@
 #include "btf/print.h"
 #include "cli/map_flags.h"
 #include "cli/map_request.h"
-#include "cli/progress.h"
 #include "cli/style.h"
 #include "cli/table.h"
 
@@ -16,7 +15,6 @@ namespace skep::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Words = MapRequest::Words;
 
 // Everything about a map that is a number or a word.
 Json describe(const LiveMap& map) {
@@ -60,19 +58,14 @@ std::string table_of(const Json& maps) {
 Expected<> list(MapRequest& request) {
   const auto bpf = request.bpf();
   if (!bpf) return std::unexpected(bpf.error());
-  const auto ids = map_ids(*bpf);
-  if (!ids) return std::unexpected(ids.error());
   Json maps = Json::array();
-  Progress progress;
-  for (const std::uint32_t id : *ids) {
-    progress.show([&] { return fmt::format("{} of {} maps", maps.size(), ids->size()); });
-    auto fd = map_by_id(*bpf, id);
-    if (!fd && fd.error().code == Exit::Absent) continue;  // gone meanwhile
-    if (!fd) return std::unexpected(fd.error());
-    const auto map = look_at_map(*bpf, *std::move(fd));
+  const Expected<> done = for_each_object(*bpf, ObjectKind::Map, [&](Fd fd) -> Expected<> {
+    const auto map = look_at_map(*bpf, std::move(fd));
     if (!map) return std::unexpected(map.error());
     maps.push_back(describe(*map));
-  }
+    return {};
+  });
+  if (!done) return done;
   if (request.json) return print_json(maps), Expected<>{};
   fmt::print("{}", maps.empty() ? "no maps\n" : table_of(maps));
   return {};
@@ -120,9 +113,11 @@ Expected<> show(MapRequest& request) {
 
 }  // namespace
 
-void declare_map_list(MapGroup& group) { declare_map_command<MapRequest>(group, "list", "List all maps", {}, list); }
+void declare_map_list(CommandGroup& group) {
+  declare_map_command<MapRequest>(group, "list", "List all maps", {}, list);
+}
 
-void declare_map_show(MapGroup& group) {
+void declare_map_show(CommandGroup& group) {
   auto [command, request] =
       declare_map_command<MapRequest>(group, "show", "Show what a map is: sizes, fill, types", {"MAP"}, show);
   add_type_options(command, request);

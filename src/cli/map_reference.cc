@@ -12,7 +12,6 @@ namespace skep::cli {
 namespace {
 
 using spec::MapType;
-using Words = std::span<const std::string>;
 
 ObjectValue as_value(const LiveMap& map, std::uint32_t number, Fd object = {}) {
   ObjectValue value{
@@ -27,28 +26,10 @@ Expected<ObjectValue> as_value(const LiveMap& map, Expected<Fd> object) {
   return as_value(map, number, *std::move(object));
 }
 
-Expected<Fd> map_named(const LiveMap& map, Words words) {
-  const auto name = take_map_name(words);
+Expected<Fd> object_named(const LiveMap& map, ObjectKind kind, Words words) {
+  const auto name = take_reference(kind, words);
   if (!name) return std::unexpected(name.error());
-  auto inner = open_map(map.bpf, *name);
-  if (!inner) return std::unexpected(inner.error());
-  return std::move(inner->fd);
-}
-
-// "id N", "N", "pinned PATH", "/PATH".
-Expected<Fd> program_named(const LiveMap& map, Words words) {
-  const auto name = take_map_name(words);
-  if (!name) return std::unexpected(name.error());
-  if (name->by == MapName::By::Name)
-    return give_up(Exit::Usage, fmt::format("\"{}\": expected a program: id N or pinned PATH", name->text));
-  spec::Attr attr{};
-  if (name->by == MapName::By::Id) attr.id.prog_id = name->id;
-  if (name->by == MapName::By::Path) attr.obj.pathname = reinterpret_cast<std::uintptr_t>(name->text.c_str());
-  const auto command = name->by == MapName::By::Id ? spec::Command::ProgGetFdById : spec::Command::ObjGet;
-  const long fd = map.bpf(static_cast<int>(command), attr);
-  if (fd == -ENOENT) return give_up(Exit::Absent, fmt::format("there is no program {}", name->text));
-  if (fd < 0) return std::unexpected(unavailable(fmt::format("program {} cannot be opened", name->text), fd));
-  return Fd(static_cast<int>(fd));
+  return open_object(map.bpf, kind, *name);
 }
 
 Expected<Fd> folder_named(const std::string& path) {
@@ -63,8 +44,8 @@ Expected<Fd> folder_named(const std::string& path) {
 Expected<ObjectValue> object_value(const LiveMap& map, std::span<const std::string> words) {
   switch (static_cast<MapType>(map.info.type)) {
     case MapType::ArrayOfMaps:
-    case MapType::HashOfMaps: return as_value(map, map_named(map, words));
-    case MapType::ProgArray: return as_value(map, program_named(map, words));
+    case MapType::HashOfMaps: return as_value(map, object_named(map, ObjectKind::Map, words));
+    case MapType::ProgArray: return as_value(map, object_named(map, ObjectKind::Program, words));
     case MapType::CgroupArray: return as_value(map, folder_named(words[0]));
     case MapType::Devmap:
     case MapType::DevmapHash: {

@@ -23,7 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
-using Words = MapRequest::Words;
 
 struct TopRequest : MapRequest {
   bool once = false;
@@ -128,10 +127,10 @@ class Top {
       list.push_back(*std::move(map));
       return list;
     }
-    const auto ids = map_ids(bpf_);
+    const auto ids = object_ids(bpf_, ObjectKind::Map);
     if (!ids) return std::unexpected(ids.error());
     for (const std::uint32_t id : *ids) {
-      auto fd = map_by_id(bpf_, id);
+      auto fd = object_by_id(bpf_, ObjectKind::Map, id);
       if (!fd) continue;  // gone meanwhile
       if (auto map = look_at_map(bpf_, *std::move(fd))) list.push_back(*std::move(map));
     }
@@ -204,7 +203,7 @@ Expected<> top(TopRequest& request) {
 
 }  // namespace
 
-void declare_map_top(MapGroup& group) {
+void declare_map_top(CommandGroup& group) {
   auto [command, request] =
       declare_map_command<TopRequest>(group, "top", "Show how full maps are and how fast they change", {"[MAP]"}, top);
   command.add_flag("--once", request.once, "show it once; so it is when the output is no terminal");

@@ -18,8 +18,6 @@
 namespace skep::cli {
 namespace {
 
-using Words = MapRequest::Words;
-
 struct DumpRequest : MapRequest {
   bool per_cpu = false;
   std::vector<std::string> where;
@@ -126,7 +124,7 @@ Expected<> read_in(FileRequest& request) {
 
 }  // namespace
 
-void declare_map_dump(MapGroup& group) {
+void declare_map_dump(CommandGroup& group) {
   auto [command, request] = declare_map_command<DumpRequest>(group, "dump", "Show all elements", {"MAP"}, dump);
   add_type_options(command, request);
   command.add_flag("--per-cpu", request.per_cpu, "the values of each CPU, not their sum");
@@ -142,14 +140,14 @@ void declare_map_dump(MapGroup& group) {
       "Elements are sorted by key. Elements of arrays that are all zeros are counted, not shown; --json shows them.");
 }
 
-void declare_map_export(MapGroup& group) {
+void declare_map_export(CommandGroup& group) {
   auto [command, request] = declare_map_command<FileRequest>(
       group, "export", "Write all elements to a file that import takes", {"MAP", "FILE"}, write_out);
   add_type_options(command, request);
   add_format_option(command, request.format);
 }
 
-void declare_map_import(MapGroup& group) {
+void declare_map_import(CommandGroup& group) {
   auto [command, request] = declare_map_command<FileRequest>(
       group, "import", "Write the elements of a file (- is standard input) into a map", {"MAP", "FILE"}, read_in);
   add_type_options(command, request);

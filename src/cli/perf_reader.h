@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/fd.h"
 #include "cli/exit_codes.h"
 #include "cli/live_map.h"
+#include "cli/perf_ring.h"
 
 namespace skep::cli {
 
@@ -19,8 +19,6 @@ class PerfReader {
  public:
   // Opens an event on each CPU there is and writes them into the map. Unavailable, Refused.
   static Expected<PerfReader> open(const LiveMap& map);
-  PerfReader(PerfReader&&) noexcept = default;
-  ~PerfReader();
 
   struct Record {
     unsigned cpu = 0;
@@ -34,10 +32,8 @@ class PerfReader {
   PerfReader() = default;
   struct Ring {
     unsigned cpu = 0;
-    Fd event;
-    std::byte* pages = nullptr;
+    PerfRing ring;
   };
-  static std::size_t read_ring(Ring& ring, const std::function<bool(const Record& record)>& visit);
   std::vector<Ring> rings_;
 };
 

@@ -3,17 +3,37 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/style.h"
 
 namespace skep::cli {
 
+namespace {
+
+// Help whose usage leaves out arguments that are not shown, and the second brackets of those in brackets.
+class HelpText final : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string text = Formatter::make_usage(app, std::move(name));
+    for (const auto& [from, to] : {std::pair{" []", ""}, {"[[", "["}, {"]]", "]"}})
+      for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos;)
+        text.replace(at, std::string_view(from).size(), to);
+    return text;
+  }
+};
+
+}  // namespace
+
 void declare_all(Program& program) {
+  program.app.formatter(std::make_shared<HelpText>());
   program.app.description("The Linux eBPF system in user space: compile, run and look into eBPF programs");
   program.app.name("skep");
   program.app.require_subcommand(1);

@@ -139,7 +139,8 @@ void Object::list() {
                      .flags = bpf_map__map_flags(map),
                      .key_type = bpf_map__btf_key_type_id(map),
                      .value_type = bpf_map__btf_value_type_id(map),
-                     .section = section_of(map)});
+                     .section = section_of(map),
+                     .pin_path = or_empty(bpf_map__pin_path(map))});
   }
 }
 
@@ -188,6 +189,48 @@ MutableBytes Object::initial_value(std::size_t map) {
   std::size_t size = 0;
   const void* value = bpf_map__initial_value(handle_->maps[map], &size);
   return value ? MutableBytes(static_cast<std::byte*>(const_cast<void*>(value)), size) : MutableBytes();
+}
+
+std::optional<SectionType> type_of_section(const std::string& section) {
+  const Log log;  // libbpf lists all sections there are when it knows none of this name
+  bpf_prog_type type = BPF_PROG_TYPE_UNSPEC;
+  bpf_attach_type attach_type = BPF_CGROUP_INET_INGRESS;
+  for (const std::string& name : {section, section + "/"}) {
+    if (libbpf_prog_type_by_name(name.c_str(), &type, &attach_type) == 0)
+      return SectionType{.type = static_cast<std::uint32_t>(type),
+                         .attach_type = static_cast<std::uint32_t>(attach_type)};
+  }
+  return std::nullopt;
+}
+
+void Object::set_type(std::size_t program, SectionType type) {
+  bpf_program* const to = handle_->programs[program];
+  bpf_program__set_type(to, static_cast<bpf_prog_type>(type.type));
+  bpf_program__set_expected_attach_type(to, static_cast<bpf_attach_type>(type.attach_type));
+  bpf_program__set_autoload(to, true);
+  programs_[program].type = type.type;
+  programs_[program].attach_type = type.attach_type;
+}
+
+Result<> Object::reuse_map(std::size_t map, int fd) {
+  const Log log;
+  const Map& wanted = maps_[map];
+  const int error = bpf_map__reuse_fd(handle_->maps[map], fd);
+  if (error != 0) return fail(-error, fmt::format("map {} cannot be replaced: {}", wanted.name, std::strerror(-error)));
+  const bpf_map* const is = handle_->maps[map];
+  if (bpf_map__type(is) != wanted.type || bpf_map__key_size(is) != wanted.key_size ||
+      bpf_map__value_size(is) != wanted.value_size) {
+    return fail(EINVAL,
+                fmt::format("map {} cannot be replaced: type {}, key {} and value {} bytes, expected type {}, key "
+                            "{} and value {} bytes",
+                            wanted.name, static_cast<std::uint32_t>(bpf_map__type(is)), bpf_map__key_size(is),
+                            bpf_map__value_size(is), wanted.type, wanted.key_size, wanted.value_size));
+  }
+  return {};
+}
+
+void Object::leave_pins() {
+  for (bpf_map* map : handle_->maps) bpf_map__set_pin_path(map, nullptr);
 }
 
 Result<> Object::load() {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,19 @@ struct Program {
   std::uint32_t attach_type = 0;
 };
 
+// What a section of this name says of its programs: "xdp", "cgroup/skb", "tc".
+struct SectionType {
+  std::uint32_t type = 0, attach_type = 0;
+};
+std::optional<SectionType> type_of_section(const std::string& section);
+
 struct Map {
   std::string name;
   std::uint32_t type = 0, key_size = 0, value_size = 0, max_entries = 0, flags = 0;
   std::uint32_t key_type = 0, value_type = 0;  // BTF ids; 0: none
   // Global data: the section it is (".rodata", ".bss", ".data.mine"), else empty.
   std::string section;
+  std::string pin_path;  // where the object asks for it to be pinned, or found; else empty
 };
 
 struct OpenOptions {
@@ -66,6 +74,13 @@ class Object {
 
   // The contents that a global data map will be created with; empty for other maps and after load().
   MutableBytes initial_value(std::size_t map);
+
+  // Until load(): what the program is, whatever its section says; an existing map in the place of the object's own (the
+  // object keeps a descriptor of its own; EINVAL when it differs).
+  void set_type(std::size_t program, SectionType type);
+  Result<> reuse_map(std::size_t map, int fd);
+  // Leaves the pins that the object asks for (Map::pin_path) to the caller; load() would make them as files of its own.
+  void leave_pins();
 
   // Creates maps and loads every program of known type. On failure the message has what libbpf and the other side said,
   // and the code is its errno.

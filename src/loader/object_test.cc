@@ -2,6 +2,9 @@
 
 #include <bpf/bpf.h>
 
+#include <array>
+
+#include "loader/btf_text.h"
 #include "loader/testing_source.h"
 
 namespace skep::loader {
@@ -60,6 +63,29 @@ TEST(Object, TheBtfToRelocateAgainstIsChecked) {
     EXPECT_EQ(object.error().code, code);
     EXPECT_TRUE(object.error().message.starts_with(path)) << object.error().message;
   }
+}
+
+TEST(Object, TypesComeFromSectionsOrTheCaller) {
+  EXPECT_EQ(type_of_section("xdp")->type, std::uint32_t{BPF_PROG_TYPE_XDP});
+  EXPECT_EQ(type_of_section("cgroup/connect4")->attach_type, std::uint32_t{BPF_CGROUP_INET4_CONNECT});
+  EXPECT_FALSE(type_of_section("nonsense/of/mine"));
+  Object object = opened();
+  object.set_type(2, *type_of_section("tc"));
+  EXPECT_EQ(object.programs()[2].type, std::uint32_t{BPF_PROG_TYPE_SCHED_CLS});
+  EXPECT_EQ(*object.find_program("third"), 2U);
+}
+
+TEST(Object, TypesAreDeclaredAsC) {
+  const Object object = opened();
+  const Result<std::string> all = c_declarations(object.btf());
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_NE(all->find("typedef unsigned int __u32;"), std::string::npos) << *all;
+  const std::uint32_t value = object.maps()[*object.find_map("flows")].value_type;
+  const Result<std::string> one = c_declarations(object.btf(), std::array{value});
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_LT(one->size(), all->size());
+  EXPECT_FALSE(c_declarations(object.btf().first(object.btf().size() - 1)));
+  EXPECT_FALSE(c_declarations(object.btf(), std::array{std::uint32_t{100'000}}));
 }
 
 TEST(Object, KnowsWhatItsProgramsCall) {

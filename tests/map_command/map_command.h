@@ -12,15 +12,12 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "cli/command.h"
 #include "hive/hive.h"
+#include "in_process.h"
 #include "kernel/bpf.h"
 #include "spec/commands.h"
-#include "tool.h"
 
 namespace skep::tool {
-
-enum class Where : std::uint8_t { Hive, Kernel };
 
 // A back end that keeps pins itself, so that tests leave nothing behind.
 class MapCommand : public testing::TestWithParam<Where> {
@@ -44,19 +41,10 @@ class MapCommand : public testing::TestWithParam<Where> {
 
   // `skep map WORDS`, each word as it is.
   Result map(std::vector<std::string> words) {
-    words.insert(words.begin(), {"skep", "map"});
-    std::vector<const char*> argv;
-    for (const std::string& word : words) argv.push_back(word.c_str());
+    words.insert(words.begin(), "map");
     cli::Program program;
     program.bpf = [this](int command, spec::Attr& attr) { return bpf(command, attr); };
-    Result result;
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    result.code = cli::run_tool(program, static_cast<int>(argv.size()), argv.data());
-    std::fflush(nullptr);
-    result.out = testing::internal::GetCapturedStdout();
-    result.err = testing::internal::GetCapturedStderr();
-    return result;
+    return run_here(program, words);
   }
   // What a command that succeeds prints; its error otherwise, which no test expects.
   std::string out(std::vector<std::string> words) {
@@ -99,9 +87,5 @@ class MapCommand : public testing::TestWithParam<Where> {
   }
   std::map<std::string, Fd> pins_;
 };
-
-#define SKEP_EVERYWHERE(Suite)                                                     \
-  INSTANTIATE_TEST_SUITE_P(On, Suite, testing::Values(Where::Hive, Where::Kernel), \
-                           [](const auto& at) { return at.param == Where::Hive ? "Hive" : "Kernel"; })
 
 }  // namespace skep::tool
