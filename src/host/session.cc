@@ -62,9 +62,12 @@ bool Session::call(wire::Message& request) noexcept {
 bool Session::refuse(int error) noexcept { return channel_.send(Kind::Done, {.value = -error}) == 0; }
 
 bool Session::wake_up(Fd ring) noexcept {
-  const Result<int> event = ring ? service_.hive().wakeup_fd(ring.get()) : fail(EBADF, "no descriptor");
+  const Result<hive::Wakeup> wakeup = ring ? service_.hive().wakeup(ring.get()) : fail(EBADF, "no descriptor");
   ring.reset();
-  return event ? channel_.send(Kind::Done, {.descriptor = *event}) == 0 : refuse(event.error().code);
+  if (!wakeup) return refuse(wakeup.error().code);
+  return channel_.send(Kind::Done, {.address = wakeup->bytes,
+                                    .value = std::to_underlying(wakeup->waits_for),
+                                    .descriptor = wakeup->event}) == 0;
 }
 
 bool Session::share(Fd map) noexcept {

@@ -153,12 +153,15 @@ Result<std::unique_ptr<Connection>> Client::ask(Kind kind, std::int64_t value, i
   return fail(static_cast<int>(-result), std::strerror(static_cast<int>(-result)));
 }
 
-Result<Fd> Client::wakeup(int fd) noexcept {
+Result<Client::Woken> Client::wakeup(int fd) noexcept {
   TRY(std::unique_ptr<Connection> connection, ask(Kind::Wakeup, 0, fd));
-  Fd event = std::move(connection->message.descriptor);
+  Message& answer = connection->message;
+  Woken woken{.event = std::move(answer.descriptor),
+              .wakeup = {.waits_for = static_cast<hive::WaitsFor>(answer.value), .bytes = answer.address}};
+  woken.wakeup.event = woken.event.get();
   give_back(std::move(connection));
-  if (!event) return fail(EPROTO, "no wake-up came");
-  return event;
+  if (!woken.event || woken.wakeup.waits_for > hive::WaitsFor::Event) return fail(EPROTO, "no wake-up came");
+  return woken;
 }
 
 Result<Status> Client::status() noexcept {

@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "hive/caller.h"
+#include "hive/wakeup.h"
 #include "wire/local_maps.h"
 #include "wire/status.h"
 
@@ -49,8 +50,12 @@ class Client {
             const Identity* who = nullptr) noexcept;
   long call(int command, void* attr, unsigned size) noexcept;
 
-  // The eventfd that ring buffer `fd` of the hive wakes its readers with, new to this process.
-  Result<Fd> wakeup(int fd) noexcept;
+  // What ring buffer `fd` of the hive wakes its readers with: an eventfd that is new to this process, its owner's.
+  struct Woken {
+    Fd event;
+    hive::Wakeup wakeup;
+  };
+  Result<Woken> wakeup(int fd) noexcept;
   Result<Status> status() noexcept;
   // For LocalMaps: a map's memory and what it is, as Done brings it; and the memory of the hive's domain.
   struct Shared {
