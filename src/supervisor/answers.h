@@ -46,6 +46,10 @@ Answer wait_on_poll(Call& call) noexcept;
 Answer wait_on_ppoll(Call& call) noexcept;
 Answer wait_on_select(Call& call) noexcept;
 Answer wait_on_pselect(Call& call) noexcept;
+// answer_events.cc: perf events that receive what programs output.
+Answer open_event(Call& call) noexcept;
+Answer map_event(Call& call) noexcept;
+Answer control_event(Call& call) noexcept;
 
 }  // namespace answers
 }  // namespace skep::supervisor

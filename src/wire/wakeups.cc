@@ -10,7 +10,7 @@ namespace skep::wire {
 
 std::optional<hive::Wakeup> Wakeups::of(int fd) noexcept {
   const std::int64_t object = fd < 0 ? -1 : ::lseek(fd, 0, SEEK_CUR);
-  if (!hive::from_position(object)) return std::nullopt;
+  if (!hive::from_position(object) && !hive::is_event(object)) return std::nullopt;
   const std::scoped_lock lock(mutex_);
   const auto found = std::ranges::find(kept_, object, &Kept::object);
   if (found != kept_.end()) return found->woken.wakeup;

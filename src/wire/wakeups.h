@@ -1,8 +1,8 @@
-// What is waited for in place of ring buffers whose hive is in another process, kept here: what is added to an epoll
-// set under one number must be removed under the same.
+// What is waited for in place of ring buffers and perf events whose hive is in another process, kept here: what is
+// added to an epoll set under one number must be removed under the same.
 //
 // The last kMost are kept; one that goes stays in the epoll sets it is in, because the host has it open. Threads: any.
-// Cost: a system call for a descriptor that is no map; a question to the host for a map seen first. Tested by:
+// Cost: a system call for a descriptor that is neither; a question to the host for a map seen first. Tested by:
 // tests/exec.
 #pragma once
 
@@ -20,7 +20,7 @@ namespace skep::wire {
 class Wakeups {
  public:
   explicit Wakeups(Client& client) noexcept : client_(client) {}
-  // Of a ring buffer of the hive; nothing for every other descriptor.
+  // Of a ring buffer or a perf event of the hive; nothing for every other descriptor.
   std::optional<hive::Wakeup> of(int fd) noexcept;
 
  private:

@@ -36,6 +36,14 @@ int sample(struct xdp_md* ctx) {
   return XDP_PASS;
 }
 
+// To the first CPU's event, on which it runs.
+SEC("xdp")
+int sample_first(struct xdp_md* ctx) {
+  ++number;
+  sampled = bpf_perf_event_output(ctx, &samples, 0, &number, sizeof(number));
+  return XDP_PASS;
+}
+
 static long take(struct bpf_dynptr* order, void* context) {
   __u64 value = 0;
   bpf_dynptr_read(&value, sizeof(value), order, 0, 0);

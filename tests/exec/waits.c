@@ -2,14 +2,20 @@
 // is, while another thread makes programs send them. What it prints is the same on a hive and on the kernel.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -24,12 +30,14 @@ static void die(const char* what) {
 
 static int map_of(const char* name) { return bpf_object__find_map_fd_by_name(object, name); }
 
-static void run(const char* program) {
+static void run_often(const char* program, int times) {
   char packet[64] = {0};
-  LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof packet);
+  LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof packet, .repeat = times);
   if (bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object, program)), &opts) != 0)
     die("run");
 }
+
+static void run(const char* program) { run_often(program, 1); }
 
 static void* run_later(void* program) {
   usleep(60000);
@@ -189,6 +197,97 @@ static void samples(void) {
   perf_buffer__free(buffer);
 }
 
+// ---- One event, its ring and what it is told
+
+static struct {
+  unsigned samples;
+  unsigned long long lost;
+} seen;
+
+static enum bpf_perf_event_ret count(void* context, int cpu, struct perf_event_header* event) {
+  (void)context, (void)cpu;
+  if (event->type == PERF_RECORD_SAMPLE) ++seen.samples;
+  if (event->type == PERF_RECORD_LOST) seen.lost += ((unsigned long long*)(event + 1))[1];
+  return LIBBPF_PERF_EVENT_CONT;
+}
+
+static void say_seen(struct perf_buffer* buffer) {
+  perf_buffer__consume(buffer);
+  printf("  %u samples, %llu lost\n", seen.samples, seen.lost);
+  memset(&seen, 0, sizeof seen);
+}
+
+static void say_event(const char* what, int event, unsigned long request, unsigned long argument) {
+  const int said = ioctl(event, request, argument);
+  printf("  %s: %d\n", what, said < 0 ? -errno : said);
+}
+
+static void say_open(const char* what, struct perf_event_attr* attr, int process, int cpu, unsigned long flags) {
+  const long event = syscall(SYS_perf_event_open, attr, process, cpu, -1, flags);
+  printf("  %s: %ld\n", what, event < 0 ? -errno : 0L);
+  if (event >= 0) close((int)event);
+}
+
+static void one_event(void) {
+  cpu_set_t first;
+  int cpu = 0;
+  if (sched_getaffinity(0, sizeof first, &first) != 0) die("sched_getaffinity");
+  while (!CPU_ISSET(cpu, &first)) ++cpu;
+  CPU_ZERO(&first);
+  CPU_SET(cpu, &first);
+  if (sched_setaffinity(0, sizeof first, &first) != 0) die("sched_setaffinity");
+  struct perf_event_attr attr = {.size = sizeof attr,
+                                 .type = PERF_TYPE_SOFTWARE,
+                                 .config = PERF_COUNT_SW_BPF_OUTPUT,
+                                 .sample_type = PERF_SAMPLE_RAW,
+                                 .sample_period = 1,
+                                 .wakeup_events = 2};
+  int zero = 0;
+  LIBBPF_OPTS(perf_buffer_raw_opts, opts, .cpu_cnt = 1, .cpus = &cpu, .map_keys = &zero);
+  struct perf_buffer* buffer = perf_buffer__new_raw(map_of("samples"), 8, &attr, count, NULL, &opts);
+  if (buffer == NULL) die("perf_buffer__new_raw");
+  const int event = perf_buffer__buffer_fd(buffer, 0);
+  for (unsigned i = 0; i < sizeof ways / sizeof *ways; ++i) {
+    printf("event by %s\n", ways[i].name);
+    run("sample_first");
+    printf("  half-way: %d\n", ways[i].wait(event, POLLIN, 20));
+    pthread_t sender = later(run_later, "sample_first");
+    printf("  waited: %d\n", ways[i].wait(event, POLLIN, -1));
+    pthread_join(sender, NULL);
+    if (ways[i].wait != by_epoll) printf("  again: %d\n", ways[i].wait(event, POLLIN, 20));
+    say_seen(buffer);
+  }
+  run_often("sample_first", 2000);
+  say_seen(buffer);
+  run("sample_first");
+  say_seen(buffer);
+  say_event("disabled", event, PERF_EVENT_IOC_DISABLE, 0);
+  run("sample_first");
+  say_event("enabled", event, PERF_EVENT_IOC_ENABLE, 0);
+  run("sample_first");
+  say_seen(buffer);
+  say_event("paused", event, PERF_EVENT_IOC_PAUSE_OUTPUT, 1);
+  run("sample_first");
+  say_event("goes on", event, PERF_EVENT_IOC_PAUSE_OUTPUT, 0);
+  run("sample_first");
+  say_seen(buffer);
+  unsigned long long id = 0;
+  say_event("id", event, PERF_EVENT_IOC_ID, (unsigned long)&id);
+  say_event("id at a bad address", event, PERF_EVENT_IOC_ID, 1);
+  say_event("programs", event, PERF_EVENT_IOC_QUERY_BPF, (unsigned long)&id);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  const int other = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, 0);
+  printf("  closes on exec: %d\n", fcntl(other, F_GETFD));
+  const size_t sizes[] = {3 * page, 4 * page, page / 2 + page};
+  for (unsigned i = 0; i < 3; ++i)
+    printf("  %zu bytes: %d\n", sizes[i],
+           mmap(NULL, sizes[i], PROT_READ | PROT_WRITE, MAP_SHARED, other, 0) == MAP_FAILED ? errno : 0);
+  say_open("no CPU", &attr, -1, -1, 0);
+  say_open("CPU 100000", &attr, -1, 100000, 0);
+  say_open("flags", &attr, -1, cpu, 1UL << 20);
+  perf_buffer__free(buffer);
+}
+
 int main(int argc, char** argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -198,6 +297,7 @@ int main(int argc, char** argv) {
     if (strcmp(argv[i], "rings") == 0) rings();
     if (strcmp(argv[i], "user_rings") == 0) user_rings();
     if (strcmp(argv[i], "samples") == 0) samples();
+    if (strcmp(argv[i], "event") == 0) one_event();
   }
   bpf_object__close(object);
   return 0;
