@@ -55,7 +55,28 @@ Program unless_unasked(std::uint32_t action) {
   return {load_argument(5), skip_unless(kUnasked, 1), give(SECCOMP_RET_ALLOW), give(action)};
 }
 
-Program whole() {
+void add_root(Program& program, std::uint32_t others_action) {
+#define CALL(answer, number, argument, mask, value)
+#define LEAN(answer, number)
+#define ROOT(answer, number) add(program, number, {give(others_action)});
+#define ZERO(number) add(program, number, unless_unasked(SECCOMP_RET_ERRNO));
+#include "supervisor/calls.def"
+#undef CALL
+#undef LEAN
+#undef ROOT
+#undef ZERO
+}
+
+// Where somebody around this process answers: what the filter says itself.
+Program without_listener() {
+  Program program = {load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+                     give(SECCOMP_RET_ALLOW), load(offsetof(seccomp_data, nr))};
+  add_root(program, SECCOMP_RET_ALLOW);
+  program.push_back(give(SECCOMP_RET_ALLOW));
+  return program;
+}
+
+Program whole(As as) {
   Program program;
   const Program other = {load(offsetof(seccomp_data, nr)), skip_unless(kI386Bpf, 1), give(SECCOMP_RET_ERRNO | ENOSYS),
                          give(SECCOMP_RET_ALLOW)};
@@ -67,9 +88,14 @@ Program whole() {
 #define CALL(answer, number, argument, mask, value) \
   add(program, number, where(argument, mask, value, SECCOMP_RET_USER_NOTIF));
 #define LEAN(answer, number) add(program, number, unless_unasked(SECCOMP_RET_USER_NOTIF));
+#define ROOT(answer, number)
+#define ZERO(number)
 #include "supervisor/calls.def"
 #undef CALL
 #undef LEAN
+#undef ROOT
+#undef ZERO
+  if (as == As::Root) add_root(program, SECCOMP_RET_USER_NOTIF);
   program.push_back(give(SECCOMP_RET_ALLOW));
   return program;
 }
@@ -86,10 +112,14 @@ int install(Program& program) {
 
 }  // namespace
 
-Result<Fd> install_filter() {
-  Program program = whole();
+Result<Fd> install_filter(As as) {
+  Program program = whole(as);
   int listener = install(program);
   if (listener < 0 && errno == EACCES && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) listener = install(program);
+  if (listener < 0 && errno == EBUSY && as == As::Root) {
+    program = without_listener();
+    if (install(program, 0) == 0) errno = EBUSY;
+  }
   if (listener < 0) return fail(errno, std::strerror(errno));
   return Fd(listener);
 }

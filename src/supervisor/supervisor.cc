@@ -29,9 +29,13 @@ struct Row {
 constexpr Row kRows[] = {
 #define CALL(answer, number, argument, mask, value) {number, answers::answer},
 #define LEAN(answer, number) {number, answers::answer},
+#define ROOT(answer, number) {number, answers::answer},
+#define ZERO(number)
 #include "supervisor/calls.def"
 #undef CALL
 #undef LEAN
+#undef ROOT
+#undef ZERO
 };
 
 wire::Identity identity_of(std::uint32_t thread) noexcept {
