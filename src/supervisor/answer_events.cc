@@ -67,10 +67,14 @@ Answer map_event(Call& call) noexcept {
 
 Answer control_event(Call& call) noexcept {
   Waiting& caller = *call.caller;
+  const auto request = static_cast<std::uint32_t>(caller.argument(1));
   const Fd event = event_of(caller, caller.word(0));
-  if (!event) return Answer::How::PassOn;
+  if (!event && !caller.says(caller.word(0), "anon_inode:[perf_event]")) return Answer::How::PassOn;
+  if (request == PERF_EVENT_IOC_SET_BPF) return attach_to_event(call, static_cast<bool>(event));
+  // Which programs an event of the machine's runs: none of the hive's, and others have no ids here.
+  if (!event) return request == PERF_EVENT_IOC_QUERY_BPF ? Answer(-EOPNOTSUPP) : Answer(Answer::How::PassOn);
   const std::uint64_t argument = caller.argument(2);
-  switch (static_cast<std::uint32_t>(caller.argument(1))) {
+  switch (request) {
     case PERF_EVENT_IOC_ENABLE: return hive::enable_output(event.get(), true);
     case PERF_EVENT_IOC_DISABLE: return hive::enable_output(event.get(), false);
     case PERF_EVENT_IOC_PAUSE_OUTPUT: return hive::pause_output(event.get(), argument != 0);

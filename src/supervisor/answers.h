@@ -50,6 +50,9 @@ Answer wait_on_pselect(Call& call) noexcept;
 Answer open_event(Call& call) noexcept;
 Answer map_event(Call& call) noexcept;
 Answer control_event(Call& call) noexcept;
+// answer_attach.cc: programs of the hive for the machine's sockets and events.
+Answer attach_to_socket(Call& call) noexcept;
+Answer attach_to_event(Call& call, bool is_hives) noexcept;
 // answer_root.cc: who the caller is: root.
 Answer give_ids(Call& call) noexcept;
 Answer give_capabilities(Call& call) noexcept;

@@ -34,12 +34,11 @@ int Waiting::install(Fd object, int flags) noexcept {
   return number < 0 ? -errno : number;
 }
 
-bool Waiting::may_be_memory(int fd) const noexcept {
-  constexpr std::string_view kName = "/memfd:bpf-";
-  char link[48], name[kName.size()];
+bool Waiting::says(int fd, std::string_view name) const noexcept {
+  char link[48], found[64];
   std::snprintf(link, sizeof link, "/proc/%u/fd/%d", call_.pid, fd);
-  const ssize_t size = fd < 0 ? -1 : ::readlink(link, name, sizeof name);
-  return size == static_cast<ssize_t>(kName.size()) && std::string_view(name, kName.size()) == kName;
+  const ssize_t size = fd < 0 ? -1 : ::readlink(link, found, sizeof found);
+  return size >= 0 && std::string_view(found, static_cast<std::size_t>(size)).starts_with(name);
 }
 
 void Waiting::respond(long result, std::uint32_t flags) const noexcept {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "hive/caller.h"
@@ -33,8 +34,10 @@ class Waiting final : public hive::OtherProcess {
   int word(unsigned i) const noexcept { return static_cast<int>(call_.data.args[i]); }  // an argument of type int
   bool waits() const noexcept;
 
-  // Whether a descriptor may be a hive's map or perf event: a look at its name, without a copy of it.
-  bool may_be_memory(int fd) const noexcept;
+  // Whether what /proc says of a descriptor begins so: a look without a copy of it.
+  bool says(int fd, std::string_view name) const noexcept;
+  // Whether it may be a hive's map or perf event.
+  bool may_be_memory(int fd) const noexcept { return says(fd, "/memfd:bpf-"); }
 
   // Ends the wait with a result or a negative errno; by the kernel's own. Nothing happens where nobody waits any more.
   void answer(long result) const noexcept { respond(result, 0); }
