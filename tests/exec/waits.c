@@ -136,6 +136,21 @@ static const struct {
 
 static void on_signal(int number) { (void)number; }
 
+static void* poll_for_ever(void* fd) {
+  struct pollfd asked = {.fd = *(int*)fd, .events = POLLIN};
+  poll(&asked, 1, -1);
+  return NULL;
+}
+
+static void cancel(const char* what, int fd) {
+  pthread_t waiting = later(poll_for_ever, &fd);
+  usleep(30000);
+  pthread_cancel(waiting);
+  void* end = NULL;
+  pthread_join(waiting, &end);
+  printf("%s cancelled: %d\n", what, end == PTHREAD_CANCELED);
+}
+
 static void rings(void) {
   const int fd = map_of("records");
   struct ring_buffer* ring = ring_buffer__new(fd, on_record, NULL, NULL);
@@ -160,6 +175,13 @@ static void rings(void) {
   const int said = by_poll(fd, POLLIN, -1);
   printf("interrupted: %d %s\n", said, strerror(errno));
   pthread_join(sender, NULL);
+  int ends[2];
+  if (pipe(ends) != 0) die("pipe");
+  cancel("ring", fd);
+  cancel("pipe", ends[0]);
+  struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = ends[1], .events = POLLOUT}, {.fd = 999}};
+  const int ready = poll(both, 3, -1);
+  printf("beside others: %d, %x %x %x\n", ready, both[0].revents, both[1].revents, both[2].revents);
   ring_buffer__free(ring);
 }
 
