@@ -10,6 +10,7 @@
 #include "abi/capabilities.h"
 #include "abi/libc_syscall.h"
 #include "abi/poll.h"
+#include "abi/uses_hive.h"
 #include "wire/client.h"
 #include "wire/place.h"
 #include "wire/wakeups.h"
@@ -41,6 +42,7 @@ int wakeup_of(int fd) noexcept {
 }
 
 long preloaded_bpf(int command, void* attr, unsigned size) noexcept {
+  uses_hive.store(true, std::memory_order_relaxed);
   ThisThread caller;
   return client().call(caller, command, reinterpret_cast<std::uintptr_t>(attr), size);
 }
