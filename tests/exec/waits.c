@@ -214,8 +214,10 @@ static void samples(void) {
   pthread_t sender = later(run_later, "sample");
   printf("perf_buffer__poll: %d\n", perf_buffer__poll(buffer, -1));
   pthread_join(sender, NULL);
-  for (int i = 0; i < 3; ++i) run("sample");
-  printf("perf_buffer__consume: %d\n", perf_buffer__consume(buffer));
+  for (int i = 0; i < 3; ++i) {
+    run("sample");
+    printf("perf_buffer__consume: %d\n", perf_buffer__consume(buffer));
+  }
   perf_buffer__free(buffer);
 }
 
