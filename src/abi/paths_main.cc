@@ -10,7 +10,6 @@
 // Nothing runs before the first call, and a path that has no "bpf" in it costs a look at its text. Nothing allocates
 // where libc's function does not. Tested by: tests/exec, tests/host.
 #include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
@@ -34,6 +33,7 @@
 #include <type_traits>
 
 #include "abi/fdinfo.h"
+#include "abi/next.h"
 #include "base/fd.h"
 #include "base/raw_syscall.h"
 #include "hive/bpffs_path.h"
@@ -51,23 +51,6 @@ using hive::kMostPath;
 using Visit = __nftw_func_t;
 
 constexpr long kBpffsMagic = 0xcafe4a11;
-
-// libc's function behind ours.
-template <class Function>
-class Next {
- public:
-  explicit constexpr Next(const char* name) noexcept : name_(name) {}
-  template <class... Arguments>
-  auto operator()(Arguments... arguments) noexcept {
-    void* known = found_.load(std::memory_order_relaxed);
-    if (known == nullptr) found_.store(known = ::dlsym(RTLD_NEXT, name_), std::memory_order_relaxed);
-    return reinterpret_cast<Function*>(known)(arguments...);
-  }
-
- private:
-  const char* name_;
-  std::atomic<void*> found_{nullptr};
-};
 
 // What libc's functions return when they fail.
 template <class Result>

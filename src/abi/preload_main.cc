@@ -10,9 +10,10 @@
 #include "abi/capabilities.h"
 #include "abi/libc_syscall.h"
 #include "abi/poll.h"
-#include "abi/remote_wakeups.h"
+#include "abi/uses_hive.h"
 #include "wire/client.h"
 #include "wire/place.h"
+#include "wire/wakeups.h"
 
 namespace skep::abi {
 namespace {
@@ -36,11 +37,12 @@ wire::Client& client() noexcept {
   return made;
 }
 int wakeup_of(int fd) noexcept {
-  static RemoteWakeups& made = *new RemoteWakeups(client());
-  return made.of(fd);
+  static wire::Wakeups& made = *new wire::Wakeups(client());
+  return made.of(fd).value_or(hive::Wakeup{}).event;
 }
 
 long preloaded_bpf(int command, void* attr, unsigned size) noexcept {
+  uses_hive.store(true, std::memory_order_relaxed);
   ThisThread caller;
   return client().call(caller, command, reinterpret_cast<std::uintptr_t>(attr), size);
 }

@@ -119,7 +119,9 @@ void set_process_hive(hive::Hive* hive, PrivilegeSource privilege) noexcept {
 
 int ring_buffer_wakeup(int fd) noexcept {
   if (fd < 0 || !hive::Hive::owns(fd)) return -1;
-  const auto wakeup_in = [fd](const hive::Hive* hive) { return hive ? hive->wakeup_fd(fd).value_or(-1) : -1; };
+  const auto wakeup_in = [fd](const hive::Hive* hive) {
+    return hive ? hive->wakeup(fd).value_or(hive::Wakeup{}).event : -1;
+  };
   if (thread_target && thread_target->hive_)
     if (const int wakeup = wakeup_in(thread_target->hive_); wakeup >= 0) return wakeup;
   const std::shared_lock lock(attached().lock);

@@ -4,12 +4,14 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/user.h"
 #include "cli/command.h"
 #include "cli/hive_options.h"
 #include "host/start.h"
@@ -33,6 +36,7 @@ namespace fs = std::filesystem;
 struct Request {
   std::string hive;  // a name; empty: the one around, or a new one
   HiveOptions options;
+  bool as_root = false, as_user = false;  // neither: as the table of tools has it
   std::vector<std::string> command;
 };
 
@@ -79,7 +83,17 @@ bool statically_linked(const fs::path& file) {
 bool takes_no_library(const fs::path& file) {
   struct stat status{};
   const bool changes_user = ::stat(file.c_str(), &status) == 0 && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
-  return (changes_user && ::geteuid() != 0) || statically_linked(file);
+  return (changes_user && effective_user() != 0) || statically_linked(file);
+}
+
+bool asks_for_root(const fs::path& file) {
+  static constexpr const char* kTools[] = {
+#define TOOL(name) name,
+#include "cli/root_tools.def"
+#undef TOOL
+  };
+  return std::ranges::any_of(kTools,
+                             [&](const char* tool) { return ::fnmatch(tool, file.filename().c_str(), 0) == 0; });
 }
 
 bool is_there(const std::string& path) { return wire::connect_to(path).has_value(); }
@@ -129,8 +143,12 @@ Exit run(const Request& request) {
   ::setenv("LD_PRELOAD", preload.c_str(), 1);
   ::setenv(wire::kHiveVariable, hive->c_str(), 1);
   const bool alone = takes_no_library(file);
-  const Result<int> status =
-      supervisor::run({.file = file, .arguments = request.command, .hive = *hive, .needs_filter = alone});
+  const bool as_root = request.as_root || (!request.as_user && asks_for_root(file));
+  const Result<int> status = supervisor::run({.file = file,
+                                              .arguments = request.command,
+                                              .hive = *hive,
+                                              .needs_filter = alone,
+                                              .as = as_root ? supervisor::As::Root : supervisor::As::User});
   if (!status) {
     return report({alone ? Exit::Unavailable : Exit::Input,
                    fmt::format("{}: cannot be run: {}", file.string(), status.error().message)});
@@ -145,6 +163,10 @@ void declare_exec(Program& program) {
   auto request = std::make_shared<Request>();
   command->add_option("--hive", request->hive, "the hive to be on, started when it is not there; see skep hive")
       ->type_name("NAME");
+  CLI::Option* root = command->add_flag("--root", request->as_root, "tell the program that root runs it");
+  command
+      ->add_flag("--no-root", request->as_user, "do not, even if it is a tool that asks (bpftrace, bcc's, xdp-tools)")
+      ->excludes(root);
   add_hive_options(*command, request->options);
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();
@@ -152,7 +174,9 @@ void declare_exec(Program& program) {
       "All that the program starts is on the same hive, and a skep exec in there too. What reaches bpf(2) through\n"
       "libc's syscall(), as libbpf does, is fast; statically linked programs and raw system calls are answered from\n"
       "outside. Without --hive the hive ends with the command and whatever still uses its objects. Options of the\n"
-      "hive count where it is started. The exit code is the program's.");
+      "hive count where it is started. The exit code is the program's. --root only changes what the program is told "
+      "of\n"
+      "its user and capabilities: tools go on that would give up, the kernel goes on refusing what it refuses.");
   command->callback([&program, request] { program.chosen = [request] { return run(*request); }; });
 }
 

@@ -22,6 +22,7 @@ constexpr unsigned kTagShift = 32;
 constexpr unsigned kAccessShift = kTagShift + kPositionTagBits;
 constexpr unsigned kMagicShift = kAccessShift + 2;
 constexpr std::uint64_t kPositionMagic = 0x5c;
+constexpr std::uint64_t kEventAccess = 3;  // which is no map's
 constexpr std::uint64_t kTagMask = (std::uint64_t{1} << kPositionTagBits) - 1;
 
 constexpr std::array kKinds = {std::string_view("map"), std::string_view("prog"), std::string_view("btf"),
@@ -54,19 +55,31 @@ std::optional<Identity> parse(std::string_view name) noexcept {
 
 int open_flags(Access access) noexcept {
   switch (access) {
-    case Access::ReadWrite: return O_RDWR | O_CLOEXEC;
-    case Access::ReadOnly: return O_RDONLY | O_CLOEXEC;
-    case Access::WriteOnly: return O_WRONLY | O_CLOEXEC;
+    case Access::ReadWrite: return O_RDWR;
+    case Access::ReadOnly: return O_RDONLY;
+    case Access::WriteOnly: return O_WRONLY;
   }
   __builtin_unreachable();
+}
+
+std::int64_t word_of(std::uint64_t access, std::uint64_t tag, std::uint32_t id) noexcept {
+  return static_cast<std::int64_t>(kPositionMagic << kMagicShift | access << kAccessShift |
+                                   (tag & kTagMask) << kTagShift | id);
 }
 
 }  // namespace
 
 std::int64_t position_of(const Identity& identity) noexcept {
-  return static_cast<std::int64_t>(kPositionMagic << kMagicShift |
-                                   std::uint64_t{static_cast<std::uint8_t>(identity.access)} << kAccessShift |
-                                   (identity.tag & kTagMask) << kTagShift | identity.id);
+  return word_of(static_cast<std::uint8_t>(identity.access), identity.tag, identity.id);
+}
+
+std::int64_t event_position(std::uint64_t tag, std::uint32_t id) noexcept { return word_of(kEventAccess, tag, id); }
+bool is_event(std::int64_t position) noexcept {
+  return static_cast<std::uint64_t>(position) >> kAccessShift == (kPositionMagic << 2 | kEventAccess);
+}
+std::optional<std::uint32_t> event_of(std::int64_t position, std::uint64_t tag) noexcept {
+  const auto id = static_cast<std::uint32_t>(position);
+  return position == event_position(tag, id) ? std::optional(id) : std::nullopt;
 }
 
 std::optional<Identity> from_position(std::int64_t position) noexcept {
@@ -92,10 +105,14 @@ std::optional<Identity> from_socket(int fd) noexcept {
 }
 
 Result<Fd> reopen_map(int memfd, const Identity& identity) {
-  Fd fd(::open(ProcPath(memfd).text, open_flags(identity.access)));
-  if (!fd) return fail(errno, error_text("a map's file cannot be opened again"));
-  if (::lseek(fd.get(), position_of(identity), SEEK_SET) < 0)
-    return fail(errno, error_text("a map's file cannot hold its position"));
+  return reopen_memory(memfd, open_flags(identity.access), position_of(identity));
+}
+
+Result<Fd> reopen_memory(int memfd, int access, std::int64_t position) {
+  Fd fd(::open(ProcPath(memfd).text, access | O_CLOEXEC));
+  if (!fd) return fail(errno, error_text("an object's file cannot be opened again"));
+  if (::lseek(fd.get(), position, SEEK_SET) < 0)
+    return fail(errno, error_text("an object's file cannot hold its position"));
   return fd;
 }
 

@@ -34,12 +34,18 @@ inline constexpr unsigned kPositionTagBits = 22;
 std::int64_t position_of(const Identity& identity) noexcept;
 std::optional<Identity> from_position(std::int64_t position) noexcept;
 
+// The same of a perf event (hive/perf_output.h), which has an id of its own and whose position says nothing else.
+std::int64_t event_position(std::uint64_t tag, std::uint32_t id) noexcept;
+bool is_event(std::int64_t position) noexcept;
+std::optional<std::uint32_t> event_of(std::int64_t position, std::uint64_t tag) noexcept;  // of this hive
+
 // The identity of `fd` as a socket end; nothing when it is none.
 std::optional<Identity> from_socket(int fd) noexcept;
 
-// Another description of the map file behind `memfd`, for a user, close-on-exec.
+// Another description of the memory file behind `memfd`, for a user, close-on-exec: of a map, of any.
 Result<Fd> reopen_map(int memfd, const Identity& identity);
-// Whether anybody has the map file behind `memfd` open or mapped, apart from its creation description.
+Result<Fd> reopen_memory(int memfd, int access, std::int64_t position);
+// Whether anybody has the memory file behind `memfd` open or mapped, apart from its creation description.
 bool has_users(int memfd) noexcept;
 
 // A new socket pair: the user's end, which says `identity`, and the hive's.

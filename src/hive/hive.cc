@@ -89,11 +89,19 @@ std::uint64_t Hive::run(const Program& program, exec::Call& call) noexcept {
   return runtime::run(state_->surroundings, *program.code, call, *program.counters);
 }
 
-Result<int> Hive::wakeup_fd(int map_fd) const {
-  TRY(const std::shared_ptr<maps::Map> found, map(map_fd));
-  if (const auto* ring = dynamic_cast<const maps::RingMap*>(found.get())) return ring->wakeup_fd();
-  if (const auto* ring = dynamic_cast<const maps::UserRingMap*>(found.get())) return ring->wakeup_fd();
-  return fail(EINVAL, "descriptor " + std::to_string(map_fd) + " is no ring buffer");
+Result<Wakeup> Hive::wakeup(int fd) const {
+  if (const auto event = state_->perf_outputs.find(fd, state_->objects.tag())) return event->wakeup();
+  TRY(const std::shared_ptr<maps::Map> found, map(fd));
+  const std::uint64_t bytes = found->spec().max_entries;
+  if (const auto* ring = dynamic_cast<const maps::RingMap*>(found.get()))
+    return Wakeup{.event = ring->wakeup_fd(), .waits_for = WaitsFor::Records, .bytes = bytes};
+  if (const auto* ring = dynamic_cast<const maps::UserRingMap*>(found.get()))
+    return Wakeup{.event = ring->wakeup_fd(), .waits_for = WaitsFor::Room, .bytes = bytes};
+  return fail(EINVAL, "descriptor " + std::to_string(fd) + " is no ring buffer");
+}
+
+Result<Fd> Hive::open_perf_output(const PerfOutputSpec& spec) {
+  return state_->perf_outputs.open(spec, state_->objects.tag());
 }
 
 }  // namespace skep::hive

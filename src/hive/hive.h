@@ -24,6 +24,8 @@
 #include "exec/executable.h"
 #include "exec/failure.h"
 #include "hive/caller.h"
+#include "hive/perf_output.h"
+#include "hive/wakeup.h"
 #include "jit/jit.h"
 #include "maps/map.h"
 #include "runtime/run.h"
@@ -128,9 +130,11 @@ class Hive {
   std::uint64_t run(const Program& program, exec::Call& call) noexcept;
   // The surroundings used when Options name none: its sinks, and read_trace().
   runtime::SystemHost& system() noexcept;
-  // The eventfd that is written when a ring buffer has news, for polling in place of the map's descriptor; it belongs
-  // to the map. EINVAL when `map_fd` is no ring buffer.
-  Result<int> wakeup_fd(int map_fd) const;
+  // What is waited for in place of the descriptor of a ring buffer or a perf event, to which the eventfd belongs.
+  // EINVAL when `fd` is neither.
+  Result<Wakeup> wakeup(int fd) const;
+  // A perf event that receives what programs output, for arrays of this hive.
+  Result<Fd> open_perf_output(const PerfOutputSpec& spec);
   // Why the last PROG_TEST_RUN of this thread was stopped by its engine (kind None when it was not).
   static const exec::Failure& last_failure() noexcept;
   // A sentence about the last call of this thread that failed; empty when there is none to add to the errno.

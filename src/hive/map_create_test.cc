@@ -401,8 +401,8 @@ TEST(MapCreate, RingBuffersHaveAWakeUpDescriptor) {
   const int ring =
       static_cast<int>(create(bpf, fds, {.type = MapType::Ringbuf, .key = 0, .value = 0, .entries = 4096}));
   ASSERT_GE(ring, 0) << Hive::last_error();
-  EXPECT_GE(bpf.hive->wakeup_fd(ring).value_or(-1), 0);
-  EXPECT_FALSE(bpf.hive->wakeup_fd(static_cast<int>(create(bpf, fds, {}))).has_value());
+  EXPECT_GE(bpf.hive->wakeup(ring).value_or(Wakeup{}).event, 0);
+  EXPECT_FALSE(bpf.hive->wakeup(static_cast<int>(create(bpf, fds, {}))).has_value());
 }
 
 }  // namespace

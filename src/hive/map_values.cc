@@ -65,7 +65,8 @@ int write_prog(Request& request, MapObject& map, const std::byte* key, int fd, s
   return set_slot(request.hive, map, key, *prog.object, flags);
 }
 
-// Perf events are any descriptor: what it means is the host's business. Cgroups are those of the second version.
+// Perf events are the hive's (hive/perf_output.h) or any descriptor: what that means is the host's business. Cgroups
+// are those of the second version.
 int check_listener(MapType type, int fd) noexcept {
   if (fd < 0) return -EBADF;
   return type == MapType::CgroupArray ? check_cgroup(fd) : 0;
@@ -78,7 +79,9 @@ int write_listener(Request& request, MapObject& map, const std::byte* key, int f
   const std::uint32_t id = ++map.last_listener;
   Reference old;
   if (const int error = map.map->set_reference(key, {id, 1}, spec::kAny, &old); error != 0) return error;
-  map.listeners.insert_or_assign(id, std::move(listener));
+  std::shared_ptr<PerfOutput> event = request.hive.perf_outputs.find(listener.get(), request.hive.objects.tag());
+  if (event) listener.reset();  // which would count as a user
+  map.listeners.insert_or_assign(id, MapObject::Listener{.fd = std::move(listener), .event = std::move(event)});
   map.listeners.erase(old.id);
   return 0;
 }

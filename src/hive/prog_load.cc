@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/errno.h"
+#include "base/user.h"
 #include "hive/map_values.h"
 #include "hive/prog_types.h"
 #include "hive/tag.h"
@@ -116,7 +117,7 @@ Result<> read_program(Loading& loading, ProgObject& program) {
   program.flags = attr.prog_flags;
   program.attach_btf_id = loading.target.btf_id;
   program.load_time = since_boot();
-  program.uid = ::getuid();
+  program.uid = real_user();
   loading.source.type = program.type;
   loading.source.attach_type = program.attach_type;
   loading.source.name = program.name;

@@ -59,6 +59,16 @@ void State::forget(const Object& object) noexcept {
   map_inodes.erase(static_cast<const MapObject&>(object).inode);
 }
 
+std::shared_ptr<PerfOutput> State::listening(const maps::Map& map, maps::Reference slot) noexcept {
+  if (!perf_outputs.any()) return nullptr;
+  const Ref<Object> object = objects.find(Kind::Map, std::to_underlying(map.id()));
+  if (!object) return nullptr;
+  auto& array = static_cast<MapObject&>(*object);
+  const std::scoped_lock lock(array.mutex);
+  const auto found = array.listeners.find(slot.id);
+  return found != array.listeners.end() ? found->second.event : nullptr;
+}
+
 void State::count_statistics() noexcept {
   const std::scoped_lock lock(statistics_mutex);
   std::erase_if(statistics_ends, [](const Fd& end) { return hung_up(end.get()); });
@@ -93,7 +103,9 @@ maps::Map* State::Host::map(maps::Reference reference) noexcept { return hive_.m
 int State::Host::perf_event(maps::Map& map, std::uint64_t index, Bytes record) noexcept {
   const auto key = static_cast<std::uint32_t>(index);
   if (index >= map.spec().max_entries) return -E2BIG;
-  if (map.reference(reinterpret_cast<const std::byte*>(&key)) == maps::Reference{}) return -ENOENT;
+  const maps::Reference slot = map.reference(reinterpret_cast<const std::byte*>(&key));
+  if (slot == maps::Reference{}) return -ENOENT;
+  if (const std::shared_ptr<PerfOutput> event = hive_.listening(map, slot)) return event->write(record);
   return outer_.perf_event(map, index, record);
 }
 

@@ -17,6 +17,7 @@
 #include "hive/elements.h"
 #include "hive/hive.h"
 #include "hive/objects.h"
+#include "hive/perf_output.h"
 #include "hive/socket_name.h"
 #include "isa/insn.h"
 #include "maps/domain.h"
@@ -68,7 +69,11 @@ class MapObject final : public Object {
   std::atomic<bool> is_shared{false};  // with clients
   std::mutex mutex;                    // guards what follows
   std::optional<ProgOwner> owner;
-  std::unordered_map<std::uint32_t, Fd> listeners;  // of an array of perf events or cgroups, by the id in their slot
+  struct Listener {
+    Fd fd;
+    std::shared_ptr<PerfOutput> event;  // null: another's
+  };
+  std::unordered_map<std::uint32_t, Listener> listeners;  // of perf events or cgroups, by the id in their slot
   std::unordered_map<std::uint64_t, SocketName> sockets;  // of a map of sockets, by cookie
   std::uint32_t last_listener = 0;
 };
@@ -173,6 +178,8 @@ struct State {
   void forget(const Object& object) noexcept;
   // Looks how many of the descriptors that ask for statistics are still open. Commands that show or make runs do.
   void count_statistics() noexcept;
+  // The event in a slot of an array of perf events; null: none of the hive's.
+  std::shared_ptr<PerfOutput> listening(const maps::Map& map, maps::Reference slot) noexcept;
   // The kernel's types, Options::kernel_btf, read when first asked for; null when they cannot be. Tens of milliseconds
   // and about twice the file's bytes then, nothing later.
   const btf::Btf* kernel_btf() noexcept;
@@ -183,6 +190,7 @@ struct State {
   runtime::Surroundings surroundings{*domain, epochs};
   runtime::SystemHost system;
   Bpffs bpffs;
+  PerfOutputs perf_outputs;
   Objects objects;
   MapSource map_source{objects};
   ProgSource prog_source{objects};

@@ -18,6 +18,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "base/user.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
 
@@ -59,7 +60,7 @@ pid_t peer_of(int socket) noexcept {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return 0;
-  return peer.uid == ::geteuid() ? peer.pid : 0;
+  return peer.uid == effective_user() ? peer.pid : 0;
 }
 
 // Whether a process of this user was started with `entry` in its environment, or is a fork of one that was.

@@ -30,6 +30,7 @@ bool Session::answer(wire::Message& request) noexcept {
     case Kind::Call: return call(request);
     case Kind::Wakeup: return wake_up(std::move(request.descriptor));
     case Kind::Share: return share(std::move(request.descriptor));
+    case Kind::PerfOutput: return open_perf_output(request.payload);
     case Kind::Domain: return give_domain(request.value);
     case Kind::Status: {
       const wire::Status status = service_.status();
@@ -62,9 +63,18 @@ bool Session::call(wire::Message& request) noexcept {
 bool Session::refuse(int error) noexcept { return channel_.send(Kind::Done, {.value = -error}) == 0; }
 
 bool Session::wake_up(Fd ring) noexcept {
-  const Result<int> event = ring ? service_.hive().wakeup_fd(ring.get()) : fail(EBADF, "no descriptor");
+  const Result<hive::Wakeup> wakeup = ring ? service_.hive().wakeup(ring.get()) : fail(EBADF, "no descriptor");
   ring.reset();
-  return event ? channel_.send(Kind::Done, {.descriptor = *event}) == 0 : refuse(event.error().code);
+  if (!wakeup) return refuse(wakeup.error().code);
+  return channel_.send(Kind::Done, {.address = wakeup->bytes,
+                                    .value = std::to_underlying(wakeup->waits_for),
+                                    .descriptor = wakeup->event}) == 0;
+}
+
+bool Session::open_perf_output(Bytes spec) noexcept {
+  if (spec.size() != sizeof(hive::PerfOutputSpec)) return false;
+  const Result<Fd> event = service_.hive().open_perf_output(load<hive::PerfOutputSpec>(spec.data()));
+  return event ? channel_.send(Kind::Done, {.descriptor = event->get()}) == 0 : refuse(event.error().code);
 }
 
 bool Session::share(Fd map) noexcept {

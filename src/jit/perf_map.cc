@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/user.h"
 #include "jit/tools.h"
 
 namespace skep::jit {
@@ -16,7 +17,8 @@ Fd open_map() noexcept {
   const std::string path = fmt::format("/tmp/perf-{}.map", ::getpid());
   Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
   struct stat status{};
-  if (fd && (::fstat(fd.get(), &status) != 0 || status.st_uid != ::geteuid() || !S_ISREG(status.st_mode))) fd.reset();
+  if (fd && (::fstat(fd.get(), &status) != 0 || status.st_uid != effective_user() || !S_ISREG(status.st_mode)))
+    fd.reset();
   return fd;
 }
 

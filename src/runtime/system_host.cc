@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "base/user.h"
 
 namespace skep::runtime {
 namespace {
@@ -45,7 +46,7 @@ exec::Generator* SystemHost::generator() noexcept {
 
 std::uint64_t SystemHost::pid_tgid() noexcept { return static_cast<std::uint64_t>(::getpid()) << 32 | thread_id(); }
 
-std::uint64_t SystemHost::uid_gid() noexcept { return std::uint64_t{::getgid()} << 32 | ::getuid(); }
+std::uint64_t SystemHost::uid_gid() noexcept { return std::uint64_t{real_group()} << 32 | real_user(); }
 
 void SystemHost::comm(char (&name)[16]) noexcept {
   name[0] = '\0';

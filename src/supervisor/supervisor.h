@@ -1,5 +1,6 @@
-// Answers the bpf(2) calls of a process tree from outside of it: the way for what no preloaded library reaches, that is
-// statically linked programs, system calls made without libc, and children with an environment of their own.
+// Answers the bpf(2) calls of a process tree from outside of it, and those other calls that may be about a hive's
+// objects (supervisor/calls.def): the way for what no preloaded library reaches, that is statically linked programs,
+// system calls made without libc, and children with an environment of their own.
 //
 // A call that the filter caught (supervisor/filter.h) waits in the kernel while it is made here on the hive, through
 // the same client as everywhere (wire/client.h), with a Caller that reaches into the process that waits: its memory by
@@ -7,21 +8,22 @@
 // forbidden the call fails with EFAULT or EBADF: the supervisor must be allowed to trace the tree, which it is as its
 // ancestor. A process that is killed while it waits gets nothing, and what was made for it goes.
 //
-// Not answered here: poll and epoll on ring buffers, whose wake-ups the preloaded library puts in place. Cost: two
-// context switches, those of the host, and some twenty system calls. Tested by: tests/exec.
+// What turns out to be about something else is given back to the kernel, which then does the call as it stands. Cost:
+// two context switches, those of the host, and some twenty system calls; two context switches and a look at each
+// descriptor for what is given back. Tested by: tests/exec.
 #pragma once
 
 #include <string>
 
 #include "base/fd.h"
-#include "wire/client.h"
+#include "supervisor/answers.h"
 
 namespace skep::supervisor {
 
 class Supervisor {
  public:
   // For the processes behind `listener`, on the hive whose host listens at `hive`.
-  Supervisor(Fd listener, std::string hive) : listener_(std::move(listener)), client_(std::move(hive)) {}
+  Supervisor(Fd listener, std::string hive) : listener_(std::move(listener)), reach_(std::move(hive)) {}
 
   // Starts answering, in threads that end with this process.
   void start();
@@ -34,7 +36,7 @@ class Supervisor {
   void answer_calls() noexcept;
 
   const Fd listener_;
-  wire::Client client_;
+  Reach reach_;
 };
 
 }  // namespace skep::supervisor

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "supervisor/filter.h"
 #include "supervisor/supervisor.h"
 
 namespace skep::supervisor {
@@ -83,10 +82,10 @@ Heard hear(int socket) {
 
 [[noreturn]] void become(const Command& command, int socket) {
   {
-    const Result<Fd> listener = install_filter();
+    const Result<Fd> listener = install_filter(command.as);
     const int error = listener ? 0 : listener.error().code;
     say(socket, error, listener ? listener->get() : -1);
-    if (error != 0 && error != EBUSY && command.needs_filter) ::_exit(127);
+    if (error != 0 && error != EBUSY && command.must_be_filtered()) ::_exit(127);
   }
   std::vector<char*> arguments;
   for (const std::string& argument : command.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -135,10 +134,11 @@ Result<int> run(const Command& command) {
 
   Heard filter = hear(ours.get());
   const bool has_filter = filter.error == 0 || filter.error == EBUSY;
-  if (command.needs_filter && !has_filter) {
+  if (command.must_be_filtered() && !has_filter) {
     wait_for(child);
-    return fail(filter.error, std::string("it loads no library, so its bpf(2) must be caught by seccomp(2): ") +
-                                  std::strerror(filter.error));
+    const std::string why = command.needs_filter ? "it loads no library, so its bpf(2) must be caught by seccomp(2): "
+                                                 : "that it is root can only be said by seccomp(2): ";
+    return fail(filter.error, why + std::strerror(filter.error));
   }
   // Lives as long as this process: its threads are never told to end.
   Supervisor* const supervisor = filter.listener ? new Supervisor(std::move(filter.listener), command.hive) : nullptr;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "supervisor/filter.h"
 
 namespace skep::supervisor {
 
@@ -14,6 +15,8 @@ struct Command {
   std::vector<std::string> arguments;  // the first is its name
   std::string hive;                    // where the hive's host listens
   bool needs_filter = false;           // it reaches bpf(2) in no other way
+  As as = As::User;
+  bool must_be_filtered() const noexcept { return needs_filter || as == As::Root; }
 };
 
 // Returns when the command has ended: its status, as waitpid(2) gives it. If processes that it left behind live on, so

@@ -139,12 +139,12 @@ long Client::call(int command, void* attr, unsigned size) noexcept {
 }
 
 // A question that has no questions back: the connection, with the answer in it.
-Result<std::unique_ptr<Connection>> Client::ask(Kind kind, std::int64_t value, int descriptor) noexcept {
+Result<std::unique_ptr<Connection>> Client::ask(Kind kind, const Outgoing& out) noexcept {
   int error = 0;
   std::unique_ptr<Connection> connection = take(error);
   if (!connection) return fail(-error, path_ + ": no hive is there");
   hive::LocalCaller caller;
-  error = connection->channel.send(kind, {.value = value, .descriptor = descriptor});
+  error = connection->channel.send(kind, out);
   if (error == 0) error = Exchange(connection->channel, connection->pieces, connection->message, caller).finish();
   if (error != 0) return fail(ECONNRESET, path_ + ": the host of this hive went away");
   const std::int64_t result = connection->message.value;
@@ -153,16 +153,27 @@ Result<std::unique_ptr<Connection>> Client::ask(Kind kind, std::int64_t value, i
   return fail(static_cast<int>(-result), std::strerror(static_cast<int>(-result)));
 }
 
-Result<Fd> Client::wakeup(int fd) noexcept {
-  TRY(std::unique_ptr<Connection> connection, ask(Kind::Wakeup, 0, fd));
+Result<Client::Woken> Client::wakeup(int fd) noexcept {
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Wakeup, {.descriptor = fd}));
+  Message& answer = connection->message;
+  Woken woken{.event = std::move(answer.descriptor),
+              .wakeup = {.waits_for = static_cast<hive::WaitsFor>(answer.value), .bytes = answer.address}};
+  woken.wakeup.event = woken.event.get();
+  give_back(std::move(connection));
+  if (!woken.event || woken.wakeup.waits_for > hive::WaitsFor::Event) return fail(EPROTO, "no wake-up came");
+  return woken;
+}
+
+Result<Fd> Client::open_perf_output(const hive::PerfOutputSpec& spec) noexcept {
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::PerfOutput, {.payload = bytes_of(spec)}));
   Fd event = std::move(connection->message.descriptor);
   give_back(std::move(connection));
-  if (!event) return fail(EPROTO, "no wake-up came");
+  if (!event) return fail(EPROTO, "no perf event came");
   return event;
 }
 
 Result<Status> Client::status() noexcept {
-  TRY(std::unique_ptr<Connection> connection, ask(Kind::Status, 0, -1));
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Status, {}));
   if (connection->message.payload.size() != sizeof(Status)) return fail(EPROTO, "the host's status has another size");
   const auto status = load<Status>(connection->message.payload.data());
   give_back(std::move(connection));
@@ -170,7 +181,7 @@ Result<Status> Client::status() noexcept {
 }
 
 Result<Client::Shared> Client::share(int map) noexcept {
-  TRY(std::unique_ptr<Connection> connection, ask(Kind::Share, 0, map));
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Share, {.descriptor = map}));
   Message& answer = connection->message;
   if (answer.payload.size() != sizeof(SharedMap) || !answer.descriptor) return fail(EPROTO, "no map came");
   Shared shared{.what = load<SharedMap>(answer.payload.data()), .memory = std::move(answer.descriptor)};
@@ -179,7 +190,7 @@ Result<Client::Shared> Client::share(int map) noexcept {
 }
 
 Result<Fd> Client::domain() noexcept {
-  TRY(std::unique_ptr<Connection> connection, ask(Kind::Domain, pid_namespace(), -1));
+  TRY(std::unique_ptr<Connection> connection, ask(Kind::Domain, {.value = pid_namespace()}));
   Fd memory = std::move(connection->message.descriptor);
   give_back(std::move(connection));
   if (!memory) return fail(EPROTO, "no domain came");
@@ -187,7 +198,7 @@ Result<Fd> Client::domain() noexcept {
 }
 
 Result<> Client::stop() noexcept {
-  TRY(const std::unique_ptr<Connection> connection, ask(Kind::Stop, 0, -1));
+  TRY(const std::unique_ptr<Connection> connection, ask(Kind::Stop, {}));
   return {};
 }
 

@@ -24,6 +24,8 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "hive/caller.h"
+#include "hive/perf_output.h"
+#include "hive/wakeup.h"
 #include "wire/local_maps.h"
 #include "wire/status.h"
 
@@ -31,6 +33,7 @@ namespace skep::wire {
 
 class Connection;
 struct Identity;
+struct Outgoing;
 enum class Kind : std::uint32_t;
 
 class Client {
@@ -49,8 +52,15 @@ class Client {
             const Identity* who = nullptr) noexcept;
   long call(int command, void* attr, unsigned size) noexcept;
 
-  // The eventfd that ring buffer `fd` of the hive wakes its readers with, new to this process.
-  Result<Fd> wakeup(int fd) noexcept;
+  // What ring buffer or perf event `fd` of the hive wakes its readers with: an eventfd that is new to this process, its
+  // owner's.
+  struct Woken {
+    Fd event;
+    hive::Wakeup wakeup;
+  };
+  Result<Woken> wakeup(int fd) noexcept;
+  // A perf event of the hive.
+  Result<Fd> open_perf_output(const hive::PerfOutputSpec& spec) noexcept;
   Result<Status> status() noexcept;
   // For LocalMaps: a map's memory and what it is, as Done brings it; and the memory of the hive's domain.
   struct Shared {
@@ -67,7 +77,7 @@ class Client {
   void give_back(std::unique_ptr<Connection> connection) noexcept;
   Result<std::unique_ptr<Connection>> connect() noexcept;
 
-  Result<std::unique_ptr<Connection>> ask(Kind kind, std::int64_t value, int descriptor) noexcept;
+  Result<std::unique_ptr<Connection>> ask(Kind kind, const Outgoing& out) noexcept;
 
   const std::string path_;
   std::array<std::atomic<Connection*>, 16> idle_{};

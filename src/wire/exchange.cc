@@ -9,6 +9,7 @@
 
 #include "base/cpus.h"
 #include "base/thread.h"
+#include "base/user.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
 
@@ -82,7 +83,7 @@ std::uint32_t rights_of(const hive::Privilege& privilege) noexcept {
 
 Identity identity() noexcept {
   Identity self{.pid_tgid = static_cast<std::uint64_t>(::getpid()) << 32 | thread_id(),
-                .uid_gid = std::uint64_t{::getgid()} << 32 | ::getuid(),
+                .uid_gid = std::uint64_t{real_group()} << 32 | real_user(),
                 .comm = {},
                 .cpu = current_cpu(Identity::kAnyCpu),
                 .reserved = 0};

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/user.h"
 #include "wire/channel.h"
 
 namespace skep::wire {
@@ -31,7 +32,7 @@ Result<> own_folder(const std::string& path) {
     return fail(errno, "cannot make the folder " + path + ": " + why(errno));
   struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return fail(errno, path + ": " + why(errno));
-  if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0077) != 0)
+  if (!S_ISDIR(status.st_mode) || status.st_uid != effective_user() || (status.st_mode & 0077) != 0)
     return fail(EPERM, path + " is not a folder of this user that is closed to others (chmod 700)");
   return {};
 }
@@ -116,7 +117,7 @@ Result<std::string> hives_folder() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   const bool has_runtime = runtime != nullptr && *runtime == '/';
   std::string folder = has_runtime ? std::string(runtime) + "/skep"
-                                   : "/tmp/skep-hives-" + std::to_string(static_cast<unsigned>(::geteuid()));
+                                   : "/tmp/skep-hives-" + std::to_string(static_cast<unsigned>(effective_user()));
   TRY_VOID(own_folder(folder));
   return folder;
 }
@@ -148,7 +149,7 @@ Result<Fd> connect_to(const std::string& path) {
   }
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(made.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != ::geteuid())
+  if (::getsockopt(made.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != effective_user())
     return fail(EPERM, path + " is the hive of another user");
   return made;
 }
