@@ -9,7 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <iterator>
+#include <memory>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -20,7 +23,7 @@
 namespace skep::supervisor {
 namespace {
 
-constexpr unsigned kThreads = 8;  // calls that may be under way at once; a test run may take long
+constexpr unsigned kThreads = 8;  // calls that may be under way at once, but for those that are answered later()
 
 struct Row {
   int number;
@@ -53,23 +56,38 @@ void answer_one(Reach& reach, std::unique_ptr<Waiting> caller) noexcept {
   const auto row = std::ranges::find(kRows, caller->number(), &Row::number);
   if (row == std::end(kRows)) return caller->pass_on();
   Call call{.reach = reach, .caller = std::move(caller)};
-  const Answer answer = row->answer(call);
-  switch (answer.how) {
-    case Answer::How::Result: return call.caller->answer(answer.result);
-    case Answer::How::PassOn: return call.caller->pass_on();
-    case Answer::How::Later: return;
-  }
+  call.end(row->answer(call));
+}
+
+Answer make_call(Call& call, const wire::Identity& who) noexcept {
+  Waiting& caller = *call.caller;
+  return call.reach.client.call(caller, caller.word(0), caller.argument(1),
+                                static_cast<std::uint32_t>(caller.argument(2)), &who);
 }
 
 }  // namespace
 
+void Call::end(const Answer& answer) const noexcept {
+  switch (answer.how) {
+    case Answer::How::Result: return caller->answer(answer.result);
+    case Answer::How::PassOn: return caller->pass_on();
+    case Answer::How::Later: return;
+  }
+}
+
+Answer later(Call& call, std::function<Answer(Call& call)> answer) noexcept {
+  const auto own = std::make_shared<Call>(Call{.reach = call.reach, .caller = std::move(call.caller)});
+  try {
+    std::thread([own, answer] { own->end(answer(*own)); }).detach();
+  } catch (const std::system_error&) {
+    own->end(answer(*own));
+  }
+  return Answer::How::Later;
+}
+
 Answer answers::bpf(Call& call) noexcept {
-  Waiting& caller = *call.caller;
-  const int command = caller.word(0);
-  const bool runs = command == static_cast<int>(spec::Command::ProgTestRun);
-  const wire::Identity who = runs ? identity_of(caller.thread()) : wire::Identity{};
-  return call.reach.client.call(caller, command, caller.argument(1), static_cast<std::uint32_t>(caller.argument(2)),
-                                &who);
+  if (call.caller->word(0) != static_cast<int>(spec::Command::ProgTestRun)) return make_call(call, {});
+  return later(call, [](Call& own) { return make_call(own, identity_of(own.caller->thread())); });
 }
 
 void Supervisor::start() {

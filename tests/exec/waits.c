@@ -45,9 +45,14 @@ static void* run_later(void* program) {
   return NULL;
 }
 
+static volatile int interrupted = 0;
+
+// Until it is seen: the first may come before anybody waits.
 static void* interrupt_later(void* thread) {
-  usleep(60000);
-  pthread_kill(*(pthread_t*)thread, SIGUSR1);
+  while (!interrupted) {
+    usleep(60000);
+    pthread_kill(*(pthread_t*)thread, SIGUSR1);
+  }
   return NULL;
 }
 
@@ -172,8 +177,9 @@ static void rings(void) {
   sigaction(SIGUSR1, &action, NULL);
   pthread_t self = pthread_self();
   sender = later(interrupt_later, &self);
-  const int said = by_poll(fd, POLLIN, -1);
-  printf("interrupted: %d %s\n", said, strerror(errno));
+  const int said = by_poll(fd, POLLIN, -1), why = errno;
+  interrupted = 1;
+  printf("interrupted: %d %s\n", said, strerror(why));
   pthread_join(sender, NULL);
   int ends[2];
   if (pipe(ends) != 0) die("pipe");
