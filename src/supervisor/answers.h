@@ -1,6 +1,7 @@
 // What the supervisor answers, one function per system call of supervisor/calls.def.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +17,8 @@ struct Reach {
   explicit Reach(std::string path) : client(std::move(path)) {}
   wire::Client client;
   wire::Wakeups wakeups{client};
+  std::atomic<bool> is_stopping{false};  // who waits for something is to give up: -EINTR
+  std::atomic<unsigned> later{0};        // calls that are being answered in threads of their own
 };
 
 // Of one call: a result or a negative errno; or how it ends otherwise.

@@ -2,12 +2,14 @@
 
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <iterator>
@@ -24,6 +26,8 @@ namespace skep::supervisor {
 namespace {
 
 constexpr unsigned kThreads = 8;  // calls that may be under way at once, but for those that are answered later()
+
+const int kStop = SIGRTMIN;  // interrupts a thread that waits for a call
 
 struct Row {
   int number;
@@ -77,10 +81,15 @@ void Call::end(const Answer& answer) const noexcept {
 
 Answer later(Call& call, std::function<Answer(Call& call)> answer) noexcept {
   const auto own = std::make_shared<Call>(Call{.reach = call.reach, .caller = std::move(call.caller)});
-  try {
-    std::thread([own, answer] { own->end(answer(*own)); }).detach();
-  } catch (const std::system_error&) {
+  const auto answer_it = [own, answer] {
     own->end(answer(*own));
+    own->reach.later.fetch_sub(1);
+  };
+  own->reach.later.fetch_add(1);
+  try {
+    std::thread(answer_it).detach();
+  } catch (const std::system_error&) {
+    answer_it();
   }
   return Answer::How::Later;
 }
@@ -91,11 +100,31 @@ Answer answers::bpf(Call& call) noexcept {
 }
 
 void Supervisor::start() {
-  for (unsigned i = 0; i < kThreads; ++i) std::thread([this] { answer_calls(); }).detach();
+  struct sigaction action{};
+  action.sa_handler = [](int) {};
+  ::sigaction(kStop, &action, nullptr);
+  reach_.is_stopping = false;
+  running_ = kThreads;
+  for (unsigned i = 0; i < kThreads; ++i)
+    threads_.emplace_back([this] {
+      answer_calls();
+      --running_;
+    });
+}
+
+void Supervisor::stop() noexcept {
+  reach_.is_stopping = true;
+  // One that was not waiting when it was signalled is signalled again.
+  while (running_ != 0 || reach_.later != 0) {
+    for (std::thread& thread : threads_) ::pthread_kill(thread.native_handle(), kStop);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void Supervisor::answer_calls() noexcept {
-  for (;;) {
+  while (!reach_.is_stopping) {
     seccomp_notif call{};
     if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
       if (errno == EINTR || (errno == ENOENT && is_needed())) continue;  // ENOENT: it was killed before we got it
