@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,10 +24,6 @@ constexpr std::uint64_t kControlAt = kPage + PerfOutput::kMostData;
 constexpr std::uint64_t kFileBytes = kControlAt + kPage;
 constexpr std::uint64_t kAlignment = 8;  // of records
 
-struct SampleHead {
-  perf_event_header header;
-  std::uint32_t bytes;  // behind it, padding too
-};
 struct LostRecord {
   perf_event_header header;
   std::uint64_t id;
@@ -36,6 +33,12 @@ struct LostRecord {
 // Memory that is there: writing to it is no fault where memory is short.
 bool make_resident(int memory, std::uint64_t at, std::uint64_t bytes) noexcept {
   return ::fallocate(memory, 0, static_cast<off_t>(at), static_cast<off_t>(bytes)) == 0;
+}
+
+std::uint64_t time_now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 template <class T>
@@ -118,7 +121,9 @@ bool PerfOutput::is_due() noexcept {
 }
 
 int PerfOutput::write(Bytes record) noexcept {
-  const std::size_t padded = round_up(sizeof(SampleHead) + record.size(), kAlignment);
+  const std::size_t head_bytes =
+      sizeof(perf_event_header) + (spec_.has_time != 0 ? sizeof(std::uint64_t) : 0) + sizeof(std::uint32_t);
+  const std::size_t padded = round_up(head_bytes + record.size(), kAlignment);
   if (padded > UINT16_MAX) return -E2BIG;
   const std::scoped_lock lock(mutex_);
   if (look(control().is_enabled) == 0) return -EOPNOTSUPP;
@@ -134,14 +139,15 @@ int PerfOutput::write(Bytes record) noexcept {
     put(bytes_of(lost));
     lost_ = 0;
   }
-  const SampleHead head{.header = {.type = PERF_RECORD_SAMPLE,
-                                   .misc = PERF_RECORD_MISC_KERNEL,
-                                   .size = static_cast<std::uint16_t>(padded)},
-                        .bytes = static_cast<std::uint32_t>(padded - sizeof head)};
+  const perf_event_header header{
+      .type = PERF_RECORD_SAMPLE, .misc = PERF_RECORD_MISC_KERNEL, .size = static_cast<std::uint16_t>(padded)};
+  const auto bytes = static_cast<std::uint32_t>(padded - head_bytes);
   constexpr std::byte kPadding[kAlignment] = {};
-  put({reinterpret_cast<const std::byte*>(&head), sizeof head});
+  put(bytes_of(header));
+  if (spec_.has_time != 0) put(bytes_of(time_now()));
+  put(bytes_of(bytes));
   put(record);
-  put(Bytes(kPadding).first(padded - sizeof head - record.size()));
+  put(Bytes(kPadding).first(padded - head_bytes - record.size()));
   std::atomic_ref(page().data_head).store(head_, std::memory_order_release);
   const std::uint64_t one = 1;
   if (is_due()) [[maybe_unused]]

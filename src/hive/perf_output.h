@@ -36,7 +36,7 @@ struct PerfOutputSpec {
   std::uint32_t is_disabled = 0;
   std::uint32_t counts_bytes = 0;  // `wakeup` is a number of bytes, else of records
   std::uint32_t wakeup = 0;        // after so many; 0: as the size of the ring has it
-  std::uint32_t reserved = 0;
+  std::uint32_t has_time = 0;      // records say when: PERF_SAMPLE_TIME
 };
 
 struct PerfControl {

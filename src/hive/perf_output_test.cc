@@ -70,6 +70,23 @@ TEST(PerfOutput, RecordsGoRoundTheRing) {
   }
 }
 
+TEST(PerfOutput, RecordsSayWhenIfAsked) {
+  PerfOutputs events;
+  const UsersEvent user(events, 1, {.has_time = 1});
+  std::uint64_t before = 0, at = 0;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(user.event->write(record(5, 9)), 0);
+    EXPECT_EQ(user.get<perf_event_header>(kPage + at).size, 32);  // 20 and 5, as a multiple of 8
+    const auto time = user.get<std::uint64_t>(kPage + at + 8);
+    EXPECT_GE(time, before);
+    EXPECT_NE(time, 0U);
+    EXPECT_EQ(user.get<std::uint32_t>(kPage + at + 16), 12U);
+    EXPECT_EQ(user.get<std::byte>(kPage + at + 20), std::byte{9});
+    before = time;
+    at += 32;
+  }
+}
+
 TEST(PerfOutput, NothingIsWrittenWithoutARing) {
   PerfOutputs events;
   const UsersEvent user(events, 0);

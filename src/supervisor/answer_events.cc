@@ -30,7 +30,8 @@ int check(const Waiting& caller, const perf_event_attr& attr) noexcept {
   if ((flags & ~kFlags) != 0 || cpu < -1 || (process == -1 && cpu == -1)) return -EINVAL;
   if (cpu >= static_cast<int>(possible_cpus())) return -EINVAL;
   const bool is_in_group = group != -1 || (flags & (PERF_FLAG_FD_OUTPUT | PERF_FLAG_PID_CGROUP)) != 0;
-  const bool has_other_records = attr.sample_type != PERF_SAMPLE_RAW || attr.write_backward != 0;
+  const bool has_other_records = (attr.sample_type & ~std::uint64_t{PERF_SAMPLE_TIME}) != PERF_SAMPLE_RAW ||
+                                 attr.write_backward != 0 || attr.sample_id_all != 0;
   return is_in_group || has_other_records ? -EOPNOTSUPP : 0;
 }
 
@@ -46,10 +47,11 @@ Answer open_event(Call& call) noexcept {
   const bool is_output = attr.type == PERF_TYPE_SOFTWARE && attr.config == PERF_COUNT_SW_BPF_OUTPUT;
   if (!is_output || (attr.size != 0 && attr.size < kFirst)) return Answer::How::PassOn;
   if (const int error = check(caller, attr); error != 0) return error;
-  Result<Fd> event = call.reach.client.open_perf_output({.is_disabled = attr.disabled ? 1U : 0U,
-                                                         .counts_bytes = attr.watermark ? 1U : 0U,
-                                                         .wakeup = attr.wakeup_events,
-                                                         .reserved = 0});
+  Result<Fd> event =
+      call.reach.client.open_perf_output({.is_disabled = attr.disabled ? 1U : 0U,
+                                          .counts_bytes = attr.watermark ? 1U : 0U,
+                                          .wakeup = attr.wakeup_events,
+                                          .has_time = (attr.sample_type & PERF_SAMPLE_TIME) != 0 ? 1U : 0U});
   if (!event) return -event.error().code;
   const bool closes = (caller.argument(4) & PERF_FLAG_FD_CLOEXEC) != 0;
   return caller.install(*std::move(event), closes ? O_CLOEXEC : 0);

@@ -6,8 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <functional>
-#include <system_error>
-#include <thread>
 
 #include "supervisor/watch.h"
 
@@ -20,20 +18,12 @@ constexpr std::size_t kMostDescriptors = 1U << 16;
 using Write = std::function<long(Waiting& caller, std::span<const pollfd> found, long count)>;
 
 Answer wait(Call& call, std::vector<pollfd> asked, Watch::Deadline deadline, std::uint64_t mask, Write write) noexcept {
-  auto watch = std::make_unique<Watch>(call.reach, *call.caller, std::move(asked));
+  const auto watch = std::make_shared<Watch>(call.reach, *call.caller, std::move(asked));
   if (!watch->is_needed()) return Answer::How::PassOn;
-  // Shared, because a thread that cannot be had must leave the call with us.
-  const auto caller = std::make_shared<std::unique_ptr<Waiting>>(std::move(call.caller));
-  try {
-    std::thread([caller, watch = std::move(watch), deadline, mask, write = std::move(write)] {
-      const long count = watch->wait(deadline, mask);
-      (*caller)->answer(count < 0 ? count : write(**caller, watch->asked(), count));
-    }).detach();
-    return Answer::How::Later;
-  } catch (const std::system_error&) {
-    call.caller = std::move(*caller);
-    return -ENOMEM;
-  }
+  return later(call, [=](Call& own) -> Answer {
+    const long count = watch->wait(deadline, mask);
+    return count < 0 ? count : write(*own.caller, watch->asked(), count);
+  });
 }
 
 // ---- Times

@@ -1,6 +1,8 @@
 // What the supervisor answers, one function per system call of supervisor/calls.def.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -15,6 +17,8 @@ struct Reach {
   explicit Reach(std::string path) : client(std::move(path)) {}
   wire::Client client;
   wire::Wakeups wakeups{client};
+  std::atomic<bool> is_stopping{false};  // who waits for something is to give up: -EINTR
+  std::atomic<unsigned> later{0};        // calls that are being answered in threads of their own
 };
 
 // Of one call: a result or a negative errno; or how it ends otherwise.
@@ -22,7 +26,7 @@ struct Answer {
   enum class How : std::uint8_t {
     Result,
     PassOn,  // the kernel answers
-    Later,   // the function has taken over the Waiting, and will
+    Later,   // a thread of its own does: later()
   };
   Answer(long value) noexcept : result(value) {}  // NOLINT: a result is an answer
   Answer(How end) noexcept : how(end) {}          // NOLINT
@@ -30,11 +34,16 @@ struct Answer {
   long result = 0;
 };
 
-// A call, as long as it is being answered. Who answers later moves `caller` away.
+// A call, as long as it is being answered.
 struct Call {
   Reach& reach;
   std::unique_ptr<Waiting> caller;
+  // Ends it, unless somebody else will.
+  void end(const Answer& answer) const noexcept;
 };
+
+// Answers in a thread of its own what may take long: other calls are not to wait for it. Takes the caller over.
+Answer later(Call& call, std::function<Answer(Call& call)> answer) noexcept;
 
 namespace answers {
 

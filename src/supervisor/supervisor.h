@@ -13,7 +13,10 @@
 // descriptor for what is given back. Tested by: tests/exec.
 #pragma once
 
+#include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/fd.h"
 #include "supervisor/answers.h"
@@ -25,8 +28,11 @@ class Supervisor {
   // For the processes behind `listener`, on the hive whose host listens at `hive`.
   Supervisor(Fd listener, std::string hive) : listener_(std::move(listener)), reach_(std::move(hive)) {}
 
-  // Starts answering, in threads that end with this process.
+  // Starts answering.
   void start();
+  // Ends answering, so that this process may fork or end: no call is half-way then. Those that wait for something are
+  // told that they were interrupted; those that come later wait for whoever starts again.
+  void stop() noexcept;
   // Whether a process under the filter is left.
   bool is_needed() const noexcept;
   // Waits for the last of them.
@@ -37,6 +43,8 @@ class Supervisor {
 
   const Fd listener_;
   Reach reach_;
+  std::vector<std::thread> threads_;
+  std::atomic<unsigned> running_{0};  // of them
 };
 
 }  // namespace skep::supervisor

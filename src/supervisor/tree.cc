@@ -146,7 +146,10 @@ Result<int> run(const Command& command) {
   const Heard executed = hear(ours.get());
   const int status = wait_for(child);
   if (executed.said) return fail(executed.error, std::strerror(executed.error));
-  if (supervisor != nullptr && supervisor->is_needed()) answer_in_background(*supervisor);
+  if (supervisor != nullptr && supervisor->is_needed()) {
+    supervisor->stop();
+    answer_in_background(*supervisor);
+  }
   return status;
 }
 

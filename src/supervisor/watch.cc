@@ -9,7 +9,8 @@
 
 namespace skep::supervisor {
 
-Watch::Watch(Reach& reach, Waiting& caller, std::vector<pollfd> asked) : caller_(caller), asked_(std::move(asked)) {
+Watch::Watch(Reach& reach, Waiting& caller, std::vector<pollfd> asked)
+    : is_stopping_(reach.is_stopping), caller_(caller), asked_(std::move(asked)) {
   const auto may_be_hives = [&caller](const pollfd& poll) { return caller.may_be_memory(poll.fd); };
   if (std::ranges::none_of(asked_, may_be_hives)) return;
   for (std::size_t i = 0; i < asked_.size(); ++i) {
@@ -53,7 +54,7 @@ long Watch::wait(Deadline deadline, std::uint64_t mask) noexcept {
     if (const long count = collect(); count != 0) return count;
     const auto left = deadline ? std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()) : kLook;
     if (left.count() <= 0) return 0;
-    if (!caller_.waits() || is_interrupted(mask)) return -EINTR;
+    if (is_stopping_ || !caller_.waits() || is_interrupted(mask)) return -EINTR;
     ::poll(ours_.data(), ours_.size(), static_cast<int>(std::min(left, kLook).count()));
   }
 }

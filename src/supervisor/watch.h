@@ -27,7 +27,7 @@ class Watch {
   bool is_needed() const noexcept { return !hives_.empty(); }
 
   // How many descriptors have something to say, which asked() then says; 0 after the deadline; -EINTR when there is a
-  // signal for the caller that is not in `mask` and not blocked.
+  // signal for the caller that is not in `mask` and not blocked, or the supervisor stops.
   long wait(Deadline deadline, std::uint64_t mask) noexcept;
   std::span<const pollfd> asked() const noexcept { return asked_; }
 
@@ -43,6 +43,7 @@ class Watch {
   long collect() noexcept;
   bool is_interrupted(std::uint64_t mask) const noexcept;
 
+  const std::atomic<bool>& is_stopping_;
   Waiting& caller_;
   std::vector<pollfd> asked_;
   std::vector<pollfd> ours_;  // the same of our copies

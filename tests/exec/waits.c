@@ -45,9 +45,14 @@ static void* run_later(void* program) {
   return NULL;
 }
 
+static volatile int interrupted = 0;
+
+// Until it is seen: the first may come before anybody waits.
 static void* interrupt_later(void* thread) {
-  usleep(60000);
-  pthread_kill(*(pthread_t*)thread, SIGUSR1);
+  while (!interrupted) {
+    usleep(60000);
+    pthread_kill(*(pthread_t*)thread, SIGUSR1);
+  }
   return NULL;
 }
 
@@ -132,6 +137,14 @@ static const struct {
 } ways[] = {
     {"poll", by_poll}, {"ppoll", by_ppoll}, {"select", by_select}, {"pselect", by_pselect}, {"epoll", by_epoll}};
 
+// A hive's supervisor that changes its process interrupts who waits.
+static int wait_by(unsigned way, int fd, short events, int time) {
+  int said = 0;
+  do said = ways[way].wait(fd, events, time);
+  while (said < 0 && errno == EINTR);
+  return said;
+}
+
 // ---- The parts
 
 static void on_signal(int number) { (void)number; }
@@ -161,19 +174,20 @@ static void rings(void) {
   pthread_join(sender, NULL);
   for (unsigned i = 0; i < sizeof ways / sizeof *ways; ++i) {
     printf("%s\n", ways[i].name);
-    if (ways[i].wait != by_epoll) printf("  nothing: %d\n", ways[i].wait(fd, POLLIN, 20));
+    if (ways[i].wait != by_epoll) printf("  nothing: %d\n", wait_by(i, fd, POLLIN, 20));
     sender = later(run_later, "send");
-    printf("  waited: %d\n", ways[i].wait(fd, POLLIN, -1));
+    printf("  waited: %d\n", wait_by(i, fd, POLLIN, -1));
     pthread_join(sender, NULL);
-    printf("  again: %d\n", ways[i].wait(fd, POLLIN, 20));
+    printf("  again: %d\n", wait_by(i, fd, POLLIN, 20));
     printf("  consumed: %d\n", ring_buffer__consume(ring));
   }
   struct sigaction action = {.sa_handler = on_signal};
   sigaction(SIGUSR1, &action, NULL);
   pthread_t self = pthread_self();
   sender = later(interrupt_later, &self);
-  const int said = by_poll(fd, POLLIN, -1);
-  printf("interrupted: %d %s\n", said, strerror(errno));
+  const int said = by_poll(fd, POLLIN, -1), why = errno;
+  interrupted = 1;
+  printf("interrupted: %d %s\n", said, strerror(why));
   pthread_join(sender, NULL);
   int ends[2];
   if (pipe(ends) != 0) die("pipe");
@@ -196,14 +210,14 @@ static void user_rings(void) {
   }
   printf("user ring: %u orders fit\n", count);
   for (unsigned i = 0; i + 1 < sizeof ways / sizeof *ways; ++i)
-    printf("  %s: %d\n", ways[i].name, ways[i].wait(fd, POLLOUT, 20));
+    printf("  %s: %d\n", ways[i].name, wait_by(i, fd, POLLOUT, 20));
   pthread_t receiver = later(run_later, "receive");
   __u64* order = user_ring_buffer__reserve_blocking(ring, 8, -1);
   printf("  waited for room: %d\n", order != NULL);
   pthread_join(receiver, NULL);
   user_ring_buffer__discard(ring, order);
   for (unsigned i = 0; i + 1 < sizeof ways / sizeof *ways; ++i)
-    printf("  %s: %d\n", ways[i].name, ways[i].wait(fd, POLLOUT, 20));
+    printf("  %s: %d\n", ways[i].name, wait_by(i, fd, POLLOUT, 20));
   user_ring_buffer__free(ring);
 }
 
@@ -274,11 +288,11 @@ static void one_event(void) {
   for (unsigned i = 0; i < sizeof ways / sizeof *ways; ++i) {
     printf("event by %s\n", ways[i].name);
     run("sample_first");
-    printf("  half-way: %d\n", ways[i].wait(event, POLLIN, 20));
+    printf("  half-way: %d\n", wait_by(i, event, POLLIN, 20));
     pthread_t sender = later(run_later, "sample_first");
-    printf("  waited: %d\n", ways[i].wait(event, POLLIN, -1));
+    printf("  waited: %d\n", wait_by(i, event, POLLIN, -1));
     pthread_join(sender, NULL);
-    if (ways[i].wait != by_epoll) printf("  again: %d\n", ways[i].wait(event, POLLIN, 20));
+    if (ways[i].wait != by_epoll) printf("  again: %d\n", wait_by(i, event, POLLIN, 20));
     say_seen(buffer);
   }
   run_often("sample_first", 2000);

@@ -185,7 +185,8 @@ class Stage {
                                .value_size = map.value_size,
                                .max_entries = map.max_entries,
                                .flags = map.flags,
-                               .section = ""};
+                               .section = "",
+                               .pin_path = ""};
     const auto bpf = [this](int command, spec::Attr& attr) { return call_(command, &attr, sizeof attr); };
     Result<cli::MapContents> read = cli::read_map(bpf, maps_.at(map.name).get(), cli::shape_of(declared));
     EXPECT_TRUE(read) << read.error().message;
