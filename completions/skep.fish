@@ -24,6 +24,8 @@ complete -c skep -n '__fish_seen_subcommand_from run' -l json -d 'print the resu
 complete -c skep -n __fish_use_subcommand -a exec -d 'Run an unmodified program with its bpf(2) on a hive'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l help -d 'Print this help message and exit'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l hive -r -d 'the hive to be on, started when it is not there; see skep hive'
+complete -c skep -n '__fish_seen_subcommand_from exec' -l root -d 'tell the program that root runs it'
+complete -c skep -n '__fish_seen_subcommand_from exec' -l no-root -d 'do not, even if it is a tool that asks (bpftrace, bcc\'s, xdp-tools)'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l engine -r -d 'what its programs run on: checked, interp or jit'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l verified -d 'whether its programs are verified before they run; those that are not run with every access checked'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l unverified -d 'whether its programs are verified before they run; those that are not run with every access checked'
