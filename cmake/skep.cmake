@@ -68,11 +68,11 @@ function(skep_folder name)
   endif()
 endfunction()
 
-# skep_test(NAME SOURCES file... LINKS target... [LABELS label...] [PREFIX text] [OPTIMIZED]): a GoogleTest program, each
-# of its tests a ctest, whose name begins with PREFIX. Tests wait for what they test: compiled without optimisation they
+# skep_test(NAME SOURCES file... LINKS target... [LABELS label...] [PREFIX text] [LOCK name] [OPTIMIZED]): a GoogleTest
+# program, each of its tests a ctest, whose name begins with PREFIX; only one with the same LOCK runs at a time. Tests wait for what they test: compiled without optimisation they
 # are built in half the time. OPTIMIZED are those whose own inlined code does the work.
 function(skep_test name)
-  cmake_parse_arguments(arg "OPTIMIZED" "PREFIX" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED" "PREFIX;LOCK" "SOURCES;LINKS;LABELS" ${ARGN})
   if(SKEP_FUZZ)
     return()
   endif()
@@ -85,8 +85,12 @@ function(skep_test name)
     skep_common_headers(${name} skep_base_test <gtest/gtest.h>)
   endif()
   target_compile_definitions(${name} PRIVATE SKEP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SKEP_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  set(properties TIMEOUT 300 LABELS "${arg_LABELS}")
+  if(arg_LOCK)
+    list(APPEND properties RESOURCE_LOCK ${arg_LOCK})
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${arg_PREFIX}"
-                       PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
+                       PROPERTIES ${properties})
 endfunction()
 
 # What ThreadSanitizer is for: the folders with threads and shared memory, and no others, to keep its build short.
