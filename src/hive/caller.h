@@ -44,6 +44,8 @@ class Caller {
   // Whether the caller's process has the file with this inode, of so many bytes, mapped writable: not to its end, as
   // hives and clients map what users cannot.
   virtual bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept = 0;
+  // Whether nobody waits for the answer any more, as what takes long asks now and then.
+  virtual bool has_gone() noexcept { return false; }
 };
 
 // The calling process itself. An ordinary user owns his hive: all privileges, unless a front end knows better. Memory

@@ -21,6 +21,7 @@ using spec::ProgType;
 
 thread_local exec::Failure failure_of_last_run;
 
+constexpr std::uint64_t kBetweenLooks = 10'000'000;  // nanoseconds of runs, between looks whether anybody waits
 constexpr std::uint32_t kMaxBatch = 256;             // live frames
 constexpr std::uint32_t kMaxSyscallContext = 65535;  // bytes
 constexpr std::uint32_t kMaxTracepointContext = 12 * 8;
@@ -111,7 +112,7 @@ template <class Buffer, class Reset>
 int repeat(Request& request, const ProgObject& program, Buffer& buffer, Reset reset, Outcome& outcome) {
   State& hive = request.hive;
   const std::uint32_t times = std::max<std::uint32_t>(request.attr.test.repeat, 1);
-  std::uint64_t spent = 0;
+  std::uint64_t spent = 0, look_at = kBetweenLooks;
   for (std::uint32_t i = 0; i < times; ++i) {
     if (i != 0 && hive.options.repeat == Repeat::Reset)
       if (const int error = reset(); error != 0) return -error;
@@ -124,6 +125,9 @@ int repeat(Request& request, const ProgObject& program, Buffer& buffer, Reset re
     outcome.retval = static_cast<std::uint32_t>(runtime::run(hive.surroundings, *program.code, call, program.counters));
     spent += monotonic() - start;
     if (call.stopped) return stopped_error(failure_of_last_run);
+    if (spent < look_at) continue;
+    if (request.caller.has_gone()) return EINTR;
+    look_at = spent + kBetweenLooks;
   }
   outcome.duration = static_cast<std::uint32_t>(std::min<std::uint64_t>(spent / times, UINT32_MAX));
   return 0;

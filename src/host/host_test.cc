@@ -421,6 +421,32 @@ TEST(Host, KilledClientsLeaveNothing) {
   close_fd(array);
 }
 
+TEST(Host, WhatAKilledClientWasRunningEnds) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  const pid_t victim = ::fork();
+  if (victim == 0) {
+    std::array<std::byte, 64> packet{};
+    spec::Attr attr{};
+    attr.test.prog_fd = static_cast<std::uint32_t>(load_prog(bpf, spec::ProgType::Xdp, return_value(2)));
+    attr.test.data_in = hive::testing::address(packet.data());
+    attr.test.data_size_in = packet.size();
+    attr.test.repeat = UINT32_MAX;
+    bpf(spec::Command::ProgTestRun, attr);
+    ::_exit(1);
+  }
+  EXPECT_TRUE(eventually([&] { return bpf.client.status()->programs == 1; }));
+  ::usleep(20'000);
+  ::kill(victim, SIGKILL);
+  int status = 0;
+  ::waitpid(victim, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "the run ended before";
+  EXPECT_TRUE(eventually([&] {
+    const auto now = bpf.client.status();
+    return now && now->clients == 1 && now->programs == 0;
+  }));
+}
+
 TEST(Host, AProcessHasNoMoreConnectionsThanItsShare) {
   HostProcess host;
   std::vector<std::unique_ptr<Channel>> open;

@@ -33,6 +33,7 @@ class Waiting final : public hive::OtherProcess {
   std::uint64_t argument(unsigned i) const noexcept { return call_.data.args[i]; }
   int word(unsigned i) const noexcept { return static_cast<int>(call_.data.args[i]); }  // an argument of type int
   bool waits() const noexcept;
+  bool has_gone() noexcept override { return !waits(); }
 
   // Whether what /proc says of a descriptor begins so: a look without a copy of it.
   bool says(int fd, std::string_view name) const noexcept;

@@ -1,5 +1,6 @@
 #include "wire/channel.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -103,6 +104,11 @@ int Channel::receive(Message& to) noexcept {
   to.payload = Bytes(buffer_).subspan(sizeof(Head), head.bytes);
   to.descriptor = std::move(descriptor);
   return 0;
+}
+
+bool Channel::is_closed() const noexcept {
+  pollfd look{.fd = socket_.get(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&look, 1, 0) != 0;
 }
 
 namespace {

@@ -89,6 +89,8 @@ class Channel {
   // The next message of the other side: 0; -ECONNRESET when there is no other side any more; -EBADMSG for anything that
   // is not in the table. After an error the connection is of no use.
   int receive(Message& to) noexcept;
+  // Whether the other side has closed it: a look, without waiting.
+  bool is_closed() const noexcept;
 
  private:
   Fd socket_;
