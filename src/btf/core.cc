@@ -198,7 +198,9 @@ Result<CoreValue> relocate_enumerator(const Btf& local, const Btf& kernel, const
 
 Result<CoreValue> relocate(const Btf& local, const Btf& kernel, const CoreRelocation& relocation) {
   const auto text = local.string(relocation.access_str_off);
-  if (relocation.type_id == 0 || !local.has(relocation.type_id) || !text) return refuse("is of no type");
+  if (relocation.type_id == 0 || !local.has(relocation.type_id))
+    return fail(EINVAL, fmt::format("bad type id {}", relocation.type_id));
+  if (!text) return refuse("has no text that says what it is of");
   if (essential(local.type(relocation.type_id).name()).empty()) return refuse("is of a type without a name");
   switch (relocation.kind) {
     case CoreKind::FieldOffset:

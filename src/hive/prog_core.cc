@@ -119,8 +119,9 @@ Result<> relocate(Loading& loading) {
     if (relocations[i].insn_off % sizeof(Insn) != 0 || at >= loading.insns.size())
       return fail(EINVAL, fmt::format("Invalid core_relo[{}].insn_off:{} prog->len:{}", i, relocations[i].insn_off,
                                       loading.insns.size()));
-    TRY(const btf::CoreValue value, btf::relocate(loading.btf->types, *kernel, relocations[i]));
-    TRY_VOID(patch(loading.insns, at, value));
+    const auto value = btf::relocate(loading.btf->types, *kernel, relocations[i]);
+    if (!value) return fail(value.error().code, fmt::format("relo #{}: {}", i, value.error().message));
+    TRY_VOID(patch(loading.insns, at, *value));
   }
   return {};
 }
