@@ -1,5 +1,5 @@
 """The suites of Linux's BPF tests: which processes each takes, and how their outputs read."""
-import collections, csv, functools, io, re, subprocess
+import collections, csv, functools, io, pathlib, re, subprocess
 
 # verdict: pass, fail or skip. detail: of a failure, what was expected and what came.
 Result = collections.namedtuple("Result", "suite test verdict detail")
@@ -182,12 +182,16 @@ def veristat_jobs(place, only):
     return [(f, functools.partial(run_veristat, place, f)) for f in files if not only or f in only]
 
 
+# test_progs' tests of loading, maps, types, test runs, tail calls, dynptrs, lists, iterators, arenas and exceptions.
+CORE = (pathlib.Path(__file__).parent / "core").read_text().split()
+
 # Floors and totals: the verifier's specification.
 SUITES = {
     "test_verifier": Suite(True, 775, 790, verifier_jobs),
     "verifier": progs_suite(1815, 1841, r"verifier_.*", 180, True),
     "reg_bounds": progs_suite(65, 65, r"reg_bounds_.*", 1800, False, {"SLOW_TESTS": "1"}),
     "scale": progs_suite(27, 28, r"verif_scale.*|verif_twfw", 300, False),
+    "core": progs_suite(60, 100, "|".join(CORE), 120, False),
     "test_tag": whole_suite("test_tag", 300),
     "test_lru_map": whole_suite("test_lru_map", 600, 1),
     "test_lpm_map": whole_suite("test_lpm_map", 600, 1),
