@@ -1,6 +1,7 @@
 // What the log of BPF_BTF_LOAD says of a type. The texts are the kernel's, so that tools which read them still can.
 #include <algorithm>
 
+#include "base/latin1.h"
 #include "btf/check.h"
 
 namespace skep::btf {
@@ -64,16 +65,6 @@ std::string details(const Type& type) {
   return {};
 }
 
-// Letters and printable characters as the kernel sees them: Latin-1, whatever the locale.
-bool is_letter(char c) {
-  const auto u = static_cast<unsigned char>(c);
-  return (u >= 'A' && u <= 'Z') || (u >= 'a' && u <= 'z') || (u >= 0xc0 && u != 0xd7 && u != 0xf7);
-}
-bool is_printable(char c) {
-  const auto u = static_cast<unsigned char>(c);
-  return (u >= 0x20 && u < 0x7f) || u >= 0xa0;
-}
-
 }  // namespace
 
 std::string_view shown(const Type& type, std::uint32_t name_off) {
@@ -112,7 +103,7 @@ std::string describe_variable(const Variable& variable) {
 
 bool is_identifier(std::string_view name) noexcept {
   const auto first = [](char c) { return is_letter(c) || c == '_' || c == '.'; };
-  const auto rest = [&](char c) { return first(c) || (c >= '0' && c <= '9'); };
+  const auto rest = [&](char c) { return first(c) || is_digit(c); };
   return !name.empty() && name.size() <= kMaxNameBytes && first(name[0]) && std::ranges::all_of(name, rest);
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/latin1.h"
+
 namespace skep::hive {
 namespace {
 
@@ -103,12 +105,7 @@ long install_map(Request& request, MapObject& map, Access access) {
 
 Result<std::string> object_name(const char (&text)[spec::kObjNameBytes]) {
   const char* end = std::find(std::begin(text), std::end(text), '\0');
-  // Letters are Latin-1's, as in Linux: those beyond ASCII are 0xc0 to 0xff but the signs for times and divided by.
-  const auto legal = [](char c) {
-    const auto code = static_cast<unsigned char>(c);
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '.' ||
-           (code >= 0xc0 && code != 0xd7 && code != 0xf7);
-  };
+  const auto legal = [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '.'; };
   if (end == std::end(text)) return fail(EINVAL, "an object's name has more than 15 characters");
   if (!std::all_of(std::begin(text), end, legal))
     return fail(EINVAL, "an object's name has characters other than letters, digits, '_' and '.'");
