@@ -57,25 +57,13 @@ Expected<Users> users_of(const BpfCall& bpf, ObjectKind kind) {
 }
 
 Expected<std::vector<LiveBtf>> find_btfs(const ObjectRequest& request, const BpfCall& bpf) {
-  std::vector<LiveBtf> list;
-  const auto add = [&](const Fd& fd) -> Expected<> {
-    auto btf = look_at_btf(bpf, fd.get());
-    if (!btf) return std::unexpected(btf.error());
-    list.push_back(*std::move(btf));
-    return {};
-  };
-  if (request.words.empty()) {
-    if (Expected<> done = for_each_object(bpf, ObjectKind::Btf, add); !done) return std::unexpected(done.error());
-  } else {
-    const auto fd = request.open(bpf, ObjectKind::Btf);
-    if (!fd) return std::unexpected(fd.error());
-    if (Expected<> done = add(*fd); !done) return std::unexpected(done.error());
-  }
+  auto list = look_at_objects(request, bpf, ObjectKind::Btf, look_at_btf);
+  if (!list) return std::unexpected(list.error());
   const auto programs = users_of<spec::ProgInfo>(bpf, ObjectKind::Program);
   if (!programs) return std::unexpected(programs.error());
   const auto maps = users_of<spec::MapInfo>(bpf, ObjectKind::Map);
   if (!maps) return std::unexpected(maps.error());
-  for (LiveBtf& btf : list) {
+  for (LiveBtf& btf : *list) {
     if (const auto found = programs->find(btf.id); found != programs->end()) btf.programs = found->second;
     if (const auto found = maps->find(btf.id); found != maps->end()) btf.maps = found->second;
   }

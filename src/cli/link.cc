@@ -120,28 +120,10 @@ std::string place_text(const LiveLink& link) {
   return text;
 }
 
-Expected<std::vector<LiveLink>> links_of(const ObjectRequest& request, const BpfCall& bpf) {
-  std::vector<LiveLink> links;
-  const auto add = [&](const Fd& fd) -> Expected<> {
-    auto link = look_at_link(bpf, fd.get());
-    if (!link) return std::unexpected(link.error());
-    links.push_back(*std::move(link));
-    return {};
-  };
-  if (request.words.empty()) {
-    if (Expected<> done = for_each_object(bpf, ObjectKind::Link, add); !done) return std::unexpected(done.error());
-    return links;
-  }
-  const auto fd = request.open(bpf, ObjectKind::Link);
-  if (!fd) return std::unexpected(fd.error());
-  if (Expected<> done = add(*fd); !done) return std::unexpected(done.error());
-  return links;
-}
-
 Expected<> list(ObjectRequest& request) {
   const auto bpf = request.bpf();
   if (!bpf) return std::unexpected(bpf.error());
-  const auto links = links_of(request, *bpf);
+  const auto links = look_at_objects(request, *bpf, ObjectKind::Link, look_at_link);
   if (!links) return std::unexpected(links.error());
   Json described = Json::array();
   Table table({"id", "type", "program", "name", "attached to"});

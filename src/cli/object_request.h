@@ -15,6 +15,7 @@
 
 #include "cli/back_end.h"
 #include "cli/command.h"
+#include "cli/live_object.h"
 #include "cli/reference.h"
 
 namespace skep::cli {
@@ -29,6 +30,27 @@ struct ObjectRequest {
   // The object that the words name.
   Expected<Fd> open(const BpfCall& bpf, ObjectKind kind) const;
 };
+
+// What `look` (bpf, descriptor -> Expected) says of the object that the words name, or of all where there are none.
+template <class Look>
+auto look_at_objects(const ObjectRequest& request, const BpfCall& bpf, ObjectKind kind, Look look)
+    -> Expected<std::vector<typename decltype(look(bpf, 0))::value_type>> {
+  std::vector<typename decltype(look(bpf, 0))::value_type> found;
+  const auto add = [&](const Fd& fd) -> Expected<> {
+    auto seen = look(bpf, fd.get());
+    if (!seen) return std::unexpected(seen.error());
+    found.push_back(*std::move(seen));
+    return {};
+  };
+  if (request.words.empty()) {
+    if (Expected<> done = for_each_object(bpf, kind, add); !done) return std::unexpected(done.error());
+    return found;
+  }
+  const auto fd = request.open(bpf, kind);
+  if (!fd) return std::unexpected(fd.error());
+  if (Expected<> done = add(*fd); !done) return std::unexpected(done.error());
+  return found;
+}
 
 // Where commands are added to.
 struct CommandGroup {

@@ -7,6 +7,20 @@ namespace {
 class Prog : public ProgCommand {
  protected:
   std::string packet(std::size_t bytes) { return folder_.write("packet", std::string(bytes, '\1')); }
+  // A program runs between the first look at its counters and the last.
+  void run_before_second_look(std::uint32_t times) {
+    before_ = [this, times, counts = false, looks = 0](int command, const spec::Attr& attr) mutable {
+      counts |= command == static_cast<int>(spec::Command::EnableStats);
+      if (!counts || command != static_cast<int>(spec::Command::ObjGetInfoByFd) || ++looks != 2) return;
+      const std::string data(64, '\1');
+      spec::Attr run{};
+      run.test.prog_fd = attr.info.bpf_fd;
+      run.test.data_in = reinterpret_cast<std::uintptr_t>(data.data());
+      run.test.data_size_in = 64;
+      run.test.repeat = times;
+      EXPECT_EQ(bpf(spec::Command::ProgTestRun, run), 0);
+    };
+  }
 };
 SKEP_EVERYWHERE(Prog);
 
@@ -163,23 +177,10 @@ TEST_P(Prog, Run) {
   fails({"prog", "run", pin("drop"), "--repeat", "none"}, Exit::Usage, "repeat");
 }
 
-// Runs between the first look at a program's counters and the last are counted.
 TEST_P(Prog, RunsAreCountedAndTimed) {
   load("count_all");
   const std::string name = pin("count_all"), file = packet(64);
-  bool times = false;
-  int looks = 0;
-  before_ = [&](int command, const spec::Attr& attr) {
-    times |= command == static_cast<int>(spec::Command::EnableStats);
-    if (!times || command != static_cast<int>(spec::Command::ObjGetInfoByFd) || ++looks != 2) return;
-    const std::string data(64, '\1');
-    spec::Attr run{};
-    run.test.prog_fd = attr.info.bpf_fd;
-    run.test.data_in = reinterpret_cast<std::uintptr_t>(data.data());
-    run.test.data_size_in = 64;
-    run.test.repeat = 7;
-    EXPECT_EQ(bpf(spec::Command::ProgTestRun, run), 0);
-  };
+  run_before_second_look(7);
   const auto profile = json({"prog", "profile", name, "duration", "0.01"});
   EXPECT_EQ(profile["run_cnt"], 7);
   EXPECT_GT(profile["run_time_ns"], 0);
@@ -192,19 +193,7 @@ TEST_P(Prog, RunsAreCountedAndTimed) {
 TEST_P(Prog, SamplesOfItsCodeAreCounted) {
   load("count_all");
   const std::string name = pin("count_all");
-  bool times = false;
-  int looks = 0;
-  before_ = [&](int command, const spec::Attr& attr) {
-    times |= command == static_cast<int>(spec::Command::EnableStats);
-    if (!times || command != static_cast<int>(spec::Command::ObjGetInfoByFd) || ++looks != 2) return;
-    const std::string data(64, '\1');
-    spec::Attr run{};
-    run.test.prog_fd = attr.info.bpf_fd;
-    run.test.data_in = reinterpret_cast<std::uintptr_t>(data.data());
-    run.test.data_size_in = 64;
-    run.test.repeat = 10'000'000;
-    EXPECT_EQ(bpf(spec::Command::ProgTestRun, run), 0);
-  };
+  run_before_second_look(10'000'000);
   const auto profile = json({"prog", "profile", name, "duration", "0.01", "cpu_clock", "instructions"});
   EXPECT_EQ(profile["run_cnt"], 10'000'000);
   const auto missing = profile["missing"].dump();
