@@ -81,16 +81,16 @@ TEST_P(MapElement, PrefixesAreKeysWithAndWithoutTypes) {
 }
 
 TEST_P(MapElement, ValuesOfEachCpu) {
-  create("counts", {"--type", "percpu_array", "--key", "u32", "--value", "u64", "--entries", "2"});
-  out({"update", "counts", "1", "3"});
-  const auto each = json({"lookup", "counts", "1", "--per-cpu"});
+  create("totals", {"--type", "percpu_array", "--key", "u32", "--value", "u64", "--entries", "2"});
+  out({"update", "totals", "1", "3"});
+  const auto each = json({"lookup", "totals", "1", "--per-cpu"});
   ASSERT_GE(each["values"].size(), 1U);
   EXPECT_EQ(each["values"][0], nlohmann::json({{"cpu", 0}, {"value", 3}}));
   const std::size_t cpus = each["values"].size();
-  EXPECT_EQ(out({"lookup", "counts", "1"}), std::to_string(3 * cpus) + "\n");
-  EXPECT_EQ(json({"lookup", "counts", "1"})["value"], 3 * cpus);
-  EXPECT_EQ(out({"dump", "counts"}), "  1: " + std::to_string(3 * cpus) + "\n  1 of zeros\n");
-  EXPECT_NE(out({"dump", "counts", "--per-cpu"}).find("  1 (CPU 0): 3\n"), std::string::npos);
+  EXPECT_EQ(out({"lookup", "totals", "1"}), std::to_string(3 * cpus) + "\n");
+  EXPECT_EQ(json({"lookup", "totals", "1"})["value"], 3 * cpus);
+  EXPECT_EQ(out({"dump", "totals"}), "  1: " + std::to_string(3 * cpus) + "\n  1 of zeros\n");
+  EXPECT_NE(out({"dump", "totals", "--per-cpu"}).find("  1 (CPU 0): 3\n"), std::string::npos);
 }
 
 TEST_P(MapElement, QueuesStacksAndFilters) {
@@ -108,29 +108,29 @@ TEST_P(MapElement, QueuesStacksAndFilters) {
   EXPECT_EQ(out({"pop", "stack"}), "02 00 00 00\n");
   fails({"update", "queue", "1", "1"}, Exit::Usage, "has no keys; use push, pop and peek");
   fails({"dump", "queue"}, Exit::Unavailable, "can only be taken, with pop");
-  create("seen", {"--type", "bloom_filter", "--value", "4", "--entries", "64", "--extra", "3"});
-  fails({"peek", "seen", "7"}, Exit::Absent, "the value was never pushed");
-  out({"push", "seen", "7"});
-  EXPECT_EQ(out({"peek", "seen", "7"}), "the value may have been pushed\n");
-  EXPECT_EQ(json({"peek", "seen", "7"})["possible"], true);
-  fails({"peek", "seen"}, Exit::Usage, "expected MAP VALUE");
+  create("told", {"--type", "bloom_filter", "--value", "4", "--entries", "64", "--extra", "3"});
+  fails({"peek", "told", "7"}, Exit::Absent, "the value was never pushed");
+  out({"push", "told", "7"});
+  EXPECT_EQ(out({"peek", "told", "7"}), "the value may have been pushed\n");
+  EXPECT_EQ(json({"peek", "told", "7"})["possible"], true);
+  fails({"peek", "told"}, Exit::Usage, "expected MAP VALUE");
   fails({"peek", "queue", "7"}, Exit::Usage, "only bloom filters are asked for a value");
 }
 
 TEST_P(MapElement, ValuesThatAreMaps) {
-  create("inner", {"--type", "array", "--key", "4", "--value", "4", "--entries", "1"});
-  create("outer", {"--type", "hash_of_maps", "--key", "u32", "--value", "4", "--entries", "4", "--inner", "inner"});
-  const auto id = json({"show", "inner"})["id"].get<int>();
-  out({"update", "outer", "7", "id", std::to_string(id)});
-  out({"update", "outer", "8", "inner"});
-  EXPECT_EQ(out({"lookup", "outer", "8"}), "map " + std::to_string(id) + "\n");
-  EXPECT_EQ(json({"dump", "outer"}).size(), 2U);
-  fails({"update", "outer", "9", "nothing"}, Exit::Absent, "no map \"nothing\"");
+  create("cubby", {"--type", "array", "--key", "4", "--value", "4", "--entries", "1"});
+  create("shelf", {"--type", "hash_of_maps", "--key", "u32", "--value", "4", "--entries", "4", "--inner", "cubby"});
+  const auto id = json({"show", "cubby"})["id"].get<int>();
+  out({"update", "shelf", "7", "id", std::to_string(id)});
+  out({"update", "shelf", "8", "cubby"});
+  EXPECT_EQ(out({"lookup", "shelf", "8"}), "map " + std::to_string(id) + "\n");
+  EXPECT_EQ(json({"dump", "shelf"}).size(), 2U);
+  fails({"update", "shelf", "9", "nothing"}, Exit::Absent, "no map \"nothing\"");
   create("other", {"--type", "hash", "--key", "4", "--value", "4", "--entries", "1"});
-  fails({"update", "outer", "9", "other"}, Exit::Refused, "the object is none that this map takes");
+  fails({"update", "shelf", "9", "other"}, Exit::Refused, "the object is none that this map takes");
   fails({"create", "none", "--type", "array_of_maps", "--key", "4", "--value", "4", "--entries", "1", "--pin", "/p"},
         Exit::Refused, "needs --inner MAP");
-  fails({"import", "outer", "x"}, Exit::Usage, "have no file form");
+  fails({"import", "shelf", "x"}, Exit::Usage, "have no file form");
 }
 
 TEST_P(MapElement, FrozenMapsSayTheyAre) {

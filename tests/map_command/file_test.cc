@@ -10,12 +10,12 @@ namespace {
 class MapFiles : public MapCommand {
  protected:
   void make_flows() {
-    create("flows", {"--type", "hash", "--key", "struct { u32 address; u16 port; u16 zero; }", "--value",
+    create("lanes", {"--type", "hash", "--key", "struct { u32 address; u16 port; u16 zero; }", "--value",
                      "struct { u64 count; char name[8]; u8 mac[6]; u16 flags; union { u32 word; u8 bytes[4]; } u; }",
                      "--entries", "64"});
-    out({"update", "flows", R"({"address": "10.0.0.1", "port": "be:80"})",
+    out({"update", "lanes", R"({"address": "10.0.0.1", "port": "be:80"})",
          R"({"count": 100, "name": "a,\"b\"", "mac": "02:00:00:00:00:01", "u": {"word": 7}})"});
-    out({"update", "flows", R"({"address": "10.0.0.2", "port": 5})", R"({"count": 200, "name": "123"})"});
+    out({"update", "lanes", R"({"address": "10.0.0.2", "port": 5})", R"({"count": 200, "name": "123"})"});
   }
   std::string dump(const std::string& name) { return json({"dump", name, "--per-cpu"}).dump(); }
 };
@@ -23,33 +23,33 @@ SKEP_EVERYWHERE(MapFiles);
 
 TEST_P(MapFiles, GoOutAndComeBack) {
   make_flows();
-  const std::string before = dump("flows");
+  const std::string before = dump("lanes");
   for (const std::string& file : {folder_ / "flows.json", folder_ / "flows.csv"}) {
-    EXPECT_EQ(out({"export", "flows", file}), "");
-    out({"delete", "flows", R"({"address": "10.0.0.1", "port": "be:80"})"});
-    out({"delete", "flows", R"({"address": "10.0.0.2", "port": 5})"});
-    EXPECT_EQ(out({"dump", "flows"}), "  empty\n");
-    EXPECT_EQ(out({"import", "flows", file}), "2 entries written\n");
-    EXPECT_EQ(dump("flows"), before) << contents(file);
-    EXPECT_EQ(json({"update", "flows", "@" + file})["written"], 2);
-    fails({"import", "flows", file, "--noexist"}, Exit::Refused, "entry 1: map flows (hash), key");
+    EXPECT_EQ(out({"export", "lanes", file}), "");
+    out({"delete", "lanes", R"({"address": "10.0.0.1", "port": "be:80"})"});
+    out({"delete", "lanes", R"({"address": "10.0.0.2", "port": 5})"});
+    EXPECT_EQ(out({"dump", "lanes"}), "  empty\n");
+    EXPECT_EQ(out({"import", "lanes", file}), "2 entries written\n");
+    EXPECT_EQ(dump("lanes"), before) << contents(file);
+    EXPECT_EQ(json({"update", "lanes", "@" + file})["written"], 2);
+    fails({"import", "lanes", file, "--noexist"}, Exit::Refused, "entry 1: map lanes (hash), key");
   }
-  const std::string csv = out({"export", "flows", "--format", "csv"});
+  const std::string csv = out({"export", "lanes", "--format", "csv"});
   EXPECT_TRUE(csv.starts_with("key.address,key.port,key.zero,value.count,value.name,")) << csv;
   EXPECT_NE(csv.find("\"a,\"\"b\"\"\""), std::string::npos) << csv;
 }
 
 TEST_P(MapFiles, OfEachCpuGoOutAndComeBack) {
-  create("counts", {"--type", "percpu_hash", "--key", "u32", "--value", "u64", "--entries", "4"});
+  create("totals", {"--type", "percpu_hash", "--key", "u32", "--value", "u64", "--entries", "4"});
   const std::string file =
       folder_.write("in.json", R"([{"key": 1, "values": [{"cpu": 0, "value": 5}]}, {"key": 2, "value": 6}])");
-  out({"import", "counts", file});
-  const std::string before = dump("counts");
+  out({"import", "totals", file});
+  const std::string before = dump("totals");
   for (const std::string& name : {folder_ / "out.json", folder_ / "out.csv"}) {
-    out({"export", "counts", name});
-    for (const char* key : {"1", "2"}) out({"delete", "counts", key});
-    out({"import", "counts", name});
-    EXPECT_EQ(dump("counts"), before) << contents(name);
+    out({"export", "totals", name});
+    for (const char* key : {"1", "2"}) out({"delete", "totals", key});
+    out({"import", "totals", name});
+    EXPECT_EQ(dump("totals"), before) << contents(name);
   }
 }
 
@@ -75,7 +75,7 @@ TEST_P(MapFiles, MistakesAreNamed) {
 
 TEST_P(MapFiles, ConditionsChooseElements) {
   make_flows();
-  const auto count = [&](const std::string& where) { return json({"dump", "flows", "--where", where}).size(); };
+  const auto count = [&](const std::string& where) { return json({"dump", "lanes", "--where", where}).size(); };
   EXPECT_EQ(count("value.count>100"), 1U);
   EXPECT_EQ(count("value.count>=100"), 2U);
   EXPECT_EQ(count("value.count!=100"), 1U);
@@ -84,9 +84,9 @@ TEST_P(MapFiles, ConditionsChooseElements) {
   EXPECT_EQ(count("value.mac[0]=2"), 1U);
   EXPECT_EQ(count("value.name~12"), 1U);
   EXPECT_EQ(count("value.nothing=1"), 0U);
-  EXPECT_EQ(json({"dump", "flows", "--limit", "1"}).size(), 1U);
-  EXPECT_EQ(json({"dump", "flows", "--where", "value.count>1", "--where", "value.count<150"}).size(), 1U);
-  fails({"dump", "flows", "--where", "count"}, Exit::Usage, "such as value.count>100");
+  EXPECT_EQ(json({"dump", "lanes", "--limit", "1"}).size(), 1U);
+  EXPECT_EQ(json({"dump", "lanes", "--where", "value.count>1", "--where", "value.count<150"}).size(), 1U);
+  fails({"dump", "lanes", "--where", "count"}, Exit::Usage, "such as value.count>100");
 }
 
 // More elements than one batch takes, in a map whose buckets may be full.
@@ -153,25 +153,25 @@ SKEP_EVERYWHERE(MapRecords);
 
 TEST_P(MapRecords, OfRingBuffersArePrinted) {
   run_program(60), run_program(64);
-  const std::vector<std::string> typed = {"event-pipe", "records", "--type", "event", "--btf", file_};
+  const std::vector<std::string> typed = {"event-pipe", "signals", "--type", "event", "--btf", file_};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), typed.begin(), typed.end());
     return out(more);
   };
   const std::string both = "{\"number\":60,\"name\":\"eth\"}\n{\"number\":64,\"name\":\"eth\"}\n";
   EXPECT_EQ(with({"--keep"}), both);
-  EXPECT_EQ(json({"show", "records"})["bytes_waiting"], 32);
+  EXPECT_EQ(json({"show", "signals"})["bytes_waiting"], 32);
   EXPECT_EQ(with({"--count", "1"}), both.substr(0, both.find('\n') + 1));
   EXPECT_EQ(with({"--once"}), both.substr(both.find('\n') + 1));
   EXPECT_EQ(with({"--once"}), "");
   run_program(61);
-  EXPECT_EQ(out({"event-pipe", "records", "--once"}), "3d 00 00 00 65 74 68 00\n");
+  EXPECT_EQ(out({"event-pipe", "signals", "--once"}), "3d 00 00 00 65 74 68 00\n");
   run_program(61);
-  const auto line = json({"event-pipe", "records", "--once", "--type", "event", "--btf", file_});
+  const auto line = json({"event-pipe", "signals", "--once", "--type", "event", "--btf", file_});
   EXPECT_EQ(line["bytes"], 8);
   EXPECT_EQ(line["record"]["number"], 61);
-  fails({"event-pipe", "records", "--type", "events", "--btf", file_}, Exit::Input, "the BTF has no type \"events\"");
-  EXPECT_EQ(out({"dump", "records"}), "  empty\n");
+  fails({"event-pipe", "signals", "--type", "events", "--btf", file_}, Exit::Input, "the BTF has no type \"events\"");
+  EXPECT_EQ(out({"dump", "signals"}), "  empty\n");
 }
 
 TEST_P(MapRecords, OfPerfEventArraysArePrinted) {
