@@ -153,25 +153,25 @@ SKEP_EVERYWHERE(MapRecords);
 
 TEST_P(MapRecords, OfRingBuffersArePrinted) {
   run_program(60), run_program(64);
-  const std::vector<std::string> typed = {"event-pipe", "signals", "--type", "event", "--btf", file_};
+  const std::vector<std::string> typed = {"event-pipe", "records", "--type", "event", "--btf", file_};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), typed.begin(), typed.end());
     return out(more);
   };
   const std::string both = "{\"number\":60,\"name\":\"eth\"}\n{\"number\":64,\"name\":\"eth\"}\n";
   EXPECT_EQ(with({"--keep"}), both);
-  EXPECT_EQ(json({"show", "signals"})["bytes_waiting"], 32);
+  EXPECT_EQ(json({"show", "records"})["bytes_waiting"], 32);
   EXPECT_EQ(with({"--count", "1"}), both.substr(0, both.find('\n') + 1));
   EXPECT_EQ(with({"--once"}), both.substr(both.find('\n') + 1));
   EXPECT_EQ(with({"--once"}), "");
   run_program(61);
-  EXPECT_EQ(out({"event-pipe", "signals", "--once"}), "3d 00 00 00 65 74 68 00\n");
+  EXPECT_EQ(out({"event-pipe", "records", "--once"}), "3d 00 00 00 65 74 68 00\n");
   run_program(61);
-  const auto line = json({"event-pipe", "signals", "--once", "--type", "event", "--btf", file_});
+  const auto line = json({"event-pipe", "records", "--once", "--type", "event", "--btf", file_});
   EXPECT_EQ(line["bytes"], 8);
   EXPECT_EQ(line["record"]["number"], 61);
-  fails({"event-pipe", "signals", "--type", "events", "--btf", file_}, Exit::Input, "the BTF has no type \"events\"");
-  EXPECT_EQ(out({"dump", "signals"}), "  empty\n");
+  fails({"event-pipe", "records", "--type", "events", "--btf", file_}, Exit::Input, "the BTF has no type \"events\"");
+  EXPECT_EQ(out({"dump", "records"}), "  empty\n");
 }
 
 TEST_P(MapRecords, OfPerfEventArraysArePrinted) {

@@ -35,12 +35,12 @@ struct {
   __uint(max_entries, 4);
   __type(key, __u32);
   __type(value, struct counter);
-} totals SEC(".maps");
+} counted SEC(".maps");
 int total = 5;
 __attribute__((noinline)) int twice(int x) { return x * 2 + total; }
 SEC("xdp") int count_all(struct xdp_md* ctx) {
   __u32 key = 1;
-  struct counter* counter = bpf_map_lookup_elem(&totals, &key);
+  struct counter* counter = bpf_map_lookup_elem(&counted, &key);
   if (counter) __sync_fetch_and_add(&counter->packets, 1);
   bpf_get_prandom_u32();
   return twice(key) > 3 ? XDP_PASS : XDP_DROP;

@@ -52,7 +52,7 @@ TEST_P(Prog, AreShown) {
   const std::string text = out({"prog", "show", "count_all"});
   says(text, "count_all (xdp, id " + std::to_string(shown["id"].get<int>()) + ")");
   says(text, "GPL compatible");
-  says(text, " totals, ");
+  says(text, " counted, ");
   const auto list = json({"prog", "list"});
   EXPECT_NE(std::ranges::find(list, shown), list.end());
   says(out({"prog", "list"}), "count_all");
@@ -83,8 +83,8 @@ TEST_P(Prog, LoadingIsAllOrNothing) {
   fails({"prog", "load", folder_ / "none.o", pin("x")}, Exit::Input, "No such file");
   fails({"prog", "load", object_, pin("x"), "--prog", "drop_all", "--type", "magic"}, Exit::Usage,
         "--type magic: expected a program type such as xdp");
-  fails({"prog", "load", object_, pin("x"), "--prog", "drop_all", "--map", "totals"}, Exit::Usage,
-        "--map totals: expected NAME=MAP");
+  fails({"prog", "load", object_, pin("x"), "--prog", "drop_all", "--map", "counted"}, Exit::Usage,
+        "--map counted: expected NAME=MAP");
 }
 
 TEST_P(Prog, AreLoadedTogetherWithTheirMaps) {
@@ -93,43 +93,43 @@ TEST_P(Prog, AreLoadedTogetherWithTheirMaps) {
   ASSERT_EQ(loaded.size(), 2U);
   EXPECT_EQ(loaded[0]["name"], "count_all");
   EXPECT_EQ(loaded[0]["pinned"], pin("all/count_all"));
-  EXPECT_EQ(json({"map", "show", pin("maps/totals")})["value_bytes"], 16);
+  EXPECT_EQ(json({"map", "show", pin("maps/counted")})["value_bytes"], 16);
   const auto pins = json({"pin", "ls", pin("")});
   ASSERT_EQ(pins.size(), 4U) << pins;
   EXPECT_EQ(pins[0],
             (nlohmann::json{
                 {"path", pin("all/count_all")}, {"kind", "prog"}, {"id", loaded[0]["id"]}, {"name", "count_all"}}));
-  EXPECT_EQ(pins[2]["path"], pin("maps/totals"));
+  EXPECT_EQ(pins[2]["path"], pin("maps/counted"));
   EXPECT_EQ(pins[2]["kind"], "map");
-  says(out({"pin", "ls", pin("maps")}), pin("maps/totals"));
+  says(out({"pin", "ls", pin("maps")}), pin("maps/counted"));
   fails({"pin", "rm", pin("all")}, Exit::Usage, "is a folder; --recursive removes all that is in it");
-  out({"pin", "rm", pin("maps/totals"), pin("all"), "recursive"});
+  out({"pin", "rm", pin("maps/counted"), pin("all"), "recursive"});
   EXPECT_EQ(json({"pin", "ls", pin("")}).size(), 1U);
   fails({"prog", "show", pin("all/count_all")}, Exit::Absent, "nothing is pinned there");
-  fails({"pin", "rm", pin("maps/totals")}, Exit::Absent, "nothing is pinned there");
+  fails({"pin", "rm", pin("maps/counted")}, Exit::Absent, "nothing is pinned there");
 }
 
 TEST_P(Prog, ShareMapsThatExist) {
   out({"prog", "loadall", object_, pin("first"), "--pinmaps", pin("maps")});
-  out({"prog", "load", object_, pin("second"), "--prog", "count_all", "--map", "totals=" + pin("maps/totals")});
-  const auto totals = json({"map", "show", pin("maps/totals")})["id"];
+  out({"prog", "load", object_, pin("second"), "--prog", "count_all", "--map", "counted=" + pin("maps/counted")});
+  const auto counted = json({"map", "show", pin("maps/counted")})["id"];
   for (const auto& name : {pin("first/count_all"), pin("second")}) {
     const auto ids = json({"prog", "show", name})["map_ids"];
-    EXPECT_NE(std::ranges::find(ids, totals), ids.end()) << ids;
+    EXPECT_NE(std::ranges::find(ids, counted), ids.end()) << ids;
   }
   out({"map", "create", "other", "--type", "hash", "--key", "4", "--value", "4", "--entries", "1", "--pin",
        pin("other")});
-  fails({"prog", "load", object_, pin("third"), "--prog", "count_all", "--map", "totals=" + pin("other")},
-        Exit::Refused, "map totals cannot be replaced");
+  fails({"prog", "load", object_, pin("third"), "--prog", "count_all", "--map", "counted=" + pin("other")},
+        Exit::Refused, "map counted cannot be replaced");
 }
 
 // A map that its object shares by a path is made once.
 TEST_P(Prog, MapsThatAskForItArePinned) {
   std::string text = kSource;
-  text.insert(text.find("} totals"), "  __uint(pinning, LIBBPF_PIN_BY_NAME);\n");
-  const std::string name = "shared" + std::to_string(::getpid());
-  for (std::size_t at = 0; (at = text.find("totals", at)) != std::string::npos; at += name.size())
-    text.replace(at, 6, name);
+  text.insert(text.find("} counted"), "  __uint(pinning, LIBBPF_PIN_BY_NAME);\n");
+  const std::string old = "counted", name = "shared" + std::to_string(::getpid());
+  for (std::size_t at = 0; (at = text.find(old, at)) != std::string::npos; at += name.size())
+    text.replace(at, old.size(), name);
   object_ = compile("shared.bpf.c", text);
   const std::string path = "/sys/fs/bpf/" + name;
   load("count_all");
