@@ -157,13 +157,7 @@ Expected<> detach(ObjectRequest& request) {
   return give_up(Exit::Refused, fmt::format("the link is not detached: {}", std::strerror(code)));
 }
 
-Expected<> pin(ObjectRequest& request) {
-  const auto bpf = request.bpf();
-  if (!bpf) return std::unexpected(bpf.error());
-  const auto fd = request.open(*bpf, ObjectKind::Link);
-  if (!fd) return std::unexpected(fd.error());
-  return pin_at(*bpf, fd->get(), request.words.back());
-}
+Expected<> pin(ObjectRequest& request) { return request.pin(ObjectKind::Link); }
 
 }  // namespace
 

@@ -101,6 +101,14 @@ Expected<Fd> ObjectRequest::open(const BpfCall& bpf, ObjectKind kind) const {
   return open_object(bpf, kind, *reference);
 }
 
+Expected<> ObjectRequest::pin(ObjectKind kind) const {
+  const auto bpf = this->bpf();
+  if (!bpf) return std::unexpected(bpf.error());
+  const auto fd = open(*bpf, kind);
+  if (!fd) return std::unexpected(fd.error());
+  return pin_at(*bpf, fd->get(), words.back());
+}
+
 CLI::App* add_object_command(CommandGroup& group, const std::string& name, const std::string& about,
                              const std::vector<std::string>& words, ObjectRequest& request) {
   CLI::App* command = group.app.add_subcommand(name, about);

@@ -29,6 +29,8 @@ struct ObjectRequest {
   Expected<BpfCall> bpf() const;
   // The object that the words name.
   Expected<Fd> open(const BpfCall& bpf, ObjectKind kind) const;
+  // Pins the object that the words name; the last is the path.
+  Expected<> pin(ObjectKind kind) const;
 };
 
 // What `look` (bpf, descriptor -> Expected) says of the object that the words name, or of all where there are none.

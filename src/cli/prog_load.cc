@@ -194,13 +194,7 @@ Expected<> load(LoadRequest& request) {
   return report.print(request), Expected<>{};
 }
 
-Expected<> pin(ObjectRequest& request) {
-  const auto bpf = request.bpf();
-  if (!bpf) return std::unexpected(bpf.error());
-  const auto fd = request.open(*bpf, ObjectKind::Program);
-  if (!fd) return std::unexpected(fd.error());
-  return pin_at(*bpf, fd->get(), request.words.back());
-}
+Expected<> pin(ObjectRequest& request) { return request.pin(ObjectKind::Program); }
 
 void add_load_options(CLI::App& command, LoadRequest& request) {
   command.add_option("--type", request.type, "what the programs are, whatever their sections say: xdp, tc ...")
