@@ -204,6 +204,18 @@ inline long load_prog(Bpf& bpf, spec::ProgType type, const Code& code) {
   return bpf(spec::Command::ProgLoad, attr);
 }
 
+// What a program says to a packet of zeros; negative where the run fails.
+inline long said(Bpf& bpf, long prog, std::uint32_t repeat = 1) {
+  std::array<std::byte, 64> packet{};
+  spec::Attr attr{};
+  attr.test.prog_fd = static_cast<std::uint32_t>(prog);
+  attr.test.data_in = address(packet.data());
+  attr.test.data_size_in = packet.size();
+  attr.test.repeat = repeat;
+  const long error = bpf(spec::Command::ProgTestRun, attr);
+  return error != 0 ? error : attr.test.retval;
+}
+
 template <class Info>
 long get_info(Bpf& bpf, long fd, Info& info) {
   spec::Attr attr{};
