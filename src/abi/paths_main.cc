@@ -426,11 +426,8 @@ SKEP_BOTH(int, fstatfs, fstatfs64, (int fd, struct statfs* to), {
 SKEP_EXPORT(ssize_t, readlink, (const char* path, char* to, size_t size)) {
   using namespace skep::abi;
   SKEP_NEXT(ssize_t, readlink, (const char*, char*, size_t));
-  if (const char* name = object_name(descriptor_in(path, "fd"))) {
-    const std::size_t copied = std::min(std::strlen(name), size);
-    std::memcpy(to, name, copied);
-    return static_cast<ssize_t>(copied);
-  }
+  if (const char* name = object_name(descriptor_in(path, "fd")))
+    return static_cast<ssize_t>(std::string_view(name).copy(to, size));
   const Real real(path);
   return real.error() != 0 ? failed<ssize_t>(real.error()) : next(real.path(), to, size);
 }

@@ -5,7 +5,7 @@
 // (ARCHITECTURE, decision 2). Tested by: tests/exec.
 #pragma once
 
-struct epoll_event;
+#include <sys/epoll.h>
 
 namespace skep::abi {
 

@@ -6,6 +6,8 @@
 // mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call; a forked child, and what a
 // program executes, are on the same hive.
 #include <cstdlib>
+#include <string>
+#include <utility>
 
 #include "abi/capabilities.h"
 #include "abi/libc_syscall.h"
@@ -28,16 +30,21 @@ class ThisThread final : public hive::LocalCaller {
   hive::Privilege privilege() const noexcept override { return capabilities().privilege(); }
 };
 
-// Both live as long as the process: it may call until its very end.
+// What lives as long as the process: it may call until its very end.
+template <class T, class... From>
+T& forever(From&&... from) {
+  return *new T(std::forward<From>(from)...);
+}
+
 wire::Client& client() noexcept {
-  static wire::Client& made = *new wire::Client([] {
+  static wire::Client& made = forever<wire::Client>([] {
     const char* path = std::getenv(wire::kHiveVariable);
     return std::string(path != nullptr ? path : "");
   }());
   return made;
 }
 int wakeup_of(int fd) noexcept {
-  static wire::Wakeups& made = *new wire::Wakeups(client());
+  static wire::Wakeups& made = forever<wire::Wakeups>(client());
   return made.of(fd).value_or(hive::Wakeup{}).event;
 }
 

@@ -78,7 +78,8 @@ struct Declared {
 // `read` makes the command's words of what was given; `run` carries it out.
 template <class Request, class Read>
 Declared<Request> declare_command(CommandGroup& group, const std::string& name, const std::string& about,
-                                  const std::vector<std::string>& words, Expected<> (*run)(Request&), Read read) {
+                                  const std::vector<std::string>& words, Expected<> (*run)(Request&),
+                                  const Read& read) {
   auto request = std::make_shared<Request>();
   CLI::App* command = add_object_command(group, name, about, words, *request);
   command->callback([&program = group.program, command, request, run, read] {
