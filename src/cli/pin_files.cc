@@ -31,7 +31,9 @@ Expected<> remove_pin(const BackEnd& place, const std::string& path) {
 }
 
 Pinning::~Pinning() {
-  for (const std::string& path : made_) (void)remove_pin(place_, path);
+  for (const std::string& path : made_) {
+    [[maybe_unused]] const Expected<> removed = remove_pin(place_, path);
+  }
 }
 
 Expected<> Pinning::pin(int fd, const std::string& path) {

@@ -81,9 +81,12 @@ Expected<Counters> open_counters(const ProfileRequest& request, const LiveProgra
     if (!request.metrics.contains(metric.name)) continue;
     std::string why = why_no_code(program, *contents);
     auto sampler = why.empty() ? CodeSampler::open(metric, *contents) : std::unexpected(0);
-    if (sampler) counters.list.push_back({metric, *std::move(sampler)});
-    if (!sampler && why.empty()) why = why_missing(sampler.error());
-    if (!sampler) counters.missing.push_back(fmt::format("{} is not counted: {}", metric.name, why));
+    if (sampler) {
+      counters.list.push_back({metric, *std::move(sampler)});
+      continue;
+    }
+    if (why.empty()) why = why_missing(sampler.error());
+    counters.missing.push_back(fmt::format("{} is not counted: {}", metric.name, why));
   }
   return counters;
 }

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "helpers/bodies.h"
 #include "helpers/testing.h"
@@ -12,6 +13,7 @@
 namespace skep::helpers::testing {
 namespace {
 
+using namespace std::string_view_literals;
 using spec::HelperId;
 
 class Sequences : public ::testing::Test {
@@ -40,7 +42,7 @@ class Sequences : public ::testing::Test {
 TEST_F(Sequences, HoldTextAndBytes) {
   const std::uint64_t argument[] = {42};
   EXPECT_EQ(write("ab", &handle), 0);
-  EXPECT_EQ(print(std::string_view("%d\n", 4), argument), 0);
+  EXPECT_EQ(print("%d\n\0"sv, argument), 0);
   EXPECT_EQ(text(), "ab42\n");
 }
 
@@ -51,7 +53,7 @@ TEST_F(Sequences, OverflowWhenFull) {
   EXPECT_TRUE(sequence.overflowed());
   sequence.clear();
   const std::uint64_t argument[] = {12'345'678};
-  EXPECT_EQ(print(std::string_view("%d", 3), argument), -EOVERFLOW);
+  EXPECT_EQ(print("%d\0"sv, argument), -EOVERFLOW);
   EXPECT_TRUE(sequence.overflowed());
 }
 
@@ -59,7 +61,7 @@ TEST_F(Sequences, RefuseWhatIsNone) {
   const std::uint64_t argument[] = {1};
   EXPECT_EQ(write("a", &other), -EINVAL) << "another sequence";
   EXPECT_EQ(print("%d", argument), -EINVAL) << "no end";
-  EXPECT_EQ(print(std::string_view("%d%d", 5), argument), -EINVAL) << "too few arguments";
+  EXPECT_EQ(print("%d%d\0"sv, argument), -EINVAL) << "too few arguments";
   EXPECT_EQ(text(), "");
   call.sequence = nullptr;
   EXPECT_EQ(write("a", &handle), -EINVAL) << "no iterator runs";
