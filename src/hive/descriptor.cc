@@ -14,6 +14,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/proc_path.h"
+
 namespace skep::hive {
 namespace {
 
@@ -28,11 +30,6 @@ constexpr std::uint64_t kTagMask = (std::uint64_t{1} << kPositionTagBits) - 1;
 constexpr std::array kKinds = {std::string_view("map"), std::string_view("prog"), std::string_view("btf"),
                                std::string_view("link")};
 constexpr std::string_view kPrefix = "skep-";
-
-struct ProcPath {
-  char text[32];
-  explicit ProcPath(int fd) noexcept { std::snprintf(text, sizeof text, "/proc/self/fd/%d", fd); }
-};
 
 std::string error_text(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 

@@ -34,17 +34,8 @@ const EmptyMap::Answers& EmptyMap::answers_of(MapType type) noexcept {
   __builtin_trap();  // a row of kinds.def without one here
 }
 
-namespace {
-
-std::size_t pages_of(const spec::MapSpec& spec) noexcept {
-  return spec.type == MapType::Arena ? std::size_t{spec.max_entries} * kPageSize : 0;
-}
-
-}  // namespace
-
-// Users' mappings of an arena begin at offset 0, so its header is behind the pages, which come when they are touched.
-Result<Plan> EmptyMap::plan(const spec::MapSpec& spec, unsigned) {
-  return Plan{.header_at = pages_of(spec), .bytes = pages_of(spec) + kPageSize, .resident = 0};
+Result<Plan> EmptyMap::plan(const spec::MapSpec&, unsigned) {
+  return Plan{.header_at = 0, .bytes = kPageSize, .resident = 0};
 }
 
 EmptyMap::EmptyMap(Parts&& parts) : Map(std::move(parts)), answers_(answers_of(spec_.type)) {}
@@ -74,7 +65,5 @@ int EmptyMap::copy_value(const std::byte*, std::byte*, std::uint64_t flags) noex
 }
 
 int EmptyMap::next_key(const std::byte*, std::byte*) noexcept { return -answers_.next; }
-
-std::size_t EmptyMap::mmap_bytes() const noexcept { return pages_of(spec_); }
 
 }  // namespace skep::maps

@@ -3,9 +3,8 @@
 //
 // So a program that uses one is judged as the kernel judges it, finds nothing in it when it runs, and whoever wants to
 // put something into it is told -EOPNOTSUPP, or what the kernel says where it would refuse as well. kShell in a row of
-// maps/kinds.def says which types these are; what a hive counts as supported (hive/features.h) leaves them out. An
-// arena's pages are there for users to map, but no program gets any. The answers were tried on Linux 6.18. Tested by:
-// maps/create_test.cc, maps/empty_map_test.cc.
+// maps/kinds.def says which types these are; what a hive counts as supported (hive/features.h) leaves them out. The
+// answers were tried on Linux 6.18. Tested by: maps/create_test.cc, maps/empty_map_test.cc.
 #pragma once
 
 #include "maps/map.h"
@@ -22,7 +21,6 @@ class EmptyMap : public Map {
   std::size_t syscall_value_size() const noexcept override;
   int copy_value(const std::byte* key, std::byte* value, std::uint64_t flags) noexcept override;
   int next_key(const std::byte* key, std::byte* next) noexcept override;
-  std::size_t mmap_bytes() const noexcept override;
 
  private:
   struct Answers;

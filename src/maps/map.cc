@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/errno.h"
+#include "maps/arena_map.h"
 #include "maps/array_map.h"
 #include "maps/device_map.h"
 #include "maps/domain.h"

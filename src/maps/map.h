@@ -28,6 +28,7 @@
 
 namespace skep::maps {
 
+class ArenaMap;
 class Domain;
 
 // What a slot of a prog array or a map of maps holds, and dev/cpu map entries' programs: an object's id and
@@ -120,9 +121,13 @@ class Map {
   // live value (or ring buffer record) of this map, the bounds of that value.
   virtual std::optional<MutableBytes> value_at(const std::byte* address) noexcept;
   // For BPF_PSEUDO_MAP_VALUE: the address of offset 0 of the only value of an array with one element; null otherwise.
+  // Of an arena: where users have it, which is not here; null while nobody has said where.
   virtual std::byte* direct_value() noexcept;
   // Bytes of the memfd that a user may mmap, starting at offset 0 (0: not mmapable), as the kernel counts pages.
   virtual std::size_t mmap_bytes() const noexcept;
+
+  // This, where it is an arena.
+  virtual ArenaMap* arena() noexcept { return nullptr; }
 
   // ---- BPF_F_LOCK. Where the value's bpf_spin_lock is, as its BTF says: every handle of such a map must be told,
   // before use. Until then BPF_F_LOCK is -EINVAL. Reads then show 0 in its place, writes leave it alone.
