@@ -20,9 +20,11 @@ struct Insn {
 };
 static_assert(sizeof(Insn) == 8);
 
-inline constexpr unsigned kRegisters = 11;     // r0-r9 and the frame pointer r10
-inline constexpr unsigned kStackBytes = 512;   // of one frame
-inline constexpr unsigned kMaxFrames = 8;      // main and 7 calls below it
+inline constexpr unsigned kRegisters = 11;    // r0-r9 and the frame pointer r10
+inline constexpr unsigned kStackBytes = 512;  // of one frame
+inline constexpr unsigned kMaxFrames = 8;     // main and 7 calls below it
+// imm of addr_space_cast: of an arena's address, from a user's and to one.
+inline constexpr std::int32_t kToProgram = 1, kToUser = 1 << 16;
 inline constexpr unsigned kMaxTailCalls = 33;  // in one run
 inline constexpr unsigned kMaxInsns = 1'000'000;
 

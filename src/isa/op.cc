@@ -151,7 +151,7 @@ Illegal check(const Insn& insn, Dialect dialect) noexcept {
   if (stray & kOff) return Illegal::ReservedOff;
   if (stray & kImm) return Illegal::ReservedImm;
   if (writes(op, insn) & (1 << 10)) return Illegal::WritesFramePointer;
-  if (op == Op::CastAddrSpace && insn.imm != 1 && insn.imm != 1 << 16) return Illegal::BadAddressSpaces;
+  if (op == Op::CastAddrSpace && insn.imm != kToProgram && insn.imm != kToUser) return Illegal::BadAddressSpaces;
   return Illegal::None;
 }
 

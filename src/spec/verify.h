@@ -161,6 +161,9 @@ struct VerifiedProgram {
   std::uint32_t write_buffer_end = 0;
   // Loads through pointers to objects of the kernel's, by instruction: what is no memory then reads as zero.
   std::vector<std::uint32_t> probed;
+  // Loads, stores and atomics of an arena's memory, whose pointers have 32 bits, by instruction.
+  std::vector<std::uint32_t> arena_accesses;
+  std::optional<std::uint32_t> arena;     // which of the input's maps that is
   std::vector<std::uint32_t> map_fields;  // loads of fields of the kernel's structure of a map, through a pointer to it
   std::shared_ptr<const Facts> facts;     // by instruction
   VerifyStats stats;

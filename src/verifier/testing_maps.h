@@ -77,6 +77,9 @@ inline constexpr MapShape kMapShapes[] = {
     {"bloom", spec::MapType::BloomFilter, 0, 16, 8},
     {"ring", spec::MapType::Ringbuf, 0, 0, 4096},
     {"user_ring", spec::MapType::UserRingbuf, 0, 0, 4096},
+    {"arena", spec::MapType::Arena, 0, 0, 16, spec::kMmapable},
+    {"other_arena", spec::MapType::Arena, 0, 0, 16, spec::kMmapable},
+    {"arena_nowhere", spec::MapType::Arena, 0, 0, 16, spec::kMmapable},
     {"read_only", spec::MapType::Array, 4, 48, 1, spec::kRdonlyProg},
     {"write_only", spec::MapType::Array, 4, 48, 1, spec::kWronlyProg},
     {"format", spec::MapType::Array, 4, kStringBytes* std::size(kStrings), 1, spec::kRdonlyProg},
@@ -206,6 +209,8 @@ class Maps {
     create.map_type = static_cast<std::uint32_t>(shape.type);
     create.key_size = shape.key_size, create.value_size = shape.value_size, create.max_entries = shape.max_entries;
     create.map_flags = shape.flags;
+    const bool is_mapped_arena = shape.name.ends_with("arena");
+    if (is_mapped_arena) create.map_extra = std::uint64_t{1} << 44;
     shape.name.copy(create.map_name, sizeof create.map_name - 1);
     const Fd types = load_types(shape, made, create);
     if (!shape.inner.empty()) {
@@ -225,7 +230,7 @@ class Maps {
                       .btf_value_type = create.btf_value_type_id};
     // What a lookup in it gives is the device itself, which programs may not change.
     if (shape.type == spec::MapType::Devmap) made.view.spec.flags |= spec::kRdonlyProg;
-    made.view.has_direct_value = shape.type == spec::MapType::Array && shape.max_entries == 1;
+    made.view.has_direct_value = (shape.type == spec::MapType::Array && shape.max_entries == 1) || is_mapped_arena;
     if (shape.name.ends_with("format") || shape.name.ends_with("formats")) freeze(shape, made);
     return &made;
   }

@@ -29,6 +29,27 @@ TEST(Memory, AlignmentAsAskedFor) {
     }
 }
 
+constexpr Subject kArenas[] = {
+#include "verifier/explore/arena_cases.inc"
+};
+
+TEST(Memory, OfArenas) {
+  SKEP_NEEDS_KERNEL_BPF();
+  for (const Subject& subject : kArenas) testing::expect_same_judgement(subject);
+}
+
+TEST(Memory, ArenasAreNotForTheUnprivileged) {
+  SKEP_NEEDS_KERNEL_BPF();
+  const auto program = testing::assemble("r1 = map[arena]\nr0 = 0\nexit");
+  for (const spec::LoaderRights rights : {spec::LoaderRights{.perfmon = false}, spec::LoaderRights{.bpf = false}}) {
+    const Verdict verdict =
+        verify({.type = Xdp, .insns = program.insns, .maps = program.maps, .map_uses = program.uses, .rights = rights});
+    ASSERT_FALSE(verdict.result);
+    EXPECT_EQ(verdict.result.error().code, EPERM);
+    EXPECT_EQ(verdict.result.error().message, "CAP_BPF and CAP_PERFMON are required to use arena");
+  }
+}
+
 // What the unprivileged may not do: 6.12's words, which the running kernel has no setting for here.
 TEST(Memory, OfTheUnprivileged) {
   const struct {

@@ -166,7 +166,8 @@ ValueId Transfer::map_constant(Op op, std::size_t index) {
   const bool named = use != input_.map_uses.end() && use->insn == origin && use->map != spec::MapUse::kNone;
   if (!named) return kAnyValue;
   if (op == Op::LdMapFd || op == Op::LdMapIdx) return values_.add(Value{.is = Is::Map, .map = use->map});
-  if (op != Op::LdMapValue && op != Op::LdMapIdxValue) return kAnyValue;
+  const bool is_users = input_.maps[use->map].spec.type == spec::MapType::Arena;  // where they have it
+  if (is_users || (op != Op::LdMapValue && op != Op::LdMapIdxValue)) return kAnyValue;
   const auto offset = static_cast<std::uint32_t>(program_.insns[index + 1].imm);
   return values_.add(Value{Is::MapValue, use->map, Number::constant(offset)});
 }

@@ -143,6 +143,20 @@ bool fill_upper_halves(const Walk& walk, Draft& draft) {
   return apply(draft, filled);
 }
 
+// Pointers into an arena have 32 bits, which is what becomes of users' addresses and of operations on them.
+void narrow_to_arena(const Walk& walk, Draft& draft) {
+  const bool converts = (walk.input.maps[*walk.arena].spec.flags & spec::kNoUserConv) == 0;
+  for (std::size_t i = 0; i < draft.insns.size(); i += code::slots(draft.insns[i])) {
+    Insn& insn = draft.insns[i];
+    if (walk.info[draft.origins[i]].narrows) insn.code = (insn.code & ~code::kClassMask & 0xff) | code::kAlu32;
+    const bool is_cast = isa::decode(insn) == isa::Op::CastAddrSpace;
+    if (!is_cast || (insn.imm == isa::kToUser && converts)) continue;
+    const Insn cast = insn;
+    insn = isa::encode(isa::Op::Mov32Reg);
+    insn.dst = cast.dst, insn.src = cast.src;
+  }
+}
+
 void name_functions(const Walk& walk, spec::VerifiedProgram& program) {
   for (std::uint32_t i = 0; i < walk.subprogs.size(); ++i) {
     const Subprog& subprog = walk.subprogs[i];
@@ -197,6 +211,7 @@ Checked clean(Walk& walk, spec::VerifiedProgram& program) {
     trap(walk, draft);
   }
   TRY_VOID(guard_tail_calls(walk, draft));
+  if (walk.arena) narrow_to_arena(walk, draft);
   if ((walk.input.flags & spec::kTestRndHi32) != 0 && !fill_upper_halves(walk, draft)) return walk.reject(ERANGE, "");
   program.insns = std::move(draft.insns);
   program.origins = std::move(draft.origins);
@@ -215,6 +230,18 @@ void shrink_stacks(Walk& walk) {
 }
 
 namespace {
+
+// Loads and stores of an arena's memory, by instruction.
+Checked find_arena_accesses(Walk& walk, spec::VerifiedProgram& program) {
+  program.arena = walk.arena;
+  for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
+    if (walk.info[program.origins[i]].accessed != Kind::Arena) continue;
+    if (isa::form(isa::decode(program.insns[i])) == isa::Form::LoadSx && walk.rules == Rules::Linux612)
+      return walk.reject(EOPNOTSUPP, "sign extending loads from arena are not supported yet");
+    program.arena_accesses.push_back(i);
+  }
+  return {};
+}
 
 // Calls of bpf_loop that Linux makes loops of.
 void find_loops(const Walk& walk, spec::VerifiedProgram& program) {
@@ -279,6 +306,7 @@ Checked finish(Walk& walk, spec::VerifiedProgram& program) {
   TRY_VOID(clean(walk, program));
   find_loops(walk, program);
   find_loads_of_objects(walk, program);
+  TRY_VOID(find_arena_accesses(walk, program));
   if (!walk.bypasses_spec_v1 || !walk.bypasses_spec_v4) find_guarded(walk, program, program.rewrites);
   add_stack_of_rewrites(walk, program);
   return {};

@@ -15,7 +15,7 @@ namespace skep::verifier::code {
 using isa::Insn;
 
 inline constexpr std::uint8_t kClassMask = 0x07, kModeMask = 0xe0, kOperationMask = 0xf0;
-inline constexpr std::uint8_t kLd = 0, kLdx = 1, kStx = 3, kJump = 5, kJump32 = 6;
+inline constexpr std::uint8_t kLd = 0, kLdx = 1, kStx = 3, kAlu32 = 4, kJump = 5, kJump32 = 6;
 inline constexpr std::uint8_t kGoto = 0x05, kGotoLong = 0x06, kCall = 0x85, kExit = 0x95, kMayGoto = 0xe5,
                               kLdImm64 = 0x18;
 inline constexpr std::uint8_t kSpill = 0x7b, kFill = 0x79;  // whole registers to and from the stack

@@ -18,6 +18,7 @@ using spec::MapType;
 
 constexpr std::size_t kMaxMaps = 64;
 constexpr std::uint32_t kMaxValueOffset = 1U << 29;
+constexpr std::uint64_t kPage = 4096;
 
 // Code bytes that are instructions at all.
 constexpr std::array<bool, 256> kKnown = [] {
@@ -101,7 +102,7 @@ class Maps {
     TRY_VOID(place(use.map, map));
     if (!is_new) return {};
     seen_.push_back(use.map);
-    return check_only_one(map);
+    return check_only_one(use.map, map);
   }
 
  private:
@@ -121,6 +122,7 @@ class Maps {
     if (offset >= kMaxValueOffset) return walk_.reject(EINVAL, "direct value offset of {} is not allowed", offset);
     if (map.spec.type != MapType::Array && map.spec.type != MapType::Arena)
       return walk_.reject(EINVAL, "no direct value access support for this map type");
+    if (map.spec.type == MapType::Arena) return place_in_arena(map, offset);
     if (!map.has_direct_value || offset >= map.spec.value_size)
       return walk_.reject(map.has_direct_value ? EINVAL : kNotSupported,
                           "invalid access to map value pointer, value_size={} off={}", map.spec.value_size, offset);
@@ -129,8 +131,25 @@ class Maps {
     return {};
   }
 
-  Checked check_only_one(const spec::MapView& map) {
-    if (map.spec.type == MapType::Arena) return walk_.unsupported("arenas");
+  // The user's address, a number.
+  Checked place_in_arena(const spec::MapView& map, std::uint32_t offset) {
+    if (offset > std::uint64_t{map.spec.max_entries} * kPage)
+      return walk_.reject(ERANGE, "invalid access to map value pointer, value_size={} off={}", 0, offset);
+    walk_.insn_info().constant = Kind::Scalar;
+    return {};
+  }
+
+  Checked check_arena(std::uint32_t index, const spec::MapView& map) {
+    if (walk_.arena) return walk_.reject(EBUSY, "Only one arena per program");
+    if (!walk_.may_leak || !walk_.bpf_capable)
+      return walk_.reject(EPERM, "CAP_BPF and CAP_PERFMON are required to use arena");
+    walk_.arena = index;
+    if (map.has_direct_value) return {};
+    return walk_.reject(EINVAL, "arena's user address must be set via map_extra or mmap()");
+  }
+
+  Checked check_only_one(std::uint32_t index, const spec::MapView& map) {
+    if (map.spec.type == MapType::Arena) return check_arena(index, map);
     const bool shared = map.spec.type == MapType::CgroupStorage;
     if (!shared && map.spec.type != MapType::PercpuCgroupStorage) return {};
     bool& has_one = shared ? has_storage_ : has_percpu_storage_;

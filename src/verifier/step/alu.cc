@@ -295,6 +295,11 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   TRY_VOID(walk.check_write(insn.dst));
   const Register src = by_register ? walk.peek(insn.src) : immediate(insn);
   const Register& dst = walk.peek(insn.dst);
+  if (dst.kind == Kind::Arena || src.kind == Kind::Arena) {  // may be moved at will: what counts is its lower half
+    if (part_of(op) == Part::Full) walk.insn_info().narrows = true;
+    if (dst.kind != Kind::Arena) walk.set(insn.dst, src);
+    return {};
+  }
   if (src.is_pointer() && dst.is_pointer()) {
     if (isa::alu_op(op) != AluOp::Sub || !walk.may_leak)
       return walk.reject(EACCES, "R{} pointer {} pointer prohibited", insn.dst, kOperators[insn.code >> 4]);
@@ -312,11 +317,23 @@ Checked step_binary(Walk& walk, Op op, const Insn& insn) {
   return combine_numbers(walk, op, insn, src);
 }
 
+// Between the addresses that users have of an arena's memory and those that loads and stores take.
+Checked step_cast(Walk& walk, const Insn& insn) {
+  if (insn.imm != isa::kToProgram && insn.imm != isa::kToUser)
+    return walk.reject(EINVAL, "addr_space_cast insn can only convert between address space 1 and 0");
+  if (!walk.arena)
+    return walk.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena");
+  TRY_VOID(walk.check_read(insn.src));
+  TRY_VOID(walk.check_write(insn.dst));
+  walk.set(insn.dst, insn.imm == isa::kToProgram ? Register::pointer(Kind::Arena) : Register::unknown());
+  if (insn.imm == isa::kToProgram) walk.reg(insn.dst).half_written_by = static_cast<std::uint32_t>(walk.index) + 1;
+  return {};
+}
+
 }  // namespace
 
 Checked step_alu(Walk& walk, Op op, const Insn& insn) {
-  if (op == Op::CastAddrSpace)  // arenas are not supported yet, so that no program has one
-    return walk.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena");
+  if (op == Op::CastAddrSpace) return step_cast(walk, insn);
   if ((insn.code & kOperation) > kEnd)
     return walk.reject(EINVAL, "invalid BPF_ALU opcode {:x}", insn.code & kOperation);
   if (op == Op::Invalid || walk.insn_info().has_stray_fields)

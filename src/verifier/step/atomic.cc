@@ -24,8 +24,15 @@ Op operation_of(const Insn& insn) {
   return is_read_modify_write(op) ? op : Op::Invalid;
 }
 
-bool is_atomic_target(Kind kind) {
+// Those that x86 has no instruction for Linux does not make of an arena's memory, where they might fault in a loop.
+bool is_loop(Op op) {
+  const isa::AtomicOp what = isa::atomic_op(op);
+  return isa::form(op) == Form::AtomicFetch && what != isa::AtomicOp::Add && what != isa::AtomicOp::Xchg;
+}
+
+bool is_atomic_target(Kind kind, Op op) {
   switch (kind) {
+    case Kind::Arena: return !is_loop(op);
     case Kind::Context:
     case Kind::Packet:
     case Kind::PacketMeta:
@@ -38,7 +45,8 @@ bool is_atomic_target(Kind kind) {
   }
 }
 
-Checked check_operands(Walk& walk, const Insn& insn, Form form) {
+Checked check_operands(Walk& walk, const Insn& insn, Op op) {
+  const Form form = isa::form(op);
   TRY_VOID(walk.check_read(insn.src));
   TRY_VOID(walk.check_read(insn.dst));
   if (form == Form::AtomicCmpXchg) {
@@ -48,7 +56,7 @@ Checked check_operands(Walk& walk, const Insn& insn, Form form) {
   if (is_secret(walk, walk.peek(insn.src)))
     return walk.reject(EACCES, "R{} leaks addr into mem", static_cast<unsigned>(insn.src));
   const Register& base = walk.peek(insn.dst);
-  if (!base.may_be_null() && !is_atomic_target(base.kind))
+  if (!base.may_be_null() && !is_atomic_target(base.kind, op))
     return walk.reject(EACCES, "BPF_ATOMIC stores into R{} {} is not allowed", static_cast<unsigned>(insn.dst),
                        base.type_name());
   return {};
@@ -68,7 +76,7 @@ Checked step_atomic(Walk& walk, Op, const Insn& insn) {
   const std::uint8_t size = insn.code & kSize;
   if (size != kWord && size != kDoubleWord) return walk.reject(EINVAL, "invalid atomic operand size");
   const Form form = isa::form(op);
-  TRY_VOID(check_operands(walk, insn, form));
+  TRY_VOID(check_operands(walk, insn, op));
   const auto loaded = loaded_register(insn, form);
   if (loaded) {
     TRY_VOID(walk.check_write(*loaded));

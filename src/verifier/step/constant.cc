@@ -38,6 +38,7 @@ Checked step_load_constant(Walk& walk, Op, const Insn& insn) {
     case Kind::Unset:
       walk.set(insn.dst, Register::constant(isa::imm64(insn, walk.input.insns[walk.index + 1])));
       return {};
+    case Kind::Scalar: walk.set(insn.dst, Register::unknown()); return {};  // an arena's
     case Kind::Function: return load_function(walk, insn);
     default: walk.set(insn.dst, special(info)); return {};
   }

@@ -79,6 +79,7 @@ struct InsnInfo {
   bool falls_only : 1 = false;
   bool has_loop : 1 = false;        // bpf_loop was met here...
   bool inlines_loop : 1 = false;    // ... always with this callback and without flags
+  bool narrows : 1 = false;         // an operation of 64 bits on an arena's pointer, which has 32
   bool is_map_guarded : 1 = false;  // some map that the helper was given is: MapView::is_guarded
   std::uint8_t fastcall_spills = 0;
   std::uint8_t alu_masking = 0;  // how pointer arithmetic is masked (spec::PointerMask); 0: not at all
@@ -147,6 +148,7 @@ struct Walk {
   spec::ProgType type = input.type;
   spec::AttachType attach = input.attach;
   Attached attached = {};
+  std::optional<std::uint32_t> arena = {};  // which of the maps it is
   // Rights, as Linux splits them.
   const bool bpf_capable;       // loops, more instructions, precise scalars
   const bool may_leak;          // pointers may become numbers
