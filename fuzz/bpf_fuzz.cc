@@ -57,6 +57,9 @@ class Confined final : public hive::Caller {
   bool maps_writable(std::uint64_t inode, std::uint64_t own) noexcept override {
     return process_.maps_writable(inode, own);
   }
+  std::uint64_t mapped_at(std::uint64_t inode, std::uint64_t own) noexcept override {
+    return process_.mapped_at(inode, own);
+  }
 
  private:
   static bool inside(Bytes place, std::uint64_t address, std::size_t size) {

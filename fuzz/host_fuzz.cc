@@ -62,6 +62,7 @@ class Page final : public hive::Caller {
   int close(int) noexcept override { return -EBADF; }
   hive::Privilege privilege() const noexcept override { return {}; }
   bool maps_writable(std::uint64_t, std::uint64_t) noexcept override { return false; }
+  std::uint64_t mapped_at(std::uint64_t, std::uint64_t) noexcept override { return 0; }
 
  private:
   std::byte* at(std::uint64_t address, std::size_t size) {

@@ -191,7 +191,7 @@ SUITES = {
     "verifier": progs_suite(1815, 1841, r"verifier_.*", 180, True),
     "reg_bounds": progs_suite(65, 65, r"reg_bounds_.*", 1800, False, {"SLOW_TESTS": "1"}),
     "scale": progs_suite(27, 28, r"verif_scale.*|verif_twfw", 300, False),
-    "core": progs_suite(60, 100, "|".join(CORE), 120, False),
+    "core": progs_suite(63, 100, "|".join(CORE), 120, False),
     "test_tag": whole_suite("test_tag", 300),
     "test_lru_map": whole_suite("test_lru_map", 600, 1),
     "test_lpm_map": whole_suite("test_lpm_map", 600, 1),

@@ -99,6 +99,7 @@ Result<> lower(Image& image) {
   for (SourceLine& line : image.lines) line.insn = rewriter.moved(line.insn);
   for (spec::Barrier& barrier : image.barriers) barrier.insn = rewriter.moved(barrier.insn);
   for (std::uint32_t& load : image.probed) load = rewriter.moved(load);
+  for (std::uint32_t& access : image.arena_accesses) access = rewriter.moved(access);
   for (std::size_t i = 0; i < image.insns.size(); ++i) image.places.push_back(rewriter.moved(i));
   if (image.facts) image.facts = std::make_shared<const spec::Facts>(image.facts->moved(image.places, insns.size()));
   image.insns = std::move(insns);
@@ -112,6 +113,10 @@ Result<> check_places(const Source& source) {
   if (std::ranges::any_of(source.probed, outside))
     return fail(EINVAL,
                 fmt::format("a load of the kernel's objects is none of the {} instructions", source.insns.size()));
+  if (std::ranges::any_of(source.arena_accesses, outside))
+    return fail(EINVAL, fmt::format("an access of an arena is none of the {} instructions", source.insns.size()));
+  if (!source.arena_accesses.empty() && source.arena == spec::MapId::None)
+    return fail(EINVAL, "there is no arena that is accessed");
   return {};
 }
 
@@ -147,6 +152,8 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   image.facts = source.facts;
   image.barriers = source.barriers;
   image.probed = source.probed;
+  image.arena_accesses = source.arena_accesses;
+  image.arena = source.arena;
   TRY_VOID(lower(image));
   collect_relocations(image, source.kfuncs);
   return image;

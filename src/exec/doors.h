@@ -24,11 +24,13 @@ struct Source {
   std::uint32_t attach_type = 0;
   std::string name;
   std::vector<isa::Insn> insns;
-  std::vector<Subprogram> subprograms;       // sorted by start; may be empty: then they are found by their calls
-  std::vector<SourceLine> lines;             // sorted by insn
-  std::vector<CalledKfunc> kfuncs;           // each once
-  std::vector<spec::Barrier> barriers = {};  // that the verifier asks for, by instruction
-  std::vector<std::uint32_t> probed = {};    // spec::VerifiedProgram's
+  std::vector<Subprogram> subprograms;             // sorted by start; may be empty: then they are found by their calls
+  std::vector<SourceLine> lines;                   // sorted by insn
+  std::vector<CalledKfunc> kfuncs;                 // each once
+  std::vector<spec::Barrier> barriers = {};        // that the verifier asks for, by instruction
+  std::vector<std::uint32_t> probed = {};          // spec::VerifiedProgram's
+  std::vector<std::uint32_t> arena_accesses = {};  // likewise
+  spec::MapId arena = spec::MapId::None;           // that they are of
   std::shared_ptr<const spec::Facts> facts = nullptr;  // of a verified program's registers, by instruction
 };
 

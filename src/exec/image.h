@@ -65,6 +65,8 @@ struct Image {
   std::shared_ptr<const spec::Facts> facts = nullptr;  // by lowered instruction; null: nothing is known
   std::vector<spec::Barrier> barriers = {};            // against speculation, by lowered instruction
   std::vector<std::uint32_t> probed = {};              // spec::VerifiedProgram's, by lowered instruction
+  std::vector<std::uint32_t> arena_accesses = {};      // likewise
+  spec::MapId arena = spec::MapId::None;               // that they, and casts of addresses, are of
   bool masks_indices = false;  // of array look-ups, so that a processor that guesses stays inside, too
   bool uses_cpu = false;       // touches per-CPU state: a run needs a virtual CPU
 };

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "exec/executable.h"
 #include "maps/recipe.h"
+#include "spec/arena_place.h"
 
 namespace skep::exec {
 
@@ -18,11 +19,13 @@ struct Values {
   std::vector<std::uint64_t> by_insn;
   std::vector<maps::Map*> maps;       // that the program's instructions name, without repetitions
   std::vector<maps::Recipe> recipes;  // of those of them that have one
+  spec::ArenaPlace arena = {};        // without pages: the image has none
   KnownTables known = {};
   ClockReader clock = nullptr;
 };
 
-// ENOENT when a map is not there, EINVAL when it has no memory at an offset the program loads.
+// ENOENT when a map is not there, EINVAL when it has no memory at an offset the program loads, or is to be the arena
+// and is none.
 Result<Values> relocate(const Image& image, const Bindings& bindings);
 
 }  // namespace skep::exec

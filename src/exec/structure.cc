@@ -31,7 +31,9 @@ Result<> check_instructions(const Source& source, Legal legal, std::vector<bool>
     if (const isa::Illegal why = illegal(insns, i, legal); why != isa::Illegal::None)
       return refuse(insns, i, isa::text(why));
     switch (isa::decode(insns[i])) {
-      case Op::CastAddrSpace: return refuse(insns, i, "there is no arena for addr_space_cast");
+      case Op::CastAddrSpace:
+        if (source.arena == spec::MapId::None) return refuse(insns, i, "there is no arena for addr_space_cast");
+        break;
       case Op::LdBtfId: return refuse(insns, i, "there are no kernel variables");
       case Op::LdMapIdx:
       case Op::LdMapIdxValue: return refuse(insns, i, "a map by its index must have been resolved to an id");

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "base/sanitized.h"
 #include "base/thread_status.h"
@@ -60,20 +61,46 @@ bool transfer(Transfer how, pid_t process, std::byte* ours, std::uint64_t addres
   return true;
 }
 
-// Whether a line of such a file says that the inode is mapped writable, and not to the end.
-bool says_writable(const char* maps, std::uint64_t inode, std::uint64_t bytes) noexcept {
+constexpr const char* kOwnMaps = "/proc/self/maps";
+
+struct MapsPath {
+  char text[32];
+  explicit MapsPath(int thread) noexcept { std::snprintf(text, sizeof text, "/proc/%d/maps", thread); }
+};
+
+struct MappedPart {
+  std::uint64_t address = 0, offset = 0, bytes = 0;
+  bool writable = false;
+};
+
+// The first part of the file with this inode that a /proc/PID/maps shows mapped, not to the file's end, and `wanted`.
+template <class Wanted>
+std::optional<MappedPart> find_mapped(const char* maps, std::uint64_t inode, std::uint64_t bytes,
+                                      Wanted wanted) noexcept {
   std::FILE* file = std::fopen(maps, "re");
-  if (file == nullptr) return false;
-  bool found = false;
+  if (file == nullptr) return std::nullopt;
+  std::optional<MappedPart> found;
   char line[512];
   while (!found && std::fgets(line, sizeof line, file) != nullptr) {
     unsigned long long start = 0, end = 0, offset = 0, number = 0;
     char access[5] = {};
     if (std::sscanf(line, "%llx-%llx %4s %llx %*x:%*x %llu", &start, &end, access, &offset, &number) != 5) continue;
-    found = number == inode && access[1] == 'w' && offset + (end - start) != bytes;
+    const MappedPart part{start, offset, end - start, access[1] == 'w'};
+    if (number == inode && part.offset + part.bytes != bytes && wanted(part)) found = part;
   }
   std::fclose(file);
   return found;
+}
+
+bool is_writable(const MappedPart& part) noexcept { return part.writable; }
+bool is_first(const MappedPart& part) noexcept { return part.offset == 0; }
+
+bool says_writable(const char* maps, std::uint64_t inode, std::uint64_t bytes) noexcept {
+  return find_mapped(maps, inode, bytes, is_writable).has_value();
+}
+
+std::uint64_t says_where(const char* maps, std::uint64_t inode, std::uint64_t bytes) noexcept {
+  return find_mapped(maps, inode, bytes, is_first).value_or(MappedPart{}).address;
 }
 
 Result<Fd> opened(int fd, const std::string& path) noexcept {
@@ -132,7 +159,11 @@ int LocalCaller::close(int fd) noexcept { return ::close(fd) == 0 ? 0 : -errno; 
 Privilege LocalCaller::privilege() const noexcept { return {}; }
 
 bool LocalCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
-  return says_writable("/proc/self/maps", inode, bytes);
+  return says_writable(kOwnMaps, inode, bytes);
+}
+
+std::uint64_t LocalCaller::mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept {
+  return says_where(kOwnMaps, inode, bytes);
 }
 
 bool OtherProcess::copy_in(std::uint64_t address, MutableBytes to) noexcept {
@@ -169,9 +200,11 @@ Result<Fd> OtherProcess::open_path(int from, const std::string& path, int flags)
 Privilege OtherProcess::privilege() const noexcept { return {}; }
 
 bool OtherProcess::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept {
-  char maps[32];
-  std::snprintf(maps, sizeof maps, "/proc/%d/maps", thread_);
-  return says_writable(maps, inode, bytes);
+  return says_writable(MapsPath(thread_).text, inode, bytes);
+}
+
+std::uint64_t OtherProcess::mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept {
+  return says_where(MapsPath(thread_).text, inode, bytes);
 }
 
 }  // namespace skep::hive

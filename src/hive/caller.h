@@ -44,6 +44,8 @@ class Caller {
   // Whether the caller's process has the file with this inode, of so many bytes, mapped writable: not to its end, as
   // hives and clients map what users cannot.
   virtual bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept = 0;
+  // Where he has it mapped from its beginning, likewise not to its end; 0: nowhere.
+  virtual std::uint64_t mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept = 0;
   // Whether nobody waits for the answer any more, as what takes long asks now and then.
   virtual bool has_gone() noexcept { return false; }
 };
@@ -62,6 +64,7 @@ class LocalCaller : public Caller {
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
+  std::uint64_t mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 };
 
 // Another process of the same user that we may trace (ptrace(2), PTRACE_MODE_ATTACH). Who derives from it gives
@@ -76,6 +79,7 @@ class OtherProcess : public Caller {
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
+  std::uint64_t mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept override;
 
  private:
   Fd folder(const char* name) const noexcept;

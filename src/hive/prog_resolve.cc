@@ -1,10 +1,12 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "base/errno.h"
 #include "hive/prog_load.h"
 #include "isa/op.h"
+#include "maps/arena_map.h"
 
 namespace skep::hive {
 namespace {
@@ -117,6 +119,15 @@ bool plain_load(const Insn& insn) noexcept {
   return (mode == 0x60 || mode == 0x80) && insn.imm == 0;  // MEM, MEMSX
 }
 
+// Users' mappings are seen when they begin to count.
+void find_users(Caller& caller, const MapObject& map) {
+  maps::ArenaMap* const arena = map.map->arena();
+  struct stat file{};
+  if (arena == nullptr || arena->place().users != 0 || ::fstat(map.map->memfd(), &file) != 0) return;
+  if (const std::uint64_t at = caller.mapped_at(map.inode, static_cast<std::uint64_t>(file.st_size)); at != 0)
+    arena->set_users(at);
+}
+
 }  // namespace
 
 void find_maps(Loading& loading) {
@@ -124,6 +135,7 @@ void find_maps(Loading& loading) {
     if (names_map(loading.insns[i])) loading.uses.push_back(use_at(loading, i));
     if (loading.insns[i].code == kLdImm64) ++i;
   }
+  for (const Ref<MapObject>& map : loading.maps) find_users(loading.request.caller, *map);
 }
 
 Result<> resolve_maps(Loading& loading) {

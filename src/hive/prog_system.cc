@@ -50,6 +50,9 @@ class ProgramCaller final : public LocalCaller {
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override {
     return runner_.maps_writable(inode, bytes);
   }
+  std::uint64_t mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept override {
+    return runner_.mapped_at(inode, bytes);
+  }
 
  private:
   Caller& runner_;

@@ -249,6 +249,8 @@ Result<> verify(Loading& loading, ProgObject& program) {
   loading.source.facts = std::move(verified.facts);
   loading.source.barriers = verified.rewrites.barriers;
   loading.source.probed = std::move(verified.probed);
+  loading.source.arena_accesses = std::move(verified.arena_accesses);
+  if (verified.arena) loading.source.arena = spec::MapId{loading.maps[*verified.arena]->id()};
   name_maps(loading, verified, loading.source.insns);
   name_kfuncs(loading);
   TRY_VOID(answer_map_fields(loading, verified.map_fields));

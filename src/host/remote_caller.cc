@@ -121,6 +121,11 @@ bool RemoteCaller::maps_writable(std::uint64_t inode, std::uint64_t bytes) noexc
          reply_.value != 0;
 }
 
+std::uint64_t RemoteCaller::mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept {
+  const wire::Outgoing question{.address = bytes, .value = static_cast<std::int64_t>(inode)};
+  return ask(Kind::MappedAt, question, Kind::Answer) ? static_cast<std::uint64_t>(reply_.value) : 0;
+}
+
 bool RemoteCaller::finish(long result) noexcept {
   about_.reset();
   reply_.descriptor.reset();

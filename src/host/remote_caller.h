@@ -30,6 +30,7 @@ class RemoteCaller final : public hive::Caller {
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   hive::Privilege privilege() const noexcept override;
   bool maps_writable(std::uint64_t inode, std::uint64_t bytes) noexcept override;
+  std::uint64_t mapped_at(std::uint64_t inode, std::uint64_t bytes) noexcept override;
   bool has_gone() noexcept override { return broken_ || channel_.is_closed(); }
 
   // Tells the client the result, with what was written. Nothing of the client's is open here any more then. False when

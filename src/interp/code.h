@@ -33,6 +33,7 @@ enum class Extra : std::uint16_t {
   MissingHelper = isa::kOps,
   TailCall,
   ProbedLoad,
+  ArenaAccess,
 #define FUSION(name, ...) name,
 #include "interp/fusions.def"
   End

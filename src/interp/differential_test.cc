@@ -304,7 +304,7 @@ TEST(Differential, PairsRunAsOne) {
       pairs += programs != before;
     }
   // all but the loads through what was just computed, which are below
-  EXPECT_EQ(pairs + 4, static_cast<std::size_t>(Extra::End) - static_cast<std::size_t>(Extra::ProbedLoad) - 1);
+  EXPECT_EQ(pairs + 4, static_cast<std::size_t>(Extra::End) - static_cast<std::size_t>(Extra::ArenaAccess) - 1);
 }
 
 TEST(Differential, LoadsThroughWhatWasJustComputed) {

@@ -101,6 +101,45 @@ std::uint64_t probed(const Machine& machine, const Code* pc, std::uint64_t addre
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(found << above) >> above);
 }
 
+template <isa::Form kForm, unsigned Bits, auto kOperation>
+void access(const isa::Insn& insn, std::uint64_t address, std::uint64_t* r) {
+  using enum isa::Form;
+  if constexpr (kForm == Load) r[insn.dst] = load_bits<Bits>(address);
+  if constexpr (kForm == LoadSx) r[insn.dst] = static_cast<std::uint64_t>(isa::sext<Bits>(load_bits<Bits>(address)));
+  if constexpr (kForm == StoreImm) store_bits<Bits>(address, extended(insn.imm));
+  if constexpr (kForm == StoreReg) store_bits<Bits>(address, r[insn.src]);
+  if constexpr (kForm == Atomic) exchange<Bits>(kOperation, address, r[insn.src], 0);
+  if constexpr (kForm == AtomicFetch) r[insn.src] = exchange<Bits>(kOperation, address, r[insn.src], 0);
+  if constexpr (kForm == AtomicCmpXchg) r[0] = exchange<Bits>(kOperation, address, r[insn.src], r[0]);
+  if constexpr (kForm == LoadAcquire)
+    r[insn.dst] = __atomic_load_n(reinterpret_cast<const Unsigned<Bits>*>(address), __ATOMIC_ACQUIRE);
+  if constexpr (kForm == StoreRelease)
+    __atomic_store_n(reinterpret_cast<Unsigned<Bits>*>(address), static_cast<Unsigned<Bits>>(r[insn.src]),
+                     __ATOMIC_RELEASE);
+}
+
+// A load, store or atomic of the arena's memory: beyond its end loads find zero, and nothing else happens.
+void access_arena(const Machine& machine, const Code* pc, std::uint64_t* r) {
+  using enum isa::Form;
+  const spec::ArenaPlace& arena = machine.program->arena();
+  const isa::Insn& insn = machine.program->image().insns[machine.program->index_of(pc, machine.mode)];
+  const isa::Op op = isa::decode(insn);
+  const isa::Form form = isa::form(op);
+  const bool only_loads = form == Load || form == LoadSx || form == LoadAcquire;
+  const std::uint64_t offset = arena.offset_of(r[only_loads ? insn.src : insn.dst] + extended(insn.off));
+  if (offset > arena.bytes - isa::access_bytes(op)) {
+    if (only_loads) r[insn.dst] = 0;
+    return;
+  }
+  const auto address = reinterpret_cast<std::uint64_t>(arena.pages + offset);
+  switch (op) {
+#define OP(name, code, select, key, form, bits, sub, group, dialect, text) \
+  case isa::Op::name: return access<isa::Form::form, bits, sub>(insn, address, r);
+#include "isa/opcodes.def"
+    case isa::Op::Invalid: return;
+  }
+}
+
 template <Mode mode>
 void switch_program(Machine& machine, const Program& program) {
   machine.program = &program;
@@ -240,7 +279,9 @@ std::uint64_t callback(exec::Call& call, std::uint64_t function, std::uint64_t a
 #define FORM_AluUnary(b, op)      \
   DST = isa::eval<b>(op, DST, 0); \
   NEXT(1);
-#define FORM_CastAddrSpace(b, op) STOP(BadInstruction, "there is no arena");
+#define FORM_CastAddrSpace(b, op)                                                   \
+  DST = machine->program->arena().user_address_of(static_cast<std::uint32_t>(SRC)); \
+  NEXT(1);
 #define FORM_LoadImm64(b, op) \
   DST = pc[1].value;          \
   NEXT(2);
@@ -329,9 +370,7 @@ std::uint64_t loop(Machine* machine, const Code* pc, std::uint64_t r1, std::uint
       &&L_Invalid,
 #define OP(name, ...) &&L_##name,
 #include "isa/opcodes.def"
-      &&L_MissingHelper,
-      &&L_TailCall,
-      &&L_ProbedLoad,
+      &&L_MissingHelper, &&L_TailCall, &&L_ProbedLoad, &&L_ArenaAccess,
 #define FUSION(name, ...) &&L_##name,
 #include "interp/fusions.def"
   };
@@ -420,6 +459,9 @@ L_TailCall: {
 
 L_ProbedLoad:
   DST = probed(*machine, pc, SRC + OFF);
+  NEXT(1);
+L_ArenaAccess:
+  access_arena(*machine, pc, r);
   NEXT(1);
 
 L_MissingHelper:

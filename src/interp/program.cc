@@ -41,6 +41,7 @@ Result<> Program::relocate(const exec::Bindings& bindings) {
   TRY(exec::Values values, exec::relocate(image(), bindings));
   values_ = std::move(values.by_insn);
   maps_ = std::move(values.maps);
+  arena_ = values.arena;
   for (std::size_t i = 0; i < insns.size(); ++i) {
     const Op op = isa::decode(insns[i]);
     if (op == Op::LdFunc)
@@ -71,12 +72,16 @@ void Program::translate(Mode mode) {
 void Program::fuse(std::vector<Code>& codes) const noexcept {
   const auto& insns = image().insns;
   for (std::size_t i = 0; i + 1 < insns.size(); i += isa::slots(isa::decode(insns[i])))
-    if (const auto both = fused(insns[i], insns[i + 1]); both && !is_probed(i) && !is_probed(i + 1))
+    if (const auto both = fused(insns[i], insns[i + 1]); both && !is_guarded(i) && !is_guarded(i + 1))
       codes[i].handler = handlers(Mode::Plain)[static_cast<std::size_t>(*both)];
 }
 
 bool Program::is_probed(std::size_t index) const noexcept {
   return std::ranges::binary_search(image().probed, static_cast<std::uint32_t>(index));
+}
+
+bool Program::is_in_arena(std::size_t index) const noexcept {
+  return std::ranges::binary_search(image().arena_accesses, static_cast<std::uint32_t>(index));
 }
 
 Code Program::translate(Mode mode, std::size_t index) const noexcept {
@@ -86,8 +91,8 @@ Code Program::translate(Mode mode, std::size_t index) const noexcept {
   const isa::Form form = isa::form(op);
   if ((form == isa::Form::PacketAbs || form == isa::Form::PacketInd) && image().context != exec::ContextKind::SkBuff)
     return {.handler = handler(Op::Invalid), .value = 0};  // there is no packet to load from
-  if (is_probed(index))
-    return {.handler = handler(Extra::ProbedLoad),
+  if (is_guarded(index))
+    return {.handler = handler(is_probed(index) ? Extra::ProbedLoad : Extra::ArenaAccess),
             .is = {.dst = insn.dst, .src = insn.src, .off = insn.off, .imm = insn.imm}};
   if (op == Op::CallKfunc) return {.handler = handler(op), .value = values_[index]};
   if (op != Op::CallHelper)

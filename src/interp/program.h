@@ -10,6 +10,7 @@
 #include "exec/executable.h"
 #include "interp/code.h"
 #include "interp/interp.h"
+#include "spec/arena_place.h"
 
 namespace skep::interp {
 
@@ -32,6 +33,7 @@ class Program final : public exec::Executable {
   std::optional<std::uint32_t> function(std::uint64_t value) const noexcept;
   // The maps that the program's instructions name, without repetitions.
   std::span<maps::Map* const> maps() const noexcept { return maps_; }
+  const spec::ArenaPlace& arena() const noexcept { return arena_; }
 
  private:
   Program(std::shared_ptr<const exec::Image> image, Policy policy);
@@ -40,6 +42,9 @@ class Program final : public exec::Executable {
   Code translate(Mode mode, std::size_t index) const noexcept;
   void fuse(std::vector<Code>& codes) const noexcept;
   bool is_probed(std::size_t index) const noexcept;
+  bool is_in_arena(std::size_t index) const noexcept;
+  // Its handler is none of its operation.
+  bool is_guarded(std::size_t index) const noexcept { return is_probed(index) || is_in_arena(index); }
 
   Policy policy_;
   bool makes_tail_calls_ = false;
@@ -48,6 +53,7 @@ class Program final : public exec::Executable {
   std::vector<exec::HelperBody> helpers_;
   exec::HelperBody probe_ = nullptr;
   std::vector<maps::Map*> maps_;
+  spec::ArenaPlace arena_;
 };
 
 // The entry of Executable::run for a policy (loop.cc).

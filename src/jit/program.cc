@@ -85,6 +85,7 @@ Result<x64::Code> Program::translate(x64::Place place, x64::Counting counting, x
                        .maps = values_.maps,
                        .known = values_.known,
                        .helpers = helpers_,
+                       .arena = values_.arena,
                        .program = reinterpret_cast<std::uint64_t>(this),
                        .found_as = reinterpret_cast<std::uint64_t>(&found_as),
                        .clock = std::bit_cast<std::uint64_t>(values_.clock),

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <deque>
 #include <limits>
 #include <random>
@@ -17,6 +18,7 @@
 #include "isa/op.h"
 #include "jit/jit.h"
 #include "jit/program.h"
+#include "maps/arena_map.h"
 
 namespace skep::runtime {
 namespace {
@@ -150,8 +152,15 @@ class EveryInstruction : public ::testing::TestWithParam<As> {
     return insns;
   }
 
-  void load(std::span<const Insn> middle) {
+  enum class Memory : std::uint8_t { Plain, Arena };
+  static constexpr spec::MapId kArena{1};
+  static constexpr std::uint32_t kPrologue = 2 + kGeneral;  // slots before the middle
+
+  void load(std::span<const Insn> middle, Memory memory = Memory::Plain) {
     exec::Source source;
+    if (memory == Memory::Arena) source.arena = kArena;
+    if (memory == Memory::Arena && isa::has(isa::decode(middle[0]), isa::kReadsMemory | isa::kWritesMemory))
+      source.arena_accesses = {kPrologue};
     source.name = "one";
     source.insns = program(middle);
     auto image = exec::assume_verified(source, exec::ContextKind::Memory, "test of engines");
@@ -288,6 +297,79 @@ std::vector<std::int16_t> offsets(unsigned bytes, bool aligned) {
   for (const int offset : {0, 8, -8, 1, -1, 120, 127, 128, -128, -129, 32760, 32767 - 7, -32768})
     if (!aligned || offset % static_cast<int>(bytes) == 0) all.push_back(static_cast<std::int16_t>(offset));
   return all;
+}
+
+// Every access of an arena's memory: inside, across its end and beyond, by pointers of which the lower half counts.
+TEST_P(EveryInstruction, ArenaAccesses) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  constexpr std::uint64_t kUsers = 0x7f00'fff0'0000;
+  const spec::ArenaPlace arena =
+      world_
+          .add_map(std::to_underlying(kArena),
+                   {.type = spec::MapType::Arena, .max_entries = 2, .flags = spec::kMmapable, .extra = kUsers})
+          .arena()
+          ->place();
+  const auto fill_arena = [&](const auto& from) { std::memcpy(arena.pages, from.data(), from.size()); };
+  const auto holds = [&](const auto& wanted) { return std::memcmp(arena.pages, wanted.data(), wanted.size()) == 0; };
+  std::vector<std::byte> before(arena.bytes), expected(arena.bytes);
+  for (std::size_t i = 0; i < before.size(); ++i) before[i] = static_cast<std::byte>(i * 167 + i / 256);
+  for (std::size_t i = 1; i < isa::kOps; ++i) {
+    const Op op = static_cast<Op>(i);
+    if (!isa::has(op, isa::kReadsMemory | isa::kWritesMemory)) continue;
+    const Form form = isa::form(op);
+    const bool by_source = form == Form::Load || form == Form::LoadSx || form == Form::LoadAcquire;
+    const bool immediate = form == Form::StoreImm;
+    for (unsigned dst = 0; dst < kGeneral; ++dst)
+      for (unsigned src = 0; src < (immediate ? 1U : kGeneral); ++src)
+        for (const std::int16_t offset : std::initializer_list<std::int16_t>{0, 8, -32768, 32760}) {
+          const Insn one[] = {made(op, dst, immediate ? 0 : src, offset, immediate ? -5 - offset : 0)};
+          load(one, Memory::Arena);
+          for (const std::uint64_t at : {std::uint64_t{64}, arena.bytes - isa::access_bytes(op),
+                                         arena.bytes - isa::access_bytes(op) + 1, arena.bytes, ~std::uint64_t{7}}) {
+            const unsigned base = by_source ? src : dst, other = by_source ? dst : src;
+            fill(0, 0x1122334455667788, 0, 0x1122334455667788);
+            if (!immediate) bench_->before[other] = 0xfedc'ba98'7654'3210;
+            bench_->before[base] = kUsers + at - static_cast<std::uint64_t>(std::int64_t{offset});
+            fill_arena(before);
+            world_.run(*interpreted_);
+            const auto after = bench_->after;
+            std::memcpy(expected.data(), arena.pages, expected.size());
+            fill_arena(before);
+            world_.run(*compiled_);
+            ASSERT_EQ(bench_->after, after) << isa::disassemble(middle_) << " at " << at;
+            ASSERT_TRUE(holds(expected)) << isa::disassemble(middle_) << " at " << at;
+            const bool inside = at <= arena.bytes - isa::access_bytes(op);
+            ASSERT_TRUE(inside || holds(before)) << isa::disassemble(middle_) << " at " << at;
+            ASSERT_TRUE(!by_source || inside || after[dst] == 0);
+            ++runs_;
+          }
+        }
+  }
+  EXPECT_GT(runs_, 30'000U);
+}
+
+TEST_P(EveryInstruction, UsersAddressesOfAnArena) {
+  if (!skip_.empty()) GTEST_SKIP() << skip_;
+  for (const std::uint64_t users : {std::uint64_t{0x7f00'0010'0000}, std::uint64_t{0x7f00'ffff'f000}}) {
+    world_
+        .add_map(std::to_underlying(kArena), {.type = spec::MapType::Arena, .max_entries = 2, .flags = spec::kMmapable})
+        .arena()
+        ->set_users(users);
+    for (unsigned dst = 0; dst < kGeneral; ++dst)
+      for (unsigned src = 0; src < kGeneral; ++src) {
+        const Insn one[] = {made(Op::CastAddrSpace, dst, src, 0, isa::kToUser), made(Op::Mov64Reg, 0, 0)};
+        load(one, Memory::Arena);
+        for (const std::uint64_t value : {std::uint64_t{0}, users, users + 4096, users - 8, std::uint64_t{1} << 32}) {
+          fill(dst, 5, src, value);
+          bench_->before[src] = value;
+          agree_on_registers();
+          ASSERT_FALSE(HasFatalFailure());
+          const bool inside = value >= users && value < users + 8192;
+          const std::uint64_t whole = static_cast<std::uint32_t>(value) == 0 ? 0 : value;
+          ASSERT_TRUE(!inside || bench_->after[dst] == whole);
+        }
+      }
+  }
 }
 
 TEST_P(EveryInstruction, MemoryAndAtomics) {

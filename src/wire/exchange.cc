@@ -157,6 +157,9 @@ int Exchange::answer() noexcept {
     case Kind::Close: return reply(caller_.close(static_cast<int>(message_.value)));
     case Kind::Mapped:
       return reply(caller_.maps_writable(static_cast<std::uint64_t>(message_.value), message_.address) ? 1 : 0);
+    case Kind::MappedAt:
+      return reply(
+          static_cast<std::int64_t>(caller_.mapped_at(static_cast<std::uint64_t>(message_.value), message_.address)));
     default: return -EBADMSG;
   }
 }

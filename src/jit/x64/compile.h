@@ -62,6 +62,7 @@ struct Order {
   std::span<maps::Map* const> maps = {};  // that they name
   exec::KnownTables known = {};
   std::span<const std::uint64_t> helpers;  // bodies by id, for calls through registers; stays where it is
+  spec::ArenaPlace arena = {};             // of the image's arena_accesses and casts
   std::uint64_t program = 0;               // what Call::program is while this program runs
   std::uint64_t found_as = 0;              // where its exec::Executable::found_as is; 0: nowhere
   std::uint64_t clock = 0;                 // exec::ClockReader; 0: helpers are called

@@ -62,6 +62,7 @@ class Compiler {
     Op op;
     const Insn& insn;
     Width width;
+    bool in_arena = false;  // what it accesses is where kScratch says
   };
   // The second operand of an operation.
   struct Source {
@@ -258,7 +259,12 @@ class Compiler {
   // Or more than once: not where they are counted, either.
   bool copies() const noexcept { return fuses() && order_.counting == Counting::No; }
 
+  // ---- arena.cc
+  void access_arena(const At& at);
+
   // ---- memory.cc
+  static Mem at_source(const At& at) noexcept;
+  static Mem at_destination(const At& at) noexcept;
   void fetch_by_loop(Width width, Alu what, Mem where, Reg value);
 
   // ---- one for each form, by its name
@@ -275,8 +281,8 @@ class Compiler {
     const Op op = survey_.ops[slot];
     return {slot, op, insn(slot), width_of(isa::bits(op))};
   }
-  static constexpr Survey::Flags kApart =
-      Survey::kTarget | Survey::kJoined | Survey::kChained | Survey::kLeftOut | Survey::kAlways | Survey::kConstant;
+  static constexpr Survey::Flags kApart = Survey::kTarget | Survey::kJoined | Survey::kChained | Survey::kLeftOut |
+                                          Survey::kAlways | Survey::kConstant | Survey::kArena;
   // Whether there is an instruction at `slot` that runs only behind the one before it, and may be written with it.
   bool follows(std::uint32_t slot) const noexcept {
     return slot < end_ && survey_.at(slot, Survey::kFirst) && !survey_.at(slot, kApart);

@@ -136,6 +136,7 @@ std::uint32_t Compiler::write(const At& at) {
   if (survey_.at(at.slot, Survey::kChained) && copy_.end == 0) return write_chained(at);
   if (survey_.at(at.slot, Survey::kJoined)) return load_joined(at), 1;
   if (survey_.at(at.slot, Survey::kInlined)) return write_inline(at);
+  if (survey_.at(at.slot, Survey::kArena)) return access_arena(at), 1;
   if (const std::uint32_t done = fuses() ? fuse(at) : 0; done != 0) return done;
   (this->*kForms[static_cast<std::size_t>(isa::form(at.op))])(at);
   return isa::slots(at.op);
@@ -267,7 +268,6 @@ void Compiler::leave_for(std::uint64_t service) {
 }
 
 void Compiler::Invalid(const At& at) { a_.jump(stop_label(at.slot, Stop::BadInstruction)); }
-void Compiler::CastAddrSpace(const At& at) { Invalid(at); }  // there is no arena
 
 // ---- Jumps
 

@@ -53,7 +53,7 @@ class Joiner {
   void look_at(std::uint32_t slot, Op op, const Insn& insn) {
     const Form form = isa::form(op);
     Bytes made;
-    if (form == Form::Load) {
+    if (form == Form::Load && !survey_.at(slot, Survey::kArena)) {
       made = loaded(insn, isa::bits(op) / 8);
     } else if (form == Form::MovReg) {
       if (op == Op::Mov64Reg || (op == Op::Mov32Reg && values_[insn.src].length() <= 4)) made = values_[insn.src];

@@ -111,7 +111,7 @@ class Finder {
   static bool is_simple(Op op) {
     const Form form = isa::form(op);
     return !isa::is_call(op) && !isa::is_jump(op) && !isa::has(op, isa::kEnds) && form != Form::PacketAbs &&
-           form != Form::PacketInd && form != Form::Invalid && form != Form::CastAddrSpace;
+           form != Form::PacketInd && form != Form::Invalid;
   }
 
   const exec::Image& image_;

@@ -2,12 +2,13 @@
 #include "jit/x64/compiler.h"
 
 namespace skep::jit::x64 {
-namespace {
 
-Mem at_source(const isa::Insn& insn) { return {kRegs[insn.src], insn.off}; }
-Mem at_destination(const isa::Insn& insn) { return {kRegs[insn.dst], insn.off}; }
-
-}  // namespace
+Mem Compiler::at_source(const At& at) noexcept {
+  return at.in_arena ? Mem{kScratch, 0} : Mem{kRegs[at.insn.src], at.insn.off};
+}
+Mem Compiler::at_destination(const At& at) noexcept {
+  return at.in_arena ? Mem{kScratch, 0} : Mem{kRegs[at.insn.dst], at.insn.off};
+}
 
 void Compiler::LoadImm64(const At& at) {
   const Reg to = reg(at.insn.dst);
@@ -18,14 +19,14 @@ void Compiler::LoadImm64(const At& at) {
   load_number(to, order_.values[at.slot]);
 }
 
-void Compiler::Load(const At& at) { a_.load(at.width, reg(at.insn.dst), at_source(at.insn)); }
-void Compiler::LoadSx(const At& at) { a_.load_signed(at.width, reg(at.insn.dst), at_source(at.insn)); }
+void Compiler::Load(const At& at) { a_.load(at.width, reg(at.insn.dst), at_source(at)); }
+void Compiler::LoadSx(const At& at) { a_.load_signed(at.width, reg(at.insn.dst), at_source(at)); }
 void Compiler::StoreImm(const At& at) {
-  const Source what = constant(at);
-  if (what.is_register) return a_.store(at.width, at_destination(at.insn), what.reg);
-  a_.store(at.width, at_destination(at.insn), what.number);
+  const Source what = constant(at, kScratch2);
+  if (what.is_register) return a_.store(at.width, at_destination(at), what.reg);
+  a_.store(at.width, at_destination(at), what.number);
 }
-void Compiler::StoreReg(const At& at) { a_.store(at.width, at_destination(at.insn), reg(at.insn.src)); }
+void Compiler::StoreReg(const At& at) { a_.store(at.width, at_destination(at), reg(at.insn.src)); }
 
 // Loads and stores are in order on x86 as these ask for.
 void Compiler::LoadAcquire(const At& at) { Load(at); }
@@ -48,11 +49,11 @@ Alu alu_of(isa::AtomicOp op) {
 
 void Compiler::Atomic(const At& at) {
   a_.lock();
-  a_.alu(alu_of(isa::atomic_op(at.op)), at.width, at_destination(at.insn), reg(at.insn.src));
+  a_.alu(alu_of(isa::atomic_op(at.op)), at.width, at_destination(at), reg(at.insn.src));
 }
 
 void Compiler::AtomicFetch(const At& at) {
-  const Mem where = at_destination(at.insn);
+  const Mem where = at_destination(at);
   const Reg value = reg(at.insn.src);
   const isa::AtomicOp op = isa::atomic_op(at.op);
   if (op == isa::AtomicOp::Xchg) return a_.xchg(at.width, where, value);
@@ -83,7 +84,7 @@ void Compiler::fetch_by_loop(Width width, Alu what, Mem where, Reg value) {
 
 void Compiler::AtomicCmpXchg(const At& at) {
   a_.lock();
-  a_.cmpxchg(at.width, at_destination(at.insn), reg(at.insn.src));
+  a_.cmpxchg(at.width, at_destination(at), reg(at.insn.src));
   if (at.width == Width::W32) a_.mov(Width::W32, Reg::Rax, Reg::Rax);  // where it was equal the old one is untouched
 }
 

@@ -41,6 +41,7 @@ class Surveyor {
           i + 1 < survey_.functions.size() ? image_.subprograms[i + 1].start : static_cast<std::uint32_t>(count);
     }
     for (std::size_t i = 0; i < survey_.functions.size(); ++i) look_at(i);
+    for (const std::uint32_t access : image_.arena_accesses) mark(access, Survey::kArena);
     if (loads_bytes_) find_joined_bytes(image_, survey_);
     const bool in_place = surroundings.helpers == Helpers::InPlace;
     if (in_place) find_known_results(image_, survey_);
@@ -103,7 +104,7 @@ class Surveyor {
       }
     }
     if (isa::is_call(op) || form == Form::PacketAbs || form == Form::PacketInd) look_at_call(function, op, insn);
-    survey_.stops |= form == Form::Invalid || form == Form::CastAddrSpace;
+    survey_.stops |= form == Form::Invalid;
   }
 
   void look_at_call(Function& function, Op op, const Insn& insn) {

@@ -157,6 +157,7 @@ struct Survey {
   static constexpr Flags kAlways = 1024;    // a jump whose condition always holds
   static constexpr Flags kConstant = 2048;  // its result is known: a row of `constants`
   static constexpr Flags kHot = 4096;       // each round of a loop goes on here by a jump
+  static constexpr Flags kArena = 8192;     // accesses an arena's memory
 
   // What an instruction does to registers: isa::reads() and isa::writes().
   struct Use {
