@@ -17,21 +17,58 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Everything about a map that is a number or a word.
-Json describe(const LiveMap& map) {
-  const auto fill = fill_of(map);
-  Json out = {{"id", map.info.id},
-              {"name", map.info.name},
-              {"type", map.type_name()},
-              {"key_bytes", map.info.key_size},
-              {"value_bytes", map.info.value_size},
-              {"max_entries", map.info.max_entries}};
-  if (fill) out[map.elements() == Elements::Records ? "bytes_waiting" : "entries"] = fill->used;
-  out["memory_bytes"] = memory_bytes(map);
-  out["frozen"] = is_frozen(map);
-  out["flags"] = map_flags_text(map.info.map_flags);
-  if (map.info.map_extra != 0) out["map_extra"] = map.info.map_extra;
-  if (map.info.btf_id != 0) out["btf_id"] = map.info.btf_id;
+Json describe(const hive::ListedMap& map, const std::optional<Fill>& fill) {
+  const spec::MapInfo& info = map.info;
+  Json out = {{"id", info.id},
+              {"name", text_in(info.name)},
+              {"type", map_type_name(info.type)},
+              {"key_bytes", info.key_size},
+              {"value_bytes", info.value_size},
+              {"max_entries", info.max_entries}};
+  if (fill) out[elements_of(info.type) == Elements::Records ? "bytes_waiting" : "entries"] = fill->used;
+  out["memory_bytes"] = map.memory_bytes;
+  out["frozen"] = map.is_frozen != 0;
+  out["flags"] = map_flags_text(info.map_flags);
+  if (info.map_extra != 0) out["map_extra"] = info.map_extra;
+  if (info.btf_id != 0) out["btf_id"] = info.btf_id;
   return out;
+}
+
+Json describe(const LiveMap& map) {
+  const hive::ListedMap listed{
+      .info = map.info, .memory_bytes = memory_bytes(map), .is_frozen = is_frozen(map) ? 1U : 0, .reserved = 0};
+  return describe(listed, fill_of(map));
+}
+
+// The list that the hive gave, of which only maps are opened whose elements must be counted.
+Expected<Json> describe_listed(const BackEnd& place) {
+  const auto listed = place.list_maps();
+  if (!listed) return std::unexpected(unavailable("the maps cannot be listed", -listed.error().code));
+  Json maps = Json::array();
+  for (const hive::ListedMap& map : *listed) {
+    std::optional<Fill> fill = known_fill(map.info);
+    if (!fill && is_counted(map.info.type)) {
+      auto fd = object_by_id(place.bpf, ObjectKind::Map, map.info.id);
+      if (!fd && fd.error().code == Exit::Absent) continue;  // gone meanwhile
+      if (!fd) return std::unexpected(fd.error());
+      const auto live = look_at_map(place.bpf, *std::move(fd));
+      if (live) fill = fill_of(*live);
+    }
+    maps.push_back(describe(map, fill));
+  }
+  return maps;
+}
+
+Expected<Json> describe_one_by_one(const BpfCall& bpf) {
+  Json maps = Json::array();
+  const Expected<> done = for_each_object(bpf, ObjectKind::Map, [&](Fd fd) -> Expected<> {
+    const auto map = look_at_map(bpf, std::move(fd));
+    if (!map) return std::unexpected(map.error());
+    maps.push_back(describe(*map));
+    return {};
+  });
+  if (!done) return std::unexpected(done.error());
+  return maps;
 }
 
 std::string text_of(const Json& about, const char* field) {
@@ -56,18 +93,12 @@ std::string table_of(const Json& maps) {
 }
 
 Expected<> list(MapRequest& request) {
-  const auto bpf = request.bpf();
-  if (!bpf) return std::unexpected(bpf.error());
-  Json maps = Json::array();
-  const Expected<> done = for_each_object(*bpf, ObjectKind::Map, [&](Fd fd) -> Expected<> {
-    const auto map = look_at_map(*bpf, std::move(fd));
-    if (!map) return std::unexpected(map.error());
-    maps.push_back(describe(*map));
-    return {};
-  });
-  if (!done) return done;
-  if (request.json) return print_json(maps), Expected<>{};
-  fmt::print("{}", maps.empty() ? "no maps\n" : table_of(maps));
+  const auto place = request.place();
+  if (!place) return std::unexpected(place.error());
+  const Expected<Json> maps = place->list_maps ? describe_listed(*place) : describe_one_by_one(place->bpf);
+  if (!maps) return std::unexpected(maps.error());
+  if (request.json) return print_json(*maps), Expected<>{};
+  fmt::print("{}", maps->empty() ? "no maps\n" : table_of(*maps));
   return {};
 }
 
