@@ -25,6 +25,7 @@ bench: all
 	@build/bin/skep-bench --json build/bench.json
 	@build/bin/skep-bench-maps --json build/bench-maps.json
 	@scripts/bench-verifier
+	@scripts/bench-exec
 
 fuzz:
 	@scripts/fuzz
