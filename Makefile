@@ -34,7 +34,8 @@ fuzz:
 soundness: all
 	@scripts/soundness
 
-# Compiled code against the interpreter and the kernel, SOAK_RUNS (10 million) times; threads and forks, SOAK_SECONDS (60).
+# Compiled code against the interpreter and the kernel, SOAK_RUNS (10 million) times; threads and forks, SOAK_SECONDS (60);
+# programs on a hive of which some are killed, STORM_SECONDS (600).
 soak: all
 	@scripts/soak
 
