@@ -1,5 +1,7 @@
 #include "btf/core.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <optional>
 #include <string>
