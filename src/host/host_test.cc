@@ -446,6 +446,31 @@ TEST(Host, ALogWithoutRoomClosesNothingOfTheHosts) {
   EXPECT_TRUE(Client(host.seat().path()).status());
 }
 
+// Objects that are closed keep their descriptors until somebody looks, which who needs one does.
+TEST(Host, WithoutDescriptorsItLooksForWhatIsClosed) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  ASSERT_TRUE(bpf.client.status());
+  const rlimit few{100, 108};
+  ASSERT_EQ(::prlimit(host.process(), RLIMIT_NOFILE, &few, nullptr), 0);
+  const auto fill_and_close = [&bpf] {
+    std::vector<long> maps;
+    long last = 0;
+    while ((last = create_map(bpf, {})) >= 0) maps.push_back(last);
+    EXPECT_EQ(last, -EMFILE);
+    EXPECT_GT(maps.size(), 50U);
+    for (const long map : maps) close_fd(map);
+  };
+  fill_and_close();
+  const long map = create_map(bpf, {});
+  EXPECT_GE(map, 0);
+  close_fd(map);
+  fill_and_close();
+  EXPECT_GE(load_prog(bpf, spec::ProgType::SocketFilter, return_value(1)), 0);
+  fill_and_close();
+  EXPECT_TRUE(Client(host.seat().path()).status()) << "nobody can connect";
+}
+
 TEST(Host, WhatAKilledClientWasRunningEnds) {
   HostProcess host;
   ClientBpf bpf(host);
