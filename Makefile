@@ -25,6 +25,7 @@ bench: all
 	@build/bin/skep-bench --json build/bench.json
 	@build/bin/skep-bench-maps --json build/bench-maps.json
 	@scripts/bench-verifier
+	@scripts/bench-exec
 
 fuzz:
 	@scripts/fuzz
@@ -33,7 +34,8 @@ fuzz:
 soundness: all
 	@scripts/soundness
 
-# Compiled code against the interpreter and the kernel, SOAK_RUNS (10 million) times; threads and forks, SOAK_SECONDS (60).
+# Compiled code against the interpreter and the kernel, SOAK_RUNS (10 million) times; threads and forks, SOAK_SECONDS (60);
+# programs on a hive of which some are killed, STORM_SECONDS (600).
 soak: all
 	@scripts/soak
 

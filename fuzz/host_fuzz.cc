@@ -150,7 +150,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     wire::Message message;
     wire::Exchange exchange(*channel, *pieces, message, page);
     if (exchange.ask(1, Page::kAddress, sizeof(spec::Attr), nullptr) == 0 && exchange.finish() == 0)
-      static_cast<void>(exchange.write(message.payload));
+      static_cast<void>(exchange.settle());
   }
   return 0;
 }

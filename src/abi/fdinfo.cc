@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "hive/descriptor.h"
+#include "maps/region.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
 #include "spec/info.h"
@@ -40,17 +41,32 @@ bool is_frozen(std::uint32_t map, BpfCall bpf) noexcept {
   return identity && identity->access == hive::Access::ReadOnly;
 }
 
+// By the map's own memory, so that nobody need be asked; else, where this descriptor cannot be read, by bpf(2).
+std::optional<maps::Description> description_of(int fd, std::uint32_t id, BpfCall bpf) noexcept {
+  if (const auto said = maps::describe(fd); said && said->id == id) return said;
+  spec::MapInfo info{};
+  if (!ask(fd, bpf, info)) return std::nullopt;
+  return maps::Description{.id = info.id,
+                           .type = info.type,
+                           .key_size = info.key_size,
+                           .value_size = info.value_size,
+                           .max_entries = info.max_entries,
+                           .flags = info.map_flags,
+                           .extra = info.map_extra,
+                           .is_frozen = is_frozen(info.id, bpf)};
+}
+
 void tell_common(int to, int fd, const struct stat& status) noexcept {
   ::dprintf(to, "pos:\t0\nflags:\t0%o\nmnt_id:\t0\nino:\t%llu\n", static_cast<unsigned>(::fcntl(fd, F_GETFL)),
             static_cast<unsigned long long>(status.st_ino));
 }
 
-void tell_map(int to, const struct stat& status, const spec::MapInfo& info, bool frozen) noexcept {
+void tell_map(int to, const struct stat& status, const maps::Description& map) noexcept {
   ::dprintf(to, "map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\nmap_flags:\t%#x\nmap_extra:\t%#llx\n",
-            info.type, info.key_size, info.value_size, info.max_entries, info.map_flags,
-            static_cast<unsigned long long>(info.map_extra));
+            map.type, map.key_size, map.value_size, map.max_entries, map.flags,
+            static_cast<unsigned long long>(map.extra));
   ::dprintf(to, "memlock:\t%llu\nmap_id:\t%u\nfrozen:\t%d\n",
-            static_cast<unsigned long long>(status.st_blocks) * kBlock, info.id, frozen ? 1 : 0);
+            static_cast<unsigned long long>(status.st_blocks) * kBlock, map.id, map.is_frozen ? 1 : 0);
 }
 
 void tell_tag(int to, const spec::ProgInfo& info) noexcept {
@@ -98,16 +114,16 @@ Fd open_fdinfo(int fd, BpfCall bpf) noexcept {
   std::optional<hive::Identity> identity = hive::from_position(::lseek(fd, 0, SEEK_CUR));
   if (!identity) identity = hive::from_socket(fd);
   if (!identity || ::fstat(fd, &status) != 0) return Fd();
-  spec::MapInfo map{};
+  const bool is_map = identity->kind == hive::Kind::Map;
+  const auto map = is_map ? description_of(fd, identity->id, bpf) : std::nullopt;
   spec::ProgInfo prog{};
-  const bool is_map = identity->kind == hive::Kind::Map && ask(fd, bpf, map);
   const bool is_prog = identity->kind == hive::Kind::Prog && ask(fd, bpf, prog);
   const bool is_link = identity->kind == hive::Kind::Link;
-  if (!is_map && !is_prog && !is_link) return Fd();
+  if (!map && !is_prog && !is_link) return Fd();
   Fd text(::memfd_create("fdinfo", MFD_CLOEXEC));
   if (!text) return text;
   tell_common(text.get(), fd, status);
-  if (is_map) tell_map(text.get(), status, map, is_frozen(map.id, bpf));
+  if (map) tell_map(text.get(), status, *map);
   if (is_prog) tell_prog(text.get(), prog);
   if (is_link) tell_link(text.get(), fd, bpf);
   ::lseek(text.get(), 0, SEEK_SET);

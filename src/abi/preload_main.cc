@@ -5,6 +5,7 @@
 // because programs ask whether they may (abi/capabilities.h). Maps need nothing more: their descriptors are memfds, so
 // mmap, dup and close work on them as they are. Nothing runs before the first bpf(2) call; a forked child, and what a
 // program executes, are on the same hive.
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -78,4 +79,14 @@ SKEP_EXPORT int capget(cap_user_header_t header, cap_user_data_t data) noexcept 
 
 SKEP_EXPORT int capset(cap_user_header_t header, const __user_cap_data_struct* data) noexcept {
   return static_cast<int>(skep::abi::libc_result(skep::abi::capabilities().set(header, data)));
+}
+
+// For `skep map list`, which finds it where this library is loaded: what the hive says of all its maps at once. Calls
+// `each` with every hive::ListedMap, of `bytes` bytes as both sides must have it: 0 or a negative errno.
+SKEP_EXPORT int skep_list_maps(void (*each)(void* context, const void* map), void* context, unsigned bytes) noexcept {
+  if (bytes != sizeof(skep::hive::ListedMap)) return -EPROTO;
+  const auto maps = skep::abi::client().maps();
+  if (!maps) return -maps.error().code;
+  for (const skep::hive::ListedMap& map : *maps) each(context, &map);
+  return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "kernel/bpf.h"
@@ -25,6 +26,22 @@ long next_syscall_bpf(int command, spec::Attr& attr) {
   return result < 0 ? -errno : result;
 }
 
+// What libskep-preload.so says where it is loaded (abi/preload_main.cc).
+ListMaps preloaded_list_maps() {
+  using List = int (*)(void (*each)(void* context, const void* map), void* context, unsigned bytes);
+  const auto list = reinterpret_cast<List>(::dlsym(RTLD_DEFAULT, "skep_list_maps"));
+  if (list == nullptr) return {};
+  return [list]() -> Result<std::vector<hive::ListedMap>> {
+    std::vector<hive::ListedMap> maps;
+    const auto add = [](void* to, const void* map) {
+      static_cast<std::vector<hive::ListedMap>*>(to)->push_back(*static_cast<const hive::ListedMap*>(map));
+    };
+    const int error = list(add, &maps, sizeof(hive::ListedMap));
+    if (error != 0) return fail(-error, std::strerror(-error));
+    return maps;
+  };
+}
+
 // The folder beside the hive's socket.
 Expected<std::string> pins_of(const std::string& name) {
   const Result<std::string> socket = wire::socket_path(name);
@@ -42,10 +59,10 @@ Expected<BackEnd> join_hive(const std::string& name) {
   }
   auto pins = pins_of(name);
   if (!pins) return std::unexpected(pins.error());
-  BpfCall bpf = [hive = std::shared_ptr<wire::Client>(*std::move(client))](int command, spec::Attr& attr) {
-    return hive->call(command, &attr, sizeof attr);
-  };
-  return BackEnd{.bpf = std::move(bpf), .pins = *std::move(pins)};
+  const std::shared_ptr<wire::Client> hive = *std::move(client);
+  return BackEnd{.bpf = [hive](int command, spec::Attr& attr) { return hive->call(command, &attr, sizeof attr); },
+                 .list_maps = [hive] { return hive->maps(); },
+                 .pins = *std::move(pins)};
 }
 
 }  // namespace
@@ -62,8 +79,10 @@ Expected<BackEnd> open_back_end(const BackEndOptions& options) {
   if (!options.hive.empty()) return join_hive(options.hive);
   if (options.kernel)
     return BackEnd{.bpf = [](int command, spec::Attr& attr) { return kernel::bpf(command, &attr, sizeof attr); },
+                   .list_maps = {},
                    .pins = kPins};
-  return options.given.bpf ? options.given : BackEnd{.bpf = next_syscall_bpf, .pins = kPins};
+  if (options.given.bpf) return options.given;
+  return BackEnd{.bpf = next_syscall_bpf, .list_maps = preloaded_list_maps(), .pins = kPins};
 }
 
 }  // namespace skep::cli

@@ -5,18 +5,26 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <functional>
 #include <string>
+#include <vector>
 
+#include "base/result.h"
 #include "cli/bpf_call.h"
 #include "cli/exit_codes.h"
+#include "hive/listed_map.h"
 
 namespace skep::cli {
 
 inline constexpr const char* kPins = "/sys/fs/bpf";
 
+// All maps at once, where a hive answers that can say so.
+using ListMaps = std::function<Result<std::vector<hive::ListedMap>>()>;
+
 struct BackEnd {
   BpfCall bpf;
-  std::string pins;  // the folder of this machine for which its /sys/fs/bpf stands
+  ListMaps list_maps = {};  // empty: by bpf(2), one after the other
+  std::string pins;         // the folder of this machine for which its /sys/fs/bpf stands
 };
 
 struct BackEndOptions {

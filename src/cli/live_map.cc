@@ -14,8 +14,8 @@ namespace skep::cli {
 
 using spec::Command;
 
-std::string_view LiveMap::type_name() const {
-  const std::string_view text = spec::name(static_cast<spec::MapType>(info.type));
+std::string_view map_type_name(std::uint32_t type) {
+  const std::string_view text = spec::name(static_cast<spec::MapType>(type));
   return text.empty() ? "unknown" : text;
 }
 
@@ -51,10 +51,20 @@ std::uint64_t memory_bytes(const LiveMap& map) {
 // An update without a key is refused before anything is touched: with EPERM when nobody may write, else for its key.
 bool is_frozen(const LiveMap& map) { return map.call(Command::MapUpdateElem, nullptr, nullptr) == -EPERM; }
 
+std::optional<Fill> known_fill(const spec::MapInfo& info) {
+  const auto type = static_cast<spec::MapType>(info.type);
+  if (type != spec::MapType::Array && type != spec::MapType::PercpuArray) return std::nullopt;
+  return Fill{info.max_entries, info.max_entries};
+}
+
+bool is_counted(std::uint32_t type) {
+  const Elements elements = elements_of(type);
+  return elements != Elements::Keyless && elements != Elements::Members && elements != Elements::None;
+}
+
 std::optional<Fill> fill_of(const LiveMap& map) {
+  if (const auto known = known_fill(map.info)) return known;
   Fill fill{.used = 0, .most = map.info.max_entries};
-  const auto type = static_cast<spec::MapType>(map.info.type);
-  if (type == spec::MapType::Array || type == spec::MapType::PercpuArray) return Fill{fill.most, fill.most};
   switch (map.elements()) {
     case Elements::Values:
     case Elements::PerCpu:

@@ -17,6 +17,8 @@
 
 namespace skep::cli {
 
+std::string_view map_type_name(std::uint32_t type);
+
 struct LiveMap {
   BpfCall bpf;
   Fd fd;
@@ -24,7 +26,7 @@ struct LiveMap {
   std::unique_ptr<btf::Btf> types;  // null: none
   MapShape shape;                   // shape.name: as messages call it, "blocklist" or "12"
 
-  std::string_view type_name() const;
+  std::string_view type_name() const { return map_type_name(info.type); }
   Elements elements() const { return elements_of(info.type); }
   // Of one element; `value` has shape.update_bytes().
   long call(spec::Command command, const std::byte* key, std::byte* value, std::uint64_t flags = 0) const {
@@ -46,5 +48,8 @@ struct Fill {
   std::uint64_t used = 0, most = 0;
 };
 std::optional<Fill> fill_of(const LiveMap& map);
+// The same as far as no element need be looked at, and whether one must be.
+std::optional<Fill> known_fill(const spec::MapInfo& info);
+bool is_counted(std::uint32_t type);
 
 }  // namespace skep::cli

@@ -17,57 +17,98 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Everything about a map that is a number or a word.
-Json describe(const LiveMap& map) {
-  const auto fill = fill_of(map);
-  Json out = {{"id", map.info.id},
-              {"name", map.info.name},
-              {"type", map.type_name()},
-              {"key_bytes", map.info.key_size},
-              {"value_bytes", map.info.value_size},
-              {"max_entries", map.info.max_entries}};
-  if (fill) out[map.elements() == Elements::Records ? "bytes_waiting" : "entries"] = fill->used;
-  out["memory_bytes"] = memory_bytes(map);
-  out["frozen"] = is_frozen(map);
-  out["flags"] = map_flags_text(map.info.map_flags);
-  if (map.info.map_extra != 0) out["map_extra"] = map.info.map_extra;
-  if (map.info.btf_id != 0) out["btf_id"] = map.info.btf_id;
+struct Described {
+  hive::ListedMap map;
+  std::optional<Fill> fill;
+
+  const spec::MapInfo& info() const { return map.info; }
+};
+
+Described describe(const LiveMap& map) {
+  return {
+      .map = {.info = map.info, .memory_bytes = memory_bytes(map), .is_frozen = is_frozen(map) ? 1U : 0, .reserved = 0},
+      .fill = fill_of(map)};
+}
+
+bool counts_bytes(const Described& map) { return elements_of(map.info().type) == Elements::Records; }
+
+Json json_of(const Described& map) {
+  const spec::MapInfo& info = map.info();
+  Json out = {{"id", info.id},
+              {"name", text_in(info.name)},
+              {"type", map_type_name(info.type)},
+              {"key_bytes", info.key_size},
+              {"value_bytes", info.value_size},
+              {"max_entries", info.max_entries}};
+  if (map.fill) out[counts_bytes(map) ? "bytes_waiting" : "entries"] = map.fill->used;
+  out["memory_bytes"] = map.map.memory_bytes;
+  out["frozen"] = map.map.is_frozen != 0;
+  out["flags"] = map_flags_text(info.map_flags);
+  if (info.map_extra != 0) out["map_extra"] = info.map_extra;
+  if (info.btf_id != 0) out["btf_id"] = info.btf_id;
   return out;
 }
 
-std::string text_of(const Json& about, const char* field) {
-  return about.contains(field) ? grouped(about[field].get<std::uint64_t>()) : "-";
+// The list that the hive gave, of which only maps are opened whose elements must be counted.
+Expected<std::vector<Described>> describe_listed(const BackEnd& place) {
+  const auto listed = place.list_maps();
+  if (!listed) return std::unexpected(unavailable("the maps cannot be listed", -listed.error().code));
+  std::vector<Described> maps;
+  for (const hive::ListedMap& map : *listed) {
+    maps.push_back({.map = map, .fill = known_fill(map.info)});
+    if (maps.back().fill || !is_counted(map.info.type)) continue;
+    auto fd = object_by_id(place.bpf, ObjectKind::Map, map.info.id);
+    if (!fd && fd.error().code != Exit::Absent) return std::unexpected(fd.error());
+    if (!fd) {
+      maps.pop_back();  // gone meanwhile
+      continue;
+    }
+    if (const auto live = look_at_map(place.bpf, *std::move(fd))) maps.back().fill = fill_of(*live);
+  }
+  return maps;
 }
 
-std::string used_text(const Json& about) {
-  return about.contains("bytes_waiting") ? text_of(about, "bytes_waiting") + " B" : text_of(about, "entries");
+Expected<std::vector<Described>> describe_one_by_one(const BpfCall& bpf) {
+  std::vector<Described> maps;
+  const Expected<> done = for_each_object(bpf, ObjectKind::Map, [&](Fd fd) -> Expected<> {
+    const auto map = look_at_map(bpf, std::move(fd));
+    if (!map) return std::unexpected(map.error());
+    maps.push_back(describe(*map));
+    return {};
+  });
+  if (!done) return std::unexpected(done.error());
+  return maps;
 }
 
-std::string table_of(const Json& maps) {
+std::string used_text(const Described& map) {
+  return map.fill ? grouped(map.fill->used) + (counts_bytes(map) ? " B" : "") : "-";
+}
+
+std::string table_of(const std::vector<Described>& maps) {
   Table table({"name", "id", "type", "key", "value", "entries", "of", "memory", "flags"});
-  for (const Json& map : maps) {
-    std::string flags = map["flags"].get<std::string>();
-    if (map["frozen"].get<bool>()) flags += flags.empty() ? "frozen" : ", frozen";
-    const auto name = map["name"].get<std::string>();
-    table.add({name.empty() ? "-" : name, std::to_string(map["id"].get<std::uint32_t>()),
-               map["type"].get<std::string>(), text_of(map, "key_bytes"), text_of(map, "value_bytes"), used_text(map),
-               text_of(map, "max_entries"), text_of(map, "memory_bytes"), flags});
+  for (const Described& map : maps) {
+    const spec::MapInfo& info = map.info();
+    std::string flags = map_flags_text(info.map_flags);
+    if (map.map.is_frozen != 0) flags += flags.empty() ? "frozen" : ", frozen";
+    const std::string name = text_in(info.name);
+    table.add({name.empty() ? "-" : name, std::to_string(info.id), std::string(map_type_name(info.type)),
+               grouped(info.key_size), grouped(info.value_size), used_text(map), grouped(info.max_entries),
+               grouped(map.map.memory_bytes), flags});
   }
   return table.text();
 }
 
 Expected<> list(MapRequest& request) {
-  const auto bpf = request.bpf();
-  if (!bpf) return std::unexpected(bpf.error());
-  Json maps = Json::array();
-  const Expected<> done = for_each_object(*bpf, ObjectKind::Map, [&](Fd fd) -> Expected<> {
-    const auto map = look_at_map(*bpf, std::move(fd));
-    if (!map) return std::unexpected(map.error());
-    maps.push_back(describe(*map));
-    return {};
-  });
-  if (!done) return done;
-  if (request.json) return print_json(maps), Expected<>{};
-  fmt::print("{}", maps.empty() ? "no maps\n" : table_of(maps));
+  const auto place = request.place();
+  if (!place) return std::unexpected(place.error());
+  const auto maps = place->list_maps ? describe_listed(*place) : describe_one_by_one(place->bpf);
+  if (!maps) return std::unexpected(maps.error());
+  if (request.json) {
+    Json all = Json::array();
+    for (const Described& map : *maps) all.push_back(json_of(map));
+    return print_json(all), Expected<>{};
+  }
+  fmt::print("{}", maps->empty() ? "no maps\n" : table_of(*maps));
   return {};
 }
 
@@ -92,7 +133,8 @@ Expected<> show(MapRequest& request) {
   Words words;
   const auto map = request.open(words, {});
   if (!map) return std::unexpected(map.error());
-  Json about = describe(*map);
+  const Described seen = describe(*map);
+  Json about = json_of(seen);
   const std::string key = type_text(*map, map->shape.key_type), value = type_text(*map, map->shape.value_type);
   if (!key.empty()) about["key_type"] = key;
   if (!value.empty()) about["value_type"] = value;
@@ -101,11 +143,11 @@ Expected<> show(MapRequest& request) {
   fmt::print("{} ({}, id {})\n", style.title(map->shape.name), map->type_name(), map->info.id);
   fmt::print("  key      {} bytes\n  value    {} bytes{}\n", map->info.key_size, map->info.value_size,
              map->shape.cpus == 0 ? "" : fmt::format(" on each of {} CPUs", map->shape.cpus));
-  fmt::print("  entries  {} of {}\n", used_text(about), text_of(about, "max_entries"));
-  fmt::print("  memory   {} bytes\n", text_of(about, "memory_bytes"));
+  fmt::print("  entries  {} of {}\n", used_text(seen), grouped(map->info.max_entries));
+  fmt::print("  memory   {} bytes\n", grouped(seen.map.memory_bytes));
   if (map->info.map_flags != 0) fmt::print("  flags    {}\n", about["flags"].get<std::string>());
   if (map->info.map_extra != 0) fmt::print("  extra    {}\n", map->info.map_extra);
-  if (about["frozen"].get<bool>()) fmt::print("  frozen\n");
+  if (seen.map.is_frozen != 0) fmt::print("  frozen\n");
   if (!key.empty()) fmt::print("{}\n  {}\n", style.faint("key type"), indented(key));
   if (!value.empty()) fmt::print("{}\n  {}\n", style.faint("value type"), indented(value));
   return {};

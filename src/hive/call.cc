@@ -1,6 +1,8 @@
 // The table of commands, and what happens before one of them: sizes, copying.
 #include <algorithm>
+#include <cerrno>
 
+#include "base/descriptor_limit.h"
 #include "hive/request.h"
 
 namespace skep::hive {
@@ -61,6 +63,20 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "one row per command of spec/commands.def, in its order");
 
+// Looks at all objects, because those that nobody has any more keep their descriptors until somebody looks: whether
+// there were such.
+bool clear_away(Objects& objects) {
+  const ReservedDescriptors to_look_with;
+  bool found = false;
+  for (const Kind kind : {Kind::Link, Kind::Prog, Kind::Map, Kind::Btf}) {
+    const std::size_t before = objects.count(kind);
+    for (std::uint32_t id = 0; (id = objects.next(kind, id)) != 0;) {
+    }
+    found |= objects.count(kind) < before;
+  }
+  return found;
+}
+
 }  // namespace
 
 long Hive::call(Caller& caller, int cmd, std::uint64_t attr, std::uint32_t size) noexcept {
@@ -77,7 +93,9 @@ long call(State& hive, Caller& caller, int cmd, std::uint64_t attr, std::uint32_
   if (info == nullptr) return -EINVAL;
   if (!spec::known_fields_only(info->command, request.attr))
     return refuse(EINVAL, std::string(info->name) + ": bytes behind the last attribute are not zero");
-  return kRows[static_cast<std::size_t>(info->command)].run(request);
+  const Function run = kRows[static_cast<std::size_t>(info->command)].run;
+  const long result = run(request);
+  return result == -EMFILE && clear_away(hive.objects) ? run(request) : result;
 }
 
 }  // namespace skep::hive

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -32,6 +33,8 @@ class Caller {
   virtual std::int64_t position(int fd) noexcept;
   // Gives the caller a close-on-exec descriptor for `object`: its number, or a negative errno.
   virtual int install(Fd object) noexcept = 0;
+  // The same where the descriptor is what the command results in and the last that it does: may come with the result.
+  virtual int give(Fd object) noexcept { return install(std::move(object)); }
   // Closes what install() gave, where the caller will not be told of it.
   virtual void take_back(int /*fd*/) noexcept {}
   // Closes a descriptor of the caller's: 0 or a negative errno.

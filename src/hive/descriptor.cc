@@ -113,10 +113,17 @@ Result<Fd> reopen_memory(int memfd, int access, std::int64_t position) {
   return fd;
 }
 
+// A lease is refused while somebody has the file open in a way that it would have to guard: F_RDLCK while it is open
+// for writing, which most users have it, F_WRLCK while it is open at all; the creation description counts as neither.
 bool has_users(int memfd) noexcept {
+  // Should somebody open the file while the lease is held, the news is a signal that is ignored by default.
+  ::fcntl(memfd, F_SETSIG, SIGURG);
+  if (::fcntl(memfd, F_SETLEASE, F_RDLCK) == 0)
+    ::fcntl(memfd, F_SETLEASE, F_UNLCK);
+  else if (errno == EAGAIN)
+    return true;
   const Fd probe(::open(ProcPath(memfd).text, O_RDWR | O_CLOEXEC));
   if (!probe) return true;  // no descriptor to ask with: keep the object
-  // Should somebody open the file while the lease is held, the news is a signal that is ignored by default.
   ::fcntl(probe.get(), F_SETSIG, SIGURG);
   return ::fcntl(probe.get(), F_SETLEASE, F_WRLCK) != 0;
 }

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "exec/executable.h"
 #include "exec/failure.h"
 #include "hive/caller.h"
+#include "hive/listed_map.h"
 #include "hive/perf_output.h"
 #include "hive/wakeup.h"
 #include "jit/jit.h"
@@ -124,6 +126,8 @@ class Hive {
     std::vector<btf::SpecialField> fields;
   };
   Result<SharedMap> share(int map_fd) const;
+  // The maps with ids above `after`, in the order of their ids, as many as there is room for: how many.
+  std::size_t list_maps(std::uint32_t after, std::span<ListedMap> to) const;
   // For exec::Call::host: the surroundings of Options, with this hive's objects behind references.
   exec::Host& host() noexcept;
   // Runs a program with `call`, whose host and context are set. Takes a virtual CPU if it needs one, counts.

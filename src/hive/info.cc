@@ -160,10 +160,8 @@ long prog_info(Request& request, ProgObject& program) {
   return -user.write(info);
 }
 
-long map_info(Request& request, const MapObject& map) {
-  UserInfo<spec::MapInfo> user(request);
+spec::MapInfo info_of(const MapObject& map) {
   spec::MapInfo info{};
-  if (const int error = user.check_tail(); error != 0) return -error;
   const spec::MapSpec& spec = map.map->spec();
   info.type = std::to_underlying(spec.type);
   info.id = map.id();
@@ -178,6 +176,13 @@ long map_info(Request& request, const MapObject& map) {
     info.btf_key_type_id = spec.btf_key_type;
     info.btf_value_type_id = spec.btf_value_type;
   }
+  return info;
+}
+
+long map_info(Request& request, const MapObject& map) {
+  UserInfo<spec::MapInfo> user(request);
+  if (const int error = user.check_tail(); error != 0) return -error;
+  spec::MapInfo info = info_of(map);
   return -user.write(info);
 }
 
@@ -212,6 +217,20 @@ long obj_get_info_by_fd(Request& request) {
   if (const Found<LinkObject> link = find_link(request.hive, request.caller, fd); link.object)
     return link_info(request, *link.object);
   return -EINVAL;
+}
+
+std::size_t Hive::list_maps(std::uint32_t after, std::span<ListedMap> to) const {
+  std::size_t count = 0;
+  while (count < to.size() && (after = state_->objects.next(Kind::Map, after)) != 0) {
+    const Ref<Object> object = state_->objects.find(Kind::Map, after);
+    if (!object) continue;  // gone meanwhile
+    const auto& map = static_cast<const MapObject&>(*object);
+    to[count++] = {.info = info_of(map),
+                   .memory_bytes = map.map->memory_bytes(),
+                   .is_frozen = map.map->frozen() ? 1U : 0,
+                   .reserved = 0};
+  }
+  return count;
 }
 
 }  // namespace skep::hive

@@ -255,7 +255,7 @@ long iter_create(Request& request) {
   if (const int error = go_through(request.hive, *link.object, types, *pass); error != 0)
     return refuse(error, "iter_create: the program writes more than 32 KiB about one object, or was stopped");
   Result<Fd> file = for_reading(written);
-  return file ? request.caller.install(std::move(*file)) : refuse(file.error());
+  return file ? request.caller.give(std::move(*file)) : refuse(file.error());
 }
 
 }  // namespace skep::hive

@@ -94,13 +94,13 @@ Found<LinkObject> find_link(State& hive, Caller& caller, int fd) noexcept {
 long install(Request& request, Object& object) {
   Result<Fd> fd = request.hive.objects.open(object);
   if (!fd) return refuse(std::move(fd.error()));
-  return request.caller.install(std::move(*fd));
+  return request.caller.give(std::move(*fd));
 }
 
 long install_map(Request& request, MapObject& map, Access access) {
   Result<Fd> fd = reopen_map(map.map->memfd(), {.tag = map.tag(), .id = map.id(), .access = access});
   if (!fd) return refuse(std::move(fd.error()));
-  return request.caller.install(std::move(*fd));
+  return request.caller.give(std::move(*fd));
 }
 
 Result<std::string> object_name(const char (&text)[spec::kObjNameBytes]) {

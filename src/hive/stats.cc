@@ -31,7 +31,7 @@ long enable_stats(Request& request) {
     request.hive.statistics_ends.push_back(std::move(ours));
   }
   request.hive.count_statistics();
-  return request.caller.install(std::move(user));
+  return request.caller.give(std::move(user));
 }
 
 long prog_bind_map(Request& request) {

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "base/descriptor_limit.h"
 #include "base/user.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
@@ -38,14 +38,6 @@ std::uint64_t random_number() noexcept {
   std::uint64_t number = 0;
   [[maybe_unused]] const ssize_t got = ::getrandom(&number, sizeof number, 0);
   return number | 1;
-}
-
-// Objects and connections are descriptors: as many as this user may have.
-void raise_descriptor_limit() noexcept {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 std::uint64_t resident_bytes() noexcept {
@@ -109,7 +101,7 @@ Result<std::unique_ptr<Host>> Host::create(hive::Options options) {
   std::unique_ptr<Host> host(new Host(std::make_unique<Surroundings>(), std::move(bell)));
   options.host = host->surroundings_.get();
   TRY(host->hive_, hive::Hive::create(std::move(options)));
-  raise_descriptor_limit();
+  raise_descriptor_limit();  // objects and connections are descriptors
   return host;
 }
 
@@ -157,7 +149,10 @@ void Host::run(int listener, const Command* command) noexcept {
 void Host::accept_one(int listener) noexcept {
   Fd socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
   if (!socket) {
-    if (errno == EMFILE || errno == ENFILE) ::usleep(10'000);  // it stays in the queue: do not spin
+    if (errno != EMFILE && errno != ENFILE) return;
+    const ReservedDescriptors to_look_with;
+    static_cast<void>(status());  // looks at all objects: those that are closed give their descriptors back
+    ::usleep(10'000);             // it stays in the queue: do not spin
     return;
   }
   const pid_t process = peer_of(socket.get());

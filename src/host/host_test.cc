@@ -421,6 +421,56 @@ TEST(Host, KilledClientsLeaveNothing) {
   close_fd(array);
 }
 
+// Numbers of descriptors are the client's: what becomes of a call that fails late closes nothing of the host's.
+TEST(Host, ALogWithoutRoomClosesNothingOfTheHosts) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  hive::testing::BtfBuilder types;
+  types.integer("int", 4);
+  const std::vector<std::byte> data = types.bytes();
+  ASSERT_TRUE(bpf.client.status());
+  const std::size_t before = open_descriptors(host.process());
+  char log[8];
+  spec::Attr attr{};
+  attr.btf_load.btf = reinterpret_cast<std::uintptr_t>(data.data());
+  attr.btf_load.btf_size = static_cast<std::uint32_t>(data.size());
+  attr.btf_load.btf_log_level = 1;
+  attr.btf_load.btf_log_buf = reinterpret_cast<std::uintptr_t>(log);
+  attr.btf_load.btf_log_size = sizeof log;
+  for (int i = 0; i < 20; ++i) {
+    spec::Attr asked = attr;
+    EXPECT_EQ(bpf(Command::BtfLoad, asked), -ENOSPC);
+  }
+  EXPECT_EQ(open_descriptors(host.process()), before);
+  EXPECT_EQ(next_id(bpf, Command::BtfGetNextId, 0), 0U);
+  EXPECT_TRUE(Client(host.seat().path()).status());
+}
+
+// Objects that are closed keep their descriptors until somebody looks, which who needs one does.
+TEST(Host, WithoutDescriptorsItLooksForWhatIsClosed) {
+  HostProcess host;
+  ClientBpf bpf(host);
+  ASSERT_TRUE(bpf.client.status());
+  const rlimit few{100, 108};
+  ASSERT_EQ(::prlimit(host.process(), RLIMIT_NOFILE, &few, nullptr), 0);
+  const auto fill_and_close = [&bpf] {
+    std::vector<long> maps;
+    long last = 0;
+    while ((last = create_map(bpf, {})) >= 0) maps.push_back(last);
+    EXPECT_EQ(last, -EMFILE);
+    EXPECT_GT(maps.size(), 50U);
+    for (const long map : maps) close_fd(map);
+  };
+  fill_and_close();
+  const long map = create_map(bpf, {});
+  EXPECT_GE(map, 0);
+  close_fd(map);
+  fill_and_close();
+  EXPECT_GE(load_prog(bpf, spec::ProgType::SocketFilter, return_value(1)), 0);
+  fill_and_close();
+  EXPECT_TRUE(Client(host.seat().path()).status()) << "nobody can connect";
+}
+
 TEST(Host, WhatAKilledClientWasRunningEnds) {
   HostProcess host;
   ClientBpf bpf(host);

@@ -130,7 +130,9 @@ bool RemoteCaller::finish(long result) noexcept {
   about_.reset();
   reply_.descriptor.reset();
   if (bad_write_) result = -EFAULT;
-  return !broken_ && channel_.send(Kind::Done, {.value = result, .payload = writes_.bytes()}) == 0;
+  if (result < 0) given_.reset();
+  return !broken_ &&
+         channel_.send(Kind::Done, {.value = result, .payload = writes_.bytes(), .descriptor = given_.get()}) == 0;
 }
 
 }  // namespace skep::host

@@ -26,6 +26,7 @@ class RemoteCaller final : public hive::Caller {
   Fd descriptor(int fd) noexcept override;
   std::int64_t position(int fd) noexcept override;
   int install(Fd object) noexcept override;
+  int give(Fd object) noexcept override { return given_ = std::move(object), 0; }
   int close(int fd) noexcept override;
   Result<Fd> open_path(int from, const std::string& path, int flags) noexcept override;
   hive::Privilege privilege() const noexcept override;
@@ -51,6 +52,7 @@ class RemoteCaller final : public hive::Caller {
   Bytes pieces_;
   Fd about_;
   wire::Message reply_;
+  Fd given_;  // the client's number for it is the result
   bool broken_ = false, bad_write_ = false;
 };
 

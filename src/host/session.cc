@@ -32,6 +32,7 @@ bool Session::answer(wire::Message& request) noexcept {
     case Kind::Share: return share(std::move(request.descriptor));
     case Kind::PerfOutput: return open_perf_output(request.payload);
     case Kind::Domain: return give_domain(request.value);
+    case Kind::Maps: return list_maps(request.address);
     case Kind::Status: {
       const wire::Status status = service_.status();
       return channel_.send(Kind::Done, {.payload = bytes_of(status)}) == 0;
@@ -75,6 +76,12 @@ bool Session::open_perf_output(Bytes spec) noexcept {
   if (spec.size() != sizeof(hive::PerfOutputSpec)) return false;
   const Result<Fd> event = service_.hive().open_perf_output(load<hive::PerfOutputSpec>(spec.data()));
   return event ? channel_.send(Kind::Done, {.descriptor = event->get()}) == 0 : refuse(event.error().code);
+}
+
+bool Session::list_maps(std::uint64_t after) noexcept {
+  std::array<hive::ListedMap, wire::kMostBytes / sizeof(hive::ListedMap)> room;
+  const std::size_t count = service_.hive().list_maps(static_cast<std::uint32_t>(after), room);
+  return channel_.send(Kind::Done, {.payload = std::as_bytes(std::span(room).first(count))}) == 0;
 }
 
 bool Session::share(Fd map) noexcept {

@@ -39,6 +39,7 @@ class Session {
   bool call(wire::Message& request) noexcept;
   bool wake_up(Fd ring) noexcept;
   bool open_perf_output(Bytes spec) noexcept;
+  bool list_maps(std::uint64_t after) noexcept;
   bool share(Fd map) noexcept;
   bool give_domain(std::int64_t pid_namespace) noexcept;
   bool refuse(int error) noexcept;

@@ -60,6 +60,28 @@ bool describes(const Header& header, const spec::MapSpec& spec, unsigned cpus) n
 
 }  // namespace
 
+// A header is the first page of its file or the last.
+std::optional<Description> describe(int memfd) noexcept {
+  constexpr std::size_t kSays = offsetof(Header, kind);
+  alignas(Header) std::byte says[kSays];
+  struct stat status{};
+  if (::fstat(memfd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  for (const off_t at : {status.st_size - off_t{kPageSize}, off_t{0}}) {
+    if (::pread(memfd, says, kSays, at) != ssize_t{kSays}) continue;
+    const auto field = [&says](std::size_t offset) { return load<std::uint32_t>(says + offset); };
+    if (load<std::uint64_t>(says) != kMagic) continue;
+    return Description{.id = field(offsetof(Header, id)),
+                       .type = field(offsetof(Header, type)),
+                       .key_size = field(offsetof(Header, key_size)),
+                       .value_size = field(offsetof(Header, value_size)),
+                       .max_entries = field(offsetof(Header, max_entries)),
+                       .flags = field(offsetof(Header, flags)),
+                       .extra = load<std::uint64_t>(says + offsetof(Header, extra)),
+                       .is_frozen = field(offsetof(Header, frozen)) != 0};
+  }
+  return std::nullopt;
+}
+
 std::size_t Planner::place(std::uint64_t count, std::uint64_t size, std::size_t align) noexcept {
   std::uint64_t block = 0;
   std::uint64_t end = 0;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/fd.h"
 #include "base/mapping.h"
@@ -55,6 +56,15 @@ struct Plan {
   std::size_t bytes = 0;     // of the whole file, whole pages
   std::size_t resident = 0;  // bytes from the start that are allocated at creation
 };
+
+// What the header of a map's file says, for those who only show it: whoever may write the file may have written that.
+// Nothing when it has none, or cannot be read.
+struct Description {
+  std::uint32_t id, type, key_size, value_size, max_entries, flags;
+  std::uint64_t extra;
+  bool is_frozen;
+};
+std::optional<Description> describe(int memfd) noexcept;
 
 class Region {
  public:

@@ -20,7 +20,7 @@ namespace skep::wire {
 
 inline constexpr std::size_t kMostBytes = std::size_t{1} << 16;
 inline constexpr std::size_t kMostPath = 4096;
-inline constexpr std::uint64_t kMagic = 0x736b6570'00000003;  // "skep" and the version of this protocol
+inline constexpr std::uint64_t kMagic = 0x736b6570'00000004;  // "skep" and the version of this protocol
 
 enum class Side : std::uint8_t { Client, Host };
 

@@ -125,10 +125,9 @@ long Client::call(hive::Caller& caller, int command, std::uint64_t attr, std::ui
       if (exchange.installed() >= 0) caller.take_back(exchange.installed());
       return -ECONNRESET;
     }
-    const long result = connection->message.value;
-    const int written = exchange.write(connection->message.payload);
+    const long result = exchange.settle();
     give_back(std::move(connection));
-    return written != 0 ? written : result;
+    return result;
   }
   return -ENOTCONN;
 }
@@ -178,6 +177,20 @@ Result<Status> Client::status() noexcept {
   const auto status = load<Status>(connection->message.payload.data());
   give_back(std::move(connection));
   return status;
+}
+
+Result<std::vector<hive::ListedMap>> Client::maps() noexcept {
+  std::vector<hive::ListedMap> found;
+  for (;;) {
+    const std::uint64_t last = found.empty() ? 0 : found.back().info.id;
+    TRY(std::unique_ptr<Connection> connection, ask(Kind::Maps, {.address = last}));
+    const Bytes part = connection->message.payload;
+    for (std::size_t at = 0; at + sizeof(hive::ListedMap) <= part.size(); at += sizeof(hive::ListedMap))
+      found.push_back(load<hive::ListedMap>(&part[at]));
+    const bool goes_on = !found.empty() && found.back().info.id > last;
+    give_back(std::move(connection));
+    if (!goes_on) return found;
+  }
 }
 
 Result<Client::Shared> Client::share(int map) noexcept {

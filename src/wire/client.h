@@ -20,10 +20,12 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "hive/caller.h"
+#include "hive/listed_map.h"
 #include "hive/perf_output.h"
 #include "hive/wakeup.h"
 #include "wire/local_maps.h"
@@ -62,6 +64,8 @@ class Client {
   // A perf event of the hive.
   Result<Fd> open_perf_output(const hive::PerfOutputSpec& spec) noexcept;
   Result<Status> status() noexcept;
+  // All maps of the hive, some hundred in a message.
+  Result<std::vector<hive::ListedMap>> maps() noexcept;
   // For LocalMaps: a map's memory and what it is, as Done brings it; and the memory of the hive's domain.
   struct Shared {
     SharedMap what;

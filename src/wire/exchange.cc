@@ -126,6 +126,12 @@ int Exchange::finish() noexcept {
   }
 }
 
+long Exchange::settle() noexcept {
+  Fd given = std::move(message_.descriptor);
+  if (const int error = write(message_.payload); error != 0) return error;
+  return given && message_.value >= 0 ? caller_.install(std::move(given)) : message_.value;
+}
+
 int Exchange::write(Bytes pieces) noexcept {
   PieceReader reader(pieces);
   while (const std::optional<Piece> piece = reader.next())

@@ -23,13 +23,14 @@ class Exchange {
   int ask(int command, std::uint64_t attr, std::uint32_t size, const Identity* who) noexcept;
   // Answers the host until it is done: `message` says so then. 0; -ECONNRESET or -EBADMSG when it never will be.
   int finish() noexcept;
-  // Writes what the result brought: 0 or -EFAULT.
-  int write(Bytes pieces) noexcept;
+  // Then what the call comes to: writes and installs what the result brought.
+  long settle() noexcept;
   // The descriptor that the host gave the caller; -1 when there is none.
   int installed() const noexcept { return installed_; }
 
  private:
   int reply(std::int64_t value) noexcept { return channel_.send(Kind::Answer, {.value = value}); }
+  int write(Bytes pieces) noexcept;
   int answer() noexcept;
   int answer_read(std::uint64_t address, std::int64_t size) noexcept;
 
