@@ -147,6 +147,7 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   image.facts = source.facts;
   image.barriers = source.barriers;
   image.probed = source.probed;
+  image.is_deep = source.is_deep;
   TRY_VOID(lower(image));
   collect_relocations(image, source.kfuncs);
   return image;

@@ -30,6 +30,7 @@ struct Source {
   std::vector<spec::Barrier> barriers = {};  // that the verifier asks for, by instruction
   std::vector<std::uint32_t> probed = {};    // spec::VerifiedProgram's
   std::shared_ptr<const spec::Facts> facts = nullptr;  // of a verified program's registers, by instruction
+  bool is_deep = false;                                // several programs in one (exec/replace.h)
 };
 
 // For programs that the verifier accepted, and no others. Lowers the program as below; errors say what no engine here

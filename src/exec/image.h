@@ -66,6 +66,7 @@ struct Image {
   std::vector<spec::Barrier> barriers = {};            // against speculation, by lowered instruction
   std::vector<std::uint32_t> probed = {};              // spec::VerifiedProgram's, by lowered instruction
   bool masks_indices = false;  // of array look-ups, so that a processor that guesses stays inside, too
+  bool is_deep = false;        // its calls may go further down than those of one verified program
   bool uses_cpu = false;       // touches per-CPU state: a run needs a virtual CPU
 };
 
