@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "hive/features.h"
 #include "host/gzip.h"
+#include "host/kernel_types.h"
 #include "wire/overlay.h"
 
 namespace skep::host {
@@ -39,6 +40,8 @@ std::string kernel_config() {
   return text;
 }
 
+std::string as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
 std::string line(std::size_t number) { return std::to_string(number) + "\n"; }
 
 std::string contents(OverlayId id, const hive::Options& options) {
@@ -53,6 +56,7 @@ std::string contents(OverlayId id, const hive::Options& options) {
     case OverlayId::Unprivileged: return line(options.unprivileged ? 0 : kForGood);
     case OverlayId::Config: return gzip(kernel_config());
     case OverlayId::Cpus: return possible_cpus() == 1 ? "0\n" : "0-" + line(possible_cpus() - 1);
+    case OverlayId::KernelTypes: return as_text(kernel_types());
     case OverlayId::Software: return line(kSoftware);
   }
   __builtin_unreachable();
@@ -72,9 +76,13 @@ Result<> write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Result<> write_overlay(const std::string& folder, const hive::Options& options) {
-  for (const OverlayFile& file : wire::kOverlay)
-    if (is_ours(file)) TRY_VOID(write_file(folder + "/" + file.name, contents(file.id, options)));
+Result<> write_overlay(const std::string& folder, hive::Options& options) {
+  for (const OverlayFile& file : wire::kOverlay) {
+    if (!is_ours(file)) continue;
+    const std::string path = folder + "/" + file.name;
+    TRY_VOID(write_file(path, contents(file.id, options)));
+    if (file.id == OverlayId::KernelTypes && options.kernel_btf == file.path) options.kernel_btf = path;
+  }
   return {};
 }
 

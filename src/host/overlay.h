@@ -9,7 +9,8 @@
 
 namespace skep::host {
 
-// Into `folder`, which is there. Errors: those of open(2) and write(2).
-Result<> write_overlay(const std::string& folder, const hive::Options& options);
+// Into `folder`, which is there. Where the types of the kernel are among them, the hive's are these. Errors: those of
+// open(2) and write(2).
+Result<> write_overlay(const std::string& folder, hive::Options& options);
 
 }  // namespace skep::host
