@@ -1,6 +1,7 @@
 // Two objects: a program with global functions (TARGET), and programs for their places (EXTENSION).
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 
 char _license[] SEC("license") = "GPL";
 
