@@ -229,7 +229,8 @@ int open_pin(const char* path, int flags) noexcept {
   if (!identity || identity->kind != hive::Kind::Link) return failed<int>(EIO);
   attr = {};
   attr.iter_create.link_fd = static_cast<std::uint32_t>(pinned.get());
-  return static_cast<int>(bpf(static_cast<int>(spec::Command::IterCreate), &attr, sizeof attr));
+  const auto text = static_cast<int>(bpf(static_cast<int>(spec::Command::IterCreate), &attr, sizeof attr));
+  return text < 0 && errno == EINVAL ? failed<int>(EIO) : text;  // a link of another kind
 }
 
 // A file of a bpf file system: folders open, pins do not, and nothing is made that way.

@@ -1,9 +1,10 @@
-// Programs of type ext: extend TARGET.bpf.o EXTENSION.bpf.o. Prints what the target returns and what bpf(2) says, with
+// Programs of type ext: extend TARGET.bpf.o EXTENSION.bpf.o [pins]. Prints what the target returns and what bpf(2) says, with
 // extensions that come, go and come elsewhere, and while another thread runs it.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -67,6 +68,15 @@ static void show(int link) {
   fclose(file);
 }
 
+static void pin(int link) {
+  char path[64];
+  snprintf(path, sizeof path, "/sys/fs/bpf/extended-%d", (int)getpid());
+  const char* pinned = strerror(bpf_obj_pin(link, path) != 0 ? errno : 0);
+  const char* opened = open(path, O_RDONLY) < 0 ? strerror(errno) : "opened";
+  printf("pinned: %s; as a file: %s\n", pinned, opened);
+  unlink(path);
+}
+
 static void in_arrays(int target, int extension, unsigned function) {
   const int array = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "programs", 4, 4, 1, NULL);
   const unsigned key = 0;
@@ -111,7 +121,7 @@ static void meanwhile(int target, int extension, unsigned function) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
   libbpf_set_print(quiet);
   path_of_extension = argv[2];
   struct bpf_object* object = bpf_object__open(argv[1]);
@@ -130,6 +140,7 @@ int main(int argc, char** argv) {
   const int link = bpf_link_create(hundred, 0, 0, NULL);
   printf("extended: %s, %d\n", made(link), run(target));
   show(link);
+  if (argc == 4) pin(link);
   printf("by another one, too: %s\n", made(bpf_link_create(two_hundred, 0, 0, NULL)));
   printf("the same once more: %s\n", made(bpf_link_create(hundred, 0, 0, NULL)));
   printf("a target without a function: %s\n", made(link_to(two_hundred, target, 0)));
