@@ -7,7 +7,7 @@ _skep() {
   fi
   case ${COMP_WORDS[1]} in
     run) options="--help --prog --pcap --out-pass --out-drop --out-tx --engine --checked --verified --unverified --jit-harden --jit-retpolines --jit-tools --repeat --map --dump-maps --record --limit --mcpu --btf --json" verbs="" ;;
-    exec) options="--help --hive --root --no-root --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" verbs="" ;;
+    exec) options="--help --hive --root --no-root --overlay --no-overlay --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" verbs="" ;;
     hive) options="--help --json --foreground --engine --verified --unverified --unprivileged-bpf --jit-harden --jit-retpolines --jit-tools" verbs="start stop list status" ;;
     verify) options="--help --prog --unprivileged --log --stats --repeat --kernel --compare --mcpu --btf --csv --json" verbs="" ;;
     dump) options="--help --prog --opcodes --dot --jit --jit-harden --jit-retpolines --jit-tools --mcpu --btf --json" verbs="" ;;

@@ -26,6 +26,8 @@ complete -c skep -n '__fish_seen_subcommand_from exec' -l help -d 'Print this he
 complete -c skep -n '__fish_seen_subcommand_from exec' -l hive -r -d 'the hive to be on, started when it is not there; see skep hive'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l root -d 'tell the program that root runs it'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l no-root -d 'do not, even if it is a tool that asks (bpftrace, bcc\'s, xdp-tools)'
+complete -c skep -n '__fish_seen_subcommand_from exec' -l overlay -r -d 'how the hive\'s files of /proc and /sys come before the machine\'s: auto, by mounts of the command\'s own, by the library only, or none'
+complete -c skep -n '__fish_seen_subcommand_from exec' -l no-overlay -d '--overlay none'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l engine -r -d 'what its programs run on: checked, interp or jit'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l verified -d 'whether its programs are verified before they run; those that are not run with every access checked'
 complete -c skep -n '__fish_seen_subcommand_from exec' -l unverified -d 'whether its programs are verified before they run; those that are not run with every access checked'

@@ -102,6 +102,9 @@ void tell_link(int to, int fd, BpfCall bpf) noexcept {
   ::dprintf(to, "link_type:\t%.*s\nlink_id:\t%u\nprog_tag:\t", static_cast<int>(type.size()), type.data(), info.id);
   tell_tag(to, prog);
   ::dprintf(to, "\nprog_id:\t%u\n", info.prog_id);
+  if (spec::LinkType{info.type} == spec::LinkType::Tracing)
+    ::dprintf(to, "attach_type:\t%u\ntarget_obj_id:\t%u\ntarget_btf_id:\t%u\n", info.tracing.attach_type,
+              info.tracing.target_obj_id, info.tracing.target_btf_id);
   if (spec::LinkType{info.type} != spec::LinkType::Iter) return;
   ::dprintf(to, "target_name:\t%s\n", name);
   if (info.iter.map_id != 0) ::dprintf(to, "map_id:\t%u\n", info.iter.map_id);

@@ -33,6 +33,7 @@
 #include <type_traits>
 
 #include "abi/fdinfo.h"
+#include "abi/kallsyms.h"
 #include "abi/next.h"
 #include "base/fd.h"
 #include "base/raw_syscall.h"
@@ -40,6 +41,7 @@
 #include "hive/descriptor.h"
 #include "spec/attr.h"
 #include "spec/commands.h"
+#include "wire/overlay.h"
 #include "wire/place.h"
 
 namespace skep::abi {
@@ -63,26 +65,45 @@ Result failed(int error) noexcept {
   }
 }
 
-// The hive's folder, as the environment says; false where there is none.
-bool folder_of_hive(char (&to)[kMostPath]) noexcept {
+// What is called `name` beside the hive's socket, as the environment says; false where there is no hive.
+bool beside_socket(const char* name, char (&to)[kMostPath]) noexcept {
   const char* socket = std::getenv(wire::kHiveVariable);
   const char* slash = socket != nullptr ? std::strrchr(socket, '/') : nullptr;
   if (slash == nullptr) return false;
   const int folder = static_cast<int>(slash - socket);
-  return std::snprintf(to, sizeof to, "%.*s/%s", folder, socket, wire::kBpffsFolder) < static_cast<int>(sizeof to);
+  return std::snprintf(to, sizeof to, "%.*s/%s", folder, socket, name) < static_cast<int>(sizeof to);
+}
+
+// The folder of the hive's pins.
+bool folder_of_hive(char (&to)[kMostPath]) noexcept { return beside_socket(wire::kBpffsFolder, to); }
+
+bool has_overlay() noexcept {
+  return std::getenv(wire::kHiveVariable) != nullptr && std::getenv(wire::kNoOverlayVariable) == nullptr;
+}
+
+// The hive's file where a program looks for one of the machine's (wire/overlay.h); false where it has none of its own.
+bool overlay_file(const char* path, char (&to)[kMostPath]) noexcept {
+  const wire::OverlayFile* file = wire::overlay_of(path);
+  if (file == nullptr || !has_overlay()) return false;
+  char name[64];
+  std::snprintf(name, sizeof name, "%s/%s", wire::kOverlayFolder, file->name);
+  if (!beside_socket(name, to)) return false;
+  return raw_syscall(SYS_faccessat, AT_FDCWD, static_cast<long>(reinterpret_cast<std::uintptr_t>(to)), F_OK) == 0;
 }
 
 // A path of the program's, and what it is on the machine.
 class Real {
  public:
   explicit Real(const char* path) noexcept : given_(path), ours_(path) {
+    is_overlaid_ = overlay_file(path, path_);
     char folder[kMostPath];
     if (!ours_.is_beneath() || !folder_of_hive(folder)) return;
     is_beneath_ = true;
     const int size = std::snprintf(path_, sizeof path_, "%s/%s", folder, ours_.rest());
     error_ = size >= static_cast<int>(sizeof path_) ? ENAMETOOLONG : ours_.has_dot() ? EPERM : 0;
   }
-  const char* path() const noexcept { return is_beneath_ ? path_ : given_; }
+  const char* path() const noexcept { return is_beneath_ || is_overlaid_ ? path_ : given_; }
+  bool is_overlaid() const noexcept { return is_overlaid_; }
   bool is_beneath() const noexcept { return is_beneath_; }
   bool is_root() const noexcept { return is_beneath_ && ours_.is_root(); }
   int error() const noexcept { return error_; }
@@ -90,7 +111,7 @@ class Real {
  private:
   const char* given_;
   BpffsPath ours_;
-  bool is_beneath_ = false;
+  bool is_beneath_ = false, is_overlaid_ = false;
   int error_ = 0;
   char path_[kMostPath];
 };
@@ -208,7 +229,8 @@ int open_pin(const char* path, int flags) noexcept {
   if (!identity || identity->kind != hive::Kind::Link) return failed<int>(EIO);
   attr = {};
   attr.iter_create.link_fd = static_cast<std::uint32_t>(pinned.get());
-  return static_cast<int>(bpf(static_cast<int>(spec::Command::IterCreate), &attr, sizeof attr));
+  const auto text = static_cast<int>(bpf(static_cast<int>(spec::Command::IterCreate), &attr, sizeof attr));
+  return text < 0 && errno == EINVAL ? failed<int>(EIO) : text;  // a link of another kind
 }
 
 // A file of a bpf file system: folders open, pins do not, and nothing is made that way.
@@ -227,12 +249,31 @@ int open_in_bpffs(const char* path, int flags) noexcept {
   return file.release();
 }
 
+// A file of the overlay, which nobody writes.
+int open_overlay(const char* path, int flags) noexcept {
+  if ((flags & O_ACCMODE) != O_RDONLY && (flags & O_PATH) == 0) return failed<int>(EROFS);
+  const long opened =
+      raw_syscall(SYS_openat, AT_FDCWD, static_cast<long>(reinterpret_cast<std::uintptr_t>(path)), flags);
+  return opened < 0 ? failed<int>(static_cast<int>(-opened)) : static_cast<int>(opened);
+}
+
+// The kernel's symbols with the hive's compiled functions; the machine's file as it is where there are none.
+Fd open_symbols(const char* path, int flags) {
+  if (std::strcmp(path, "/proc/kallsyms") != 0 || (flags & (O_ACCMODE | O_PATH)) != O_RDONLY || !has_overlay())
+    return Fd();
+  const Fd kernel(static_cast<int>(raw_open(AT_FDCWD, path, O_RDONLY)));
+  return kernel ? open_kallsyms(kernel.get(), bpf) : Fd();
+}
+
 // What is opened in another way than libc does; nothing when it is not.
 std::optional<int> opened_here(const char* path, int flags) noexcept {
+  if (path == nullptr) return std::nullopt;
   if (lists_mounts(path) && (flags & (O_ACCMODE | O_PATH)) == O_RDONLY && has_hive()) return open_mounts();
   if (const int fd = descriptor_in(path, "fdinfo"); fd >= 0)
     if (Fd told = open_fdinfo(fd, bpf)) return told.release();
+  if (Fd symbols = open_symbols(path, flags)) return symbols.release();
   const Real real(path);
+  if (real.is_overlaid()) return open_overlay(real.path(), flags);
   if (!real.is_beneath()) return std::nullopt;
   return real.error() != 0 ? failed<int>(real.error()) : open_in_bpffs(real.path(), flags);
 }
@@ -440,6 +481,7 @@ SKEP_EXPORT(char*, realpath, (const char* path, char* to)) {
   using namespace skep::abi;
   SKEP_NEXT(char*, realpath, (const char*, char*));
   const Real real(path);
+  if (real.is_overlaid()) return next(path, to);
   return real.error() != 0 ? failed<char*>(real.error()) : shown(next(real.path(), to));
 }
 SKEP_EXPORT(char*, __realpath_chk, (const char* path, char* to, size_t room)) {

@@ -26,6 +26,7 @@
 #include "cli/hive_options.h"
 #include "host/start.h"
 #include "supervisor/tree.h"
+#include "wire/overlay.h"
 #include "wire/place.h"
 
 namespace skep::cli {
@@ -37,6 +38,7 @@ struct Request {
   std::string hive;  // a name; empty: the one around, or a new one
   HiveOptions options;
   bool as_root = false, as_user = false;  // neither: as the table of tools has it
+  std::string overlay;                    // empty: auto, or as around
   std::vector<std::string> command;
 };
 
@@ -113,6 +115,15 @@ Result<std::string> find_hive(const Request& request) {
       {.name = fmt::format("exec-{}", ::getpid()), .options = request.options.options(), .for_command = true});
 }
 
+// Where the command finds the overlay's files; what is around counts where nothing is said.
+supervisor::Overlay overlay_of(const Request& request) {
+  using supervisor::Overlay;
+  if (request.overlay.empty() && std::getenv(wire::kNoOverlayVariable) != nullptr) return Overlay::None;
+  if (request.overlay == "mounts") return Overlay::Mounts;
+  if (request.overlay == "library") return Overlay::Library;
+  return request.overlay == "none" ? Overlay::None : Overlay::Auto;
+}
+
 // As the command ended: by its code, or its signal.
 Exit end_as(int status) {
   if (WIFEXITED(status)) return static_cast<Exit>(WEXITSTATUS(status));
@@ -142,13 +153,19 @@ Exit run(const Request& request) {
   const std::string preload = others && *others ? fmt::format("{}:{}", library->string(), others) : library->string();
   ::setenv("LD_PRELOAD", preload.c_str(), 1);
   ::setenv(wire::kHiveVariable, hive->c_str(), 1);
+  const supervisor::Overlay overlay = overlay_of(request);
+  if (overlay == supervisor::Overlay::None)
+    ::setenv(wire::kNoOverlayVariable, "1", 1);
+  else
+    ::unsetenv(wire::kNoOverlayVariable);
   const bool alone = takes_no_library(file);
   const bool as_root = request.as_root || (!request.as_user && asks_for_root(file));
   const Result<int> status = supervisor::run({.file = file,
                                               .arguments = request.command,
                                               .hive = *hive,
                                               .needs_filter = alone,
-                                              .as = as_root ? supervisor::As::Root : supervisor::As::User});
+                                              .as = as_root ? supervisor::As::Root : supervisor::As::User,
+                                              .overlay = overlay});
   if (!status) {
     return report({alone ? Exit::Unavailable : Exit::Input,
                    fmt::format("{}: cannot be run: {}", file.string(), status.error().message)});
@@ -167,6 +184,16 @@ void declare_exec(Program& program) {
   command
       ->add_flag("--no-root", request->as_user, "do not, even if it is a tool that asks (bpftrace, bcc's, xdp-tools)")
       ->excludes(root);
+  CLI::Option* overlay =
+      command
+          ->add_option("--overlay", request->overlay,
+                       "how the hive's files of /proc and /sys come before the machine's: auto, by mounts of the "
+                       "command's own, by the library only, or none")
+          ->check(CLI::IsMember({"auto", "mounts", "library", "none"}))
+          ->type_name("WAY");
+  command->add_flag_callback(
+             "--no-overlay", [request] { request->overlay = "none"; }, "--overlay none")
+      ->excludes(overlay);
   add_hive_options(*command, request->options);
   command->add_option("PROGRAM", request->command, "program and its arguments, behind --")->required();
   command->positionals_at_end();

@@ -154,6 +154,7 @@ Result<Image> assume_verified(const Source& source, ContextKind context, std::st
   image.probed = source.probed;
   image.arena_accesses = source.arena_accesses;
   image.arena = source.arena;
+  image.is_deep = source.is_deep;
   TRY_VOID(lower(image));
   collect_relocations(image, source.kfuncs);
   return image;

@@ -32,6 +32,7 @@ struct Source {
   std::vector<std::uint32_t> arena_accesses = {};  // likewise
   spec::MapId arena = spec::MapId::None;           // that they are of
   std::shared_ptr<const spec::Facts> facts = nullptr;  // of a verified program's registers, by instruction
+  bool is_deep = false;                                // several programs in one (exec/replace.h)
 };
 
 // For programs that the verifier accepted, and no others. Lowers the program as below; errors say what no engine here

@@ -68,6 +68,7 @@ struct Image {
   std::vector<std::uint32_t> arena_accesses = {};      // likewise
   spec::MapId arena = spec::MapId::None;               // that they, and casts of addresses, are of
   bool masks_indices = false;  // of array look-ups, so that a processor that guesses stays inside, too
+  bool is_deep = false;        // its calls may go further down than those of one verified program
   bool uses_cpu = false;       // touches per-CPU state: a run needs a virtual CPU
 };
 

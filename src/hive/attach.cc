@@ -10,6 +10,7 @@
 
 #include "base/errno.h"
 #include "hive/attach_points.h"
+#include "hive/extension.h"
 #include "hive/user_text.h"
 
 namespace skep::hive {
@@ -152,7 +153,7 @@ long open_tracepoint(Request& request, std::uint64_t address) {
 }
 
 // Programs that know from loading what they are attached to.
-long open_loaded_for(const ProgObject& program, std::uint64_t name) {
+long open_loaded_for(Request& request, ProgObject& program, std::uint64_t name) {
   if (name != 0) return -EINVAL;
   switch (static_cast<AttachType>(program.attach_type)) {
     case AttachType::TraceRawTp:
@@ -160,7 +161,7 @@ long open_loaded_for(const ProgObject& program, std::uint64_t name) {
     case AttachType::TraceFexit:
     case AttachType::ModifyReturn:
     case AttachType::LsmMac: return nothing_runs_there("raw_tracepoint_open");
-    default: return program.type == ProgType::Ext ? nothing_runs_there("raw_tracepoint_open") : -EINVAL;
+    default: return program.type == ProgType::Ext ? attach_extension(request, program, 0, 0) : -EINVAL;
   }
 }
 
@@ -208,7 +209,7 @@ long raw_tracepoint_open(Request& request) {
     case ProgType::RawTracepointWritable: return open_tracepoint(request, attr.name);
     case ProgType::Tracing:
     case ProgType::Lsm:
-    case ProgType::Ext: return open_loaded_for(*prog.object, attr.name);
+    case ProgType::Ext: return open_loaded_for(request, *prog.object, attr.name);
     default: return -EINVAL;
   }
 }

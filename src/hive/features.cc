@@ -1,6 +1,7 @@
 #include "hive/features.h"
 
 #include "helpers/bodies.h"
+#include "jit/code_memory.h"
 #include "maps/kinds.h"
 
 namespace skep::hive {
@@ -13,5 +14,7 @@ bool holds(spec::MapType type) noexcept {
   const maps::Kind* kind = maps::find_kind(type);
   return kind != nullptr && !kind->has(maps::kShell);
 }
+
+std::size_t most_code() noexcept { return jit::CodeMemory::kArenaBytes; }
 
 }  // namespace skep::hive

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "hive/elements.h"
+#include "hive/extension.h"
 #include "hive/request.h"
 #include "maps/ring_map.h"
 #include "maps/user_ring_map.h"
@@ -51,9 +52,15 @@ Result<Hive::Program> Hive::program(int fd) const {
   if (!found.object) return fail(found.error, "descriptor " + std::to_string(fd) + " is no program of this hive");
   ProgObject* object = found.object.get();
   if (!object->code) return fail(EOPNOTSUPP, "no engine here can run this program: " + object->obstacle);
-  auto kept = keep(state_, std::move(found.object));
+  struct Code {
+    std::shared_ptr<Kept<ProgObject>> object;
+    std::shared_ptr<const exec::Executable> runs;
+  };
+  auto code = std::make_shared<Code>(Code{.object = {}, .runs = running(*state_, *object)});
+  code->object = keep(state_, std::move(found.object));
+  const exec::Executable* runs = code->runs.get();
   return Program{.id = spec::ProgId{object->id()},
-                 .code = std::shared_ptr<const exec::Executable>(std::move(kept), object->code.get()),
+                 .code = std::shared_ptr<const exec::Executable>(std::move(code), runs),
                  .counters = &object->counters,
                  .note = object->engine_note};
 }

@@ -216,7 +216,7 @@ int visit_elements(MapObject& map, const btf::Btf& types, Pass& pass) {
 }
 
 int go_through(State& hive, const LinkObject& link, const btf::Btf& types, Pass& pass) {
-  switch (link.iterator.what) {
+  switch (link.iterator->what) {
     case Iterated::Maps: return visit_objects(hive, Kind::Map, types, pass);
     case Iterated::Programs: return visit_objects(hive, Kind::Prog, types, pass);
     case Iterated::Links: return visit_objects(hive, Kind::Link, types, pass);
@@ -245,6 +245,7 @@ long iter_create(Request& request) {
   if (attr.flags != 0) return -EINVAL;
   const Found<LinkObject> link = find_link(request.hive, request.caller, static_cast<int>(attr.link_fd));
   if (!link.object) return -link.error;
+  if (link.object->iterator == nullptr) return -EINVAL;
   const Ref<ProgObject> program = link.object->program();
   if (!program->code) return refuse(EOPNOTSUPP, "no engine here can run this program: " + program->obstacle);
   const Fd written(::memfd_create("bpf_iter", MFD_CLOEXEC));

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "hive/attach_points.h"
+#include "hive/extension.h"
 #include "hive/iterator.h"
 #include "hive/user_text.h"
 
@@ -192,22 +193,11 @@ long create_iterator(Request& request, ProgObject& program) {
   return map.object ? create(request, program, *iterator, map.object.get()) : -map.error;
 }
 
-// ---- Programs that take the place of a function of another one
-
-long create_extension(Request& request, const ProgObject& program) {
-  const AttrLinkCreate& attr = request.attr.link_create;
-  if (program.attach_type != 0 || (attr.target_fd != 0) != (attr.target_btf_id != 0)) return -EINVAL;
-  if (attr.target_fd != 0)
-    if (const Found<ProgObject> target = find_prog(request.hive, request.caller, static_cast<int>(attr.target_fd));
-        !target.object)
-      return -target.error;
-  return refuse(EOPNOTSUPP, "link_create: functions of a hive's programs are not replaced");
-}
-
 // ---- The program of a link
 
 // Whether it may take the place of `old`: 0 or an errno.
 int check_successor(const LinkObject& link, const ProgObject& old, const ProgObject& program) noexcept {
+  if (link.iterator == nullptr) return EINVAL;
   if (program.type != old.type || program.attach_type != old.attach_type || program.attach_btf_id != old.attach_btf_id)
     return EINVAL;
   return link.map != nullptr ? -check_elements(program, *link.map) : 0;
@@ -235,7 +225,8 @@ long link_create(Request& request) {
   const Found<ProgObject> prog = find_prog(request.hive, request.caller, static_cast<int>(attr.prog_fd));
   if (!prog.object) return -prog.error;
   if (!spec::attach_type(attr.attach_type)) return -EINVAL;
-  if (prog.object->type == ProgType::Ext) return create_extension(request, *prog.object);
+  if (prog.object->type == ProgType::Ext)
+    return attach_extension(request, *prog.object, attr.target_fd, attr.target_btf_id);
   const AttachPoint* point = attach_point(attr.attach_type, prog.object->type);
   if (point == nullptr || !point->takes(ways::Link) || !is_for(*prog.object, *point)) return -EINVAL;
   if (point->target == TargetKind::Iterator) return create_iterator(request, *prog.object);
@@ -258,7 +249,7 @@ long link_update(Request& request) {
   return -replace(request.hive.objects, *link.object, *prog.object, old.object.get());
 }
 
-// Iterators cannot be detached, and a hive has no other links.
+// Neither iterators nor extensions can be detached, and a hive has no other links.
 long link_detach(Request& request) {
   const Found<LinkObject> link =
       find_link(request.hive, request.caller, static_cast<int>(request.attr.link_detach.link_fd));

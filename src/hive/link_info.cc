@@ -30,8 +30,12 @@ long link_info(Request& request, const LinkObject& link) {
   info.type = std::to_underlying(link.type);
   info.id = link.id();
   info.prog_id = link.program()->id();
+  if (link.target != nullptr) {
+    info.tracing = {.attach_type = 0, .target_obj_id = link.target->id(), .target_btf_id = link.btf_id};
+    return -user.write(info);
+  }
   if (link.map != nullptr) info.iter.map_id = link.map->id();
-  const std::string_view name = link.iterator.name;
+  const std::string_view name = link.iterator->name;
   if (const int error = give_text(request.caller, info.iter.target_name, info.iter.target_name_len, name); error != 0)
     return -error;
   return -user.write(info);

@@ -5,6 +5,7 @@
 #include "base/cpus.h"
 #include "base/errno.h"
 #include "hive/btf_use.h"
+#include "hive/extension.h"
 #include "hive/owners.h"
 #include "hive/sockets.h"
 #include "maps/kinds.h"
@@ -43,6 +44,8 @@ int check_slot(const MapObject& map, const std::byte* key, std::uint64_t flags) 
 
 int set_slot(State& hive, MapObject& map, const std::byte* key, Object& value, std::uint64_t flags) noexcept {
   return hive.objects.exchange(map, &value, value.kind(), [&] {
+    if (value.kind() == Kind::Prog && static_cast<const ProgObject&>(value).is_extended)
+      return Replaced{.error = -EBUSY};
     Replaced replaced;
     replaced.error = map.map->set_reference(key, value.reference(), flags, &replaced.old);
     return replaced;
@@ -60,6 +63,7 @@ int write_map(Request& request, MapObject& map, const std::byte* key, int fd, st
 int write_prog(Request& request, MapObject& map, const std::byte* key, int fd, std::uint64_t flags) noexcept {
   const Found<ProgObject> prog = find_prog(request.hive, request.caller, fd);
   if (!prog.object) return -prog.error;
+  if (prog.object->is_extended) running(request.hive, *prog.object);  // looks whether it still is
   if (!compatible(map, *prog.object))
     return errno_of(refuse(EINVAL, "the program's type or attach type differs from that of the prog array's others"));
   return set_slot(request.hive, map, key, *prog.object, flags);

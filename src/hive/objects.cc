@@ -183,6 +183,11 @@ void Objects::hold(Object& holder, Object& held) {
   ++held.holders_[&holder];
 }
 
+bool Objects::is_held(const Object& held, bool (*by)(const Object& holder)) {
+  const std::shared_lock lock(mutex_);
+  return std::ranges::any_of(held.holders_, [by](const auto& entry) { return by(*entry.first); });
+}
+
 void Objects::release(Object& holder, Object& held) {
   const auto out = holder.held_.find(&held);
   if (out == holder.held_.end()) return;

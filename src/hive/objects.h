@@ -141,6 +141,8 @@ class Objects {
     maps::Reference old{};
   };
   int exchange(Object& holder, Object* added, Kind kind, const std::function<Replaced()>& change);
+  // Whether `held` is held by such an object.
+  bool is_held(const Object& held, bool (*by)(const Object& holder));
   // `holder` holds `held` once more, for good.
   void hold(Object& holder, Object& held);
 

@@ -12,14 +12,11 @@
 
 #include "base/errno.h"
 #include "base/user.h"
+#include "hive/bind.h"
 #include "hive/map_values.h"
 #include "hive/prog_types.h"
 #include "hive/tag.h"
 #include "hive/user_text.h"
-#include "interp/interp.h"
-#include "jit/jit.h"
-#include "runtime/bindings.h"
-#include "spec/helpers.h"
 
 namespace skep::hive {
 namespace {
@@ -143,32 +140,6 @@ Result<> check_tail_calls(const Loading& loading, const ProgObject& program) {
   return {};
 }
 
-// Whether elements of such a map, or what they lead to, depend on the CPU. A tail call may lead to any program.
-bool depends_on_cpu(spec::MapType type) noexcept {
-  switch (type) {
-    case spec::MapType::Array:
-    case spec::MapType::Hash:
-    case spec::MapType::LpmTrie:
-    case spec::MapType::Devmap:
-    case spec::MapType::DevmapHash:
-    case spec::MapType::Cpumap: return false;
-    default: return true;
-  }
-}
-
-// What the door assumes of every map, asked of those that the program has. A map of maps only ever holds maps of its
-// template's type.
-bool needs_cpu(const exec::Image& image, std::span<const Ref<MapObject>> maps) noexcept {
-  constexpr auto kAsks = std::to_underlying(spec::HelperId::get_smp_processor_id);
-  const auto asks = [](const exec::Relocation& place) {
-    return place.kind == exec::Relocation::Kind::Helper && place.id == kAsks;
-  };
-  const auto depends = [](const Ref<MapObject>& map) {
-    return depends_on_cpu(map->inner ? map->inner->type : map->map->spec().type);
-  };
-  return std::ranges::any_of(image.relocations, asks) || std::ranges::any_of(maps, depends);
-}
-
 // Instructions as the engines run them, with the ids of maps where their addresses will be.
 std::vector<isa::Insn> translated(const exec::Image& image) {
   std::vector<isa::Insn> insns = image.insns;
@@ -191,42 +162,28 @@ jit::Options compiler_options(const Request& request) {
   return chosen;
 }
 
-// Whether compiled code is enough: loads that may find no memory are the interpreter's. Where nothing fires, programs
-// are compiled for those who look at them.
-bool can_be_compiled(const exec::Image& image) noexcept {
-  return image.probed.empty() ||
-         (image.type == ProgType::Tracing && spec::AttachType{image.attach_type} != spec::AttachType::TraceIter) ||
-         image.type == ProgType::Lsm || image.type == ProgType::StructOps;
-}
-
-// The engine that runs it, or the one that takes its place.
-Result<std::unique_ptr<exec::Executable>> bind(Engine engine, const jit::Options& options,
-                                               const std::shared_ptr<const exec::Image>& image,
-                                               const exec::Bindings& bindings, ProgObject& program) {
-  if (engine == Engine::Jit && !can_be_compiled(*image)) {
-    program.engine_note = "interpreted, not compiled: it reads objects of the kernel's";
-  } else if (engine == Engine::Jit) {
-    auto compiled = jit::bind(image, bindings, options);
-    if (compiled) return compiled;
-    program.engine_note = "interpreted, not compiled: " + compiled.error().message;
-  }
-  return interp::bind(image, bindings, engine == Engine::Checked ? interp::Policy::Checked : interp::Policy::Plain);
-}
-
 Result<> bind(Loading& loading, ProgObject& program, exec::Image lowered, Engine engine) {
-  lowered.uses_cpu = lowered.uses_cpu && needs_cpu(lowered, loading.maps);
-  lowered.masks_indices = !loading.request.caller.privilege().perfmon;
-  const auto image = std::make_shared<const exec::Image>(std::move(lowered));
-  std::vector<maps::Map*> used;
-  for (const Ref<MapObject>& map : loading.maps) used.push_back(map->map.get());
-  const jit::Options compiling = compiler_options(loading.request);
-  const State& hive = loading.request.hive;
-  const exec::ClockReader reader = hive.options.host == nullptr ? runtime::SystemHost::clock_reader() : nullptr;
-  const runtime::MapBindings bindings(used, {hive.prog_cache.table(), hive.map_cache.table()}, reader);
-  TRY(program.code, bind(engine, compiling, image, bindings, program));
-  program.translated = translated(*image);
-  for (const exec::Subprogram& function : image->subprograms) program.starts.push_back(function.start);
-  return place_debug_info(loading, program, *image);
+  program.binding = {.engine = engine,
+                     .compiling = compiler_options(loading.request),
+                     .masks_indices = !loading.request.caller.privilege().perfmon};
+  std::vector<MapObject*> used;
+  for (const Ref<MapObject>& map : loading.maps) used.push_back(map.get());
+  TRY(Bound bound, bind_image(loading.request.hive, std::move(lowered), used, program.binding));
+  program.code = std::move(bound.code);
+  program.engine_note = std::move(bound.note);
+  const exec::Image& image = program.code->image();
+  program.translated = translated(image);
+  for (const exec::Subprogram& function : image.subprograms) program.starts.push_back(function.start);
+  return place_debug_info(loading, program, image);
+}
+
+// What of the source another program needs that replaces a function, or that has one of this one's in it.
+void keep_for_extensions(const Loading& loading, ProgObject& program) {
+  if (program.functions.empty()) return;
+  auto kept = std::make_shared<exec::Source>(loading.source);
+  kept->facts = nullptr;
+  kept->lines.clear();
+  program.source = std::move(kept);
 }
 
 Result<> accept_unverified(Loading& loading, ProgObject& program) {
@@ -241,6 +198,7 @@ Result<> accept_unverified(Loading& loading, ProgObject& program) {
 
 // A program that no engine here can run is loaded all the same.
 void bind_verified(Loading& loading, ProgObject& program) {
+  keep_for_extensions(loading, program);
   Result<exec::Image> image = exec::verify(loading.source);
   const Result<> bound = image ? bind(loading, program, *std::move(image), loading.request.hive.options.engine)
                                : std::unexpected(std::move(image).error());

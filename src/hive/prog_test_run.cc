@@ -6,6 +6,7 @@
 
 #include "base/errno.h"
 #include "exec/failure.h"
+#include "hive/extension.h"
 #include "hive/prog_system.h"
 #include "hive/request.h"
 #include "maps/run_storage.h"
@@ -109,8 +110,9 @@ void restart_storage(ProgObject& program) {
 
 // The repetitions. `reset` puts the packet back as the caller gave it.
 template <class Buffer, class Reset>
-int repeat(Request& request, const ProgObject& program, Buffer& buffer, Reset reset, Outcome& outcome) {
+int repeat(Request& request, ProgObject& program, Buffer& buffer, Reset reset, Outcome& outcome) {
   State& hive = request.hive;
+  const std::shared_ptr<const exec::Executable> code = running(hive, program);
   const std::uint32_t times = std::max<std::uint32_t>(request.attr.test.repeat, 1);
   std::uint64_t spent = 0, look_at = kBetweenLooks;
   for (std::uint32_t i = 0; i < times; ++i) {
@@ -122,7 +124,7 @@ int repeat(Request& request, const ProgObject& program, Buffer& buffer, Reset re
     call.budget = hive.options.budget;
     call.failure = &failure_of_last_run;
     const std::uint64_t start = monotonic();
-    outcome.retval = static_cast<std::uint32_t>(runtime::run(hive.surroundings, *program.code, call, program.counters));
+    outcome.retval = static_cast<std::uint32_t>(runtime::run(hive.surroundings, *code, call, program.counters));
     spent += monotonic() - start;
     if (call.stopped) return stopped_error(failure_of_last_run);
     if (spent < look_at) continue;
@@ -142,7 +144,7 @@ int check_xdp(const ProgObject& program, const AttrTest& attr) noexcept {
   return attr.batch_size != 0 ? EINVAL : 0;
 }
 
-long run_xdp(Request& request, const ProgObject& program) {
+long run_xdp(Request& request, ProgObject& program) {
   const AttrTest& attr = request.attr.test;
   if (const int error = check_xdp(program, attr); error != 0) {
     if (error == EOPNOTSUPP) return refuse(error, "prog_test_run: a hive has no devices to send live frames to");
@@ -165,7 +167,7 @@ long run_xdp(Request& request, const ProgObject& program) {
   return -context.write(request);
 }
 
-long run_skb(Request& request, const ProgObject& program) {
+long run_skb(Request& request, ProgObject& program) {
   const AttrTest& attr = request.attr.test;
   if ((attr.flags & ~packet::kSkbChecksumComplete) != 0 || attr.cpu != 0 || attr.batch_size != 0) return -EINVAL;
   if (attr.data_size_in < packet::kTestRunMin || attr.data_size_in > packet::kTestRunMaxSkb) return -EINVAL;
@@ -187,7 +189,7 @@ long run_skb(Request& request, const ProgObject& program) {
 
 // Programs whose context is plain memory: one run, no packet. The context goes back where it came from when `back`.
 enum class Back : std::uint8_t { No, Yes };
-long run_plain(Request& request, const ProgObject& program, std::uint32_t most, Back back) {
+long run_plain(Request& request, ProgObject& program, std::uint32_t most, Back back) {
   const AttrTest& attr = request.attr.test;
   if (attr.data_in != 0 || attr.data_out != 0 || attr.ctx_out != 0 || attr.duration != 0 || attr.repeat != 0 ||
       attr.batch_size != 0)
@@ -201,16 +203,17 @@ long run_plain(Request& request, const ProgObject& program, std::uint32_t most, 
   call.budget = request.hive.options.budget;
   call.failure = &failure_of_last_run;
   ProgSystem system(request);
+  const std::shared_ptr<const exec::Executable> code = running(request.hive, program);
   if (program.type == ProgType::Syscall) call.system = &system;
   const auto retval =
-      static_cast<std::uint32_t>(runtime::run(request.hive.surroundings, *program.code, call, program.counters));
+      static_cast<std::uint32_t>(runtime::run(request.hive.surroundings, *code, call, program.counters));
   if (call.stopped) return -stopped_error(failure_of_last_run);
   if (!answer(request, offsetof(AttrTest, retval), retval)) return -EFAULT;
   if (back == Back::Yes && !request.caller.copy_out(attr.ctx_in, context)) return -EFAULT;
   return 0;
 }
 
-long run_tracepoint(Request& request, const ProgObject& program) {
+long run_tracepoint(Request& request, ProgObject& program) {
   const AttrTest& attr = request.attr.test;
   const bool on_cpu = (attr.flags & spec::kTestRunOnCpu) != 0;
   if (!on_cpu && attr.cpu != 0) return -EINVAL;
@@ -245,7 +248,7 @@ long prog_test_run(Request& request) {
   if ((attr.ctx_size_out != 0) != (attr.ctx_out != 0)) return -EINVAL;
   const Found<ProgObject> found = find_prog(request.hive, request.caller, static_cast<int>(attr.prog_fd));
   if (!found.object) return -found.error;
-  const ProgObject& program = *found.object;
+  ProgObject& program = *found.object;
   const bool runs = spec::test_run(program.type) != spec::TestRun::None && program.type != ProgType::Tracing;
   if (runs && !program.code) return refuse(EOPNOTSUPP, "no engine here can run this program: " + program.obstacle);
   restart_storage(*found.object);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "exec/failure.h"
+#include "hive/extension.h"
 
 namespace skep::hive {
 namespace {
@@ -51,7 +52,15 @@ State::State(Options chosen, std::unique_ptr<maps::Domain> its_domain)
       objects(epochs, [this](const Object& object) { forget(object); }),
       host(*this, options.host != nullptr ? *options.host : system) {}
 
+// What runs of extended programs keeps objects that the table may destroy first.
+State::~State() {
+  for (std::uint32_t id = 0; (id = objects.next(Kind::Prog, id)) != 0;)
+    if (const Ref<Object> object = objects.find(Kind::Prog, id); object)
+      static_cast<ProgObject&>(*object).extended = nullptr;
+}
+
 void State::forget(const Object& object) noexcept {
+  if (object.kind() == Kind::Link) detach_extension(*this, static_cast<const LinkObject&>(object));
   if (object.kind() == Kind::Prog) prog_cache.forget(object.reference());
   if (object.kind() != Kind::Map) return;
   map_cache.forget(object.reference());

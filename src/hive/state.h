@@ -12,6 +12,7 @@
 
 #include "btf/btf.h"
 #include "btf/record.h"
+#include "exec/doors.h"
 #include "exec/executable.h"
 #include "hive/bpffs.h"
 #include "hive/elements.h"
@@ -78,6 +79,13 @@ class MapObject final : public Object {
   std::uint32_t last_listener = 0;
 };
 
+// What a program is bound with: hive/bind.h.
+struct Binding {
+  Engine engine = Engine::Checked;
+  jit::Options compiling = {};
+  bool masks_indices = false;
+};
+
 class ProgObject final : public Object {
  public:
   ProgObject() : Object(Kind::Prog) {}
@@ -105,8 +113,20 @@ class ProgObject final : public Object {
   std::vector<spec::LineInfo> lines;             // by translated instruction
   std::uint32_t read_buffer_end = 0;             // spec::VerifiedProgram's
   std::uint32_t write_buffer_end = 0;
-  std::mutex mutex;              // guards maps
-  std::vector<MapObject*> maps;  // held; those the instructions name first
+  Binding binding;
+  std::shared_ptr<const exec::Source> source;  // for programs that extend it, or that it extends; or null
+  std::atomic<bool> was_attached{false};       // an extension
+  struct Extension {
+    std::uint32_t function = 0;     // its number
+    std::uint32_t link = 0;         // an id
+    ProgObject* program = nullptr;  // held by the link
+  };
+  std::atomic<bool> is_extended{false};              // by any; asked with the table's lock held
+  std::mutex extensions_mutex;                       // guards what follows: hive/extension.h
+  std::vector<Extension> extensions;                 // that are attached to this program
+  std::shared_ptr<const exec::Executable> extended;  // what runs then
+  std::mutex mutex;                                  // guards maps
+  std::vector<MapObject*> maps;                      // held; those the instructions name first
   mutable runtime::Counters counters;
 
   ProgOwner owner() const;
@@ -114,13 +134,19 @@ class ProgObject final : public Object {
 
 struct Iterator;
 
-// A program at work. Those of a hive's links go through its objects: hive/iterator.h.
+// A program at work: it goes through a hive's objects (hive/iterator.h), or stands for a function of another program
+// (hive/extension.h).
 class LinkObject final : public Object {
  public:
-  LinkObject(const Iterator& of, MapObject* its_map) : Object(Kind::Link), iterator(of), map(its_map) {}
-  static constexpr spec::LinkType type = spec::LinkType::Iter;
-  const Iterator& iterator;
-  MapObject* const map;  // held; whose elements; or null
+  LinkObject(const Iterator& of, MapObject* its_map)
+      : Object(Kind::Link), type(spec::LinkType::Iter), iterator(&of), map(its_map) {}
+  LinkObject(ProgObject& its_target, std::uint32_t function)
+      : Object(Kind::Link), type(spec::LinkType::Tracing), target(&its_target), btf_id(function) {}
+  const spec::LinkType type;
+  const Iterator* const iterator = nullptr;
+  MapObject* const map = nullptr;      // held; whose elements; or null
+  ProgObject* const target = nullptr;  // held; of an extension
+  const std::uint32_t btf_id = 0;      // its function
 
   Ref<ProgObject> program() const {
     const std::scoped_lock lock(mutex_);
@@ -139,6 +165,7 @@ class LinkObject final : public Object {
 
 struct State {
   State(Options chosen, std::unique_ptr<maps::Domain> its_domain);
+  ~State();
 
   // What programs reach through slots: the surroundings the hive was given, with its own objects.
   class Host final : public exec::Host {

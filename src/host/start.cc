@@ -20,6 +20,7 @@
 
 #include "base/raw_syscall.h"
 #include "host/host.h"
+#include "host/overlay.h"
 #include "wire/place.h"
 
 namespace skep::host {
@@ -69,6 +70,13 @@ void leave_terminal() noexcept {
   if (null > STDERR_FILENO) ::close(null);
 }
 
+// The host that sits there, with what lies beside its socket.
+Result<std::unique_ptr<Host>> make_host(const wire::Seat& seat, hive::Options options) {
+  options.bpffs = seat.bpffs();
+  TRY_VOID(write_overlay(seat.overlay(), options));
+  return Host::create(std::move(options));
+}
+
 // The host's process, from here to its end. Nothing of it is undone by destructors: sessions may be in a program.
 [[noreturn]] void be_host(wire::Seat& seat, const Background& background, int command, int report) {
   leave_terminal();
@@ -77,9 +85,7 @@ void leave_terminal() noexcept {
   // It is no user of the hive around it (Host::is_forgotten reads environments).
   if (char* around = std::getenv(wire::kHiveVariable)) std::memset(around, '-', std::strlen(around));
   if (!background.for_command && ::chdir("/") != 0) ::_exit(1);
-  hive::Options options = background.options;
-  options.bpffs = seat.bpffs();
-  Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
+  Result<std::unique_ptr<Host>> host = make_host(seat, background.options);
   if (!host) {
     tell(report, host.error().code, host.error().message);
     seat.leave();
@@ -122,8 +128,7 @@ Result<std::string> start(const Background& background) {
 
 Result<> serve(const std::string& name, hive::Options options) {
   TRY(wire::Seat seat, wire::Seat::take(name));
-  options.bpffs = seat.bpffs();
-  TRY(const std::unique_ptr<Host> host, Host::create(std::move(options)));
+  TRY(const std::unique_ptr<Host> host, make_host(seat, std::move(options)));
   end_on_signals(*host);
   host->run(seat.listener());
   seat.leave();

@@ -508,8 +508,8 @@ std::uint64_t run_frames(const Program& program, exec::Call& call) noexcept {
 
 template <Mode mode>
 std::uint64_t run(const Program& program, exec::Call& call) noexcept {
-  return program.makes_tail_calls() ? run_frames<mode, kTailCallFrames>(program, call)
-                                    : run_frames<mode, isa::kMaxFrames>(program, call);
+  return program.needs_many_frames() ? run_frames<mode, kManyFrames>(program, call)
+                                     : run_frames<mode, isa::kMaxFrames>(program, call);
 }
 
 template <Mode mode>

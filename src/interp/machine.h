@@ -15,8 +15,9 @@ namespace skep::interp {
 
 // Iterations that all may_goto instructions of a frame share before they jump (Linux BPF_MAX_LOOPS).
 inline constexpr std::uint32_t kMayGotoLoops = spec::kMaxLoops;
-// Frames of a run whose programs make tail calls: each of them may call below the frame it was reached in.
-inline constexpr unsigned kTailCallFrames = 64;
+// Frames of a run whose programs make tail calls: each of them may call below the frame it was reached in. And of
+// several programs in one (Image::is_deep).
+inline constexpr unsigned kManyFrames = 64;
 
 class Objects;
 

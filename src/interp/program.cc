@@ -42,11 +42,12 @@ Result<> Program::relocate(const exec::Bindings& bindings) {
   values_ = std::move(values.by_insn);
   maps_ = std::move(values.maps);
   arena_ = values.arena;
+  needs_many_frames_ = image().is_deep;
   for (std::size_t i = 0; i < insns.size(); ++i) {
     const Op op = isa::decode(insns[i]);
     if (op == Op::LdFunc)
       values_[i] = function_value(static_cast<std::uint64_t>(*isa::subprog_target(op, insns[i], i)));
-    makes_tail_calls_ |= op == Op::CallHelper && insns[i].imm == kTailCall;
+    needs_many_frames_ |= op == Op::CallHelper && insns[i].imm == kTailCall;
     i += isa::slots(op) - 1;
   }
   probe_ = bindings.helper(kProbeRead);

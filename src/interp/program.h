@@ -24,7 +24,7 @@ class Program final : public exec::Executable {
     return static_cast<std::uint32_t>(pc - code(mode));
   }
   Policy policy() const noexcept { return policy_; }
-  bool makes_tail_calls() const noexcept { return makes_tail_calls_; }
+  bool needs_many_frames() const noexcept { return needs_many_frames_; }
   // Body of helper `id` for a call through a register, where only small ids are known; null when there is none.
   exec::HelperBody helper(std::uint64_t id) const noexcept { return id < helpers_.size() ? helpers_[id] : nullptr; }
   // Reads what may be no memory: bpf_probe_read_kernel; null where that has no body.
@@ -47,7 +47,7 @@ class Program final : public exec::Executable {
   bool is_guarded(std::size_t index) const noexcept { return is_probed(index) || is_in_arena(index); }
 
   Policy policy_;
-  bool makes_tail_calls_ = false;
+  bool needs_many_frames_ = false;
   std::vector<std::uint64_t> values_;  // by instruction: 64-bit immediate or address of a helper's body
   std::array<std::vector<Code>, 3> codes_;
   std::vector<exec::HelperBody> helpers_;

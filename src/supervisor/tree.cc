@@ -120,6 +120,7 @@ void answer_in_background(Supervisor& supervisor) {
 }  // namespace
 
 Result<int> run(const Command& command) {
+  TRY_VOID(enter_overlay(command.overlay, command.hive, !command.needs_filter));
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return fail(errno, std::strerror(errno));
   const Fd ours(ends[0]);

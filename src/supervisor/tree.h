@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "supervisor/filter.h"
+#include "supervisor/overlay.h"
 
 namespace skep::supervisor {
 
@@ -16,12 +17,14 @@ struct Command {
   std::string hive;                    // where the hive's host listens
   bool needs_filter = false;           // it reaches bpf(2) in no other way
   As as = As::User;
+  Overlay overlay = Overlay::Auto;
   bool must_be_filtered() const noexcept { return needs_filter || as == As::Root; }
 };
 
 // Returns when the command has ended: its status, as waitpid(2) gives it. If processes that it left behind live on, so
 // does a process in the background that answers them. An outer supervisor, if there is one, answers in place of this.
-// Errors: the filter cannot be installed where the command needs it; execve(2)'s.
+// This process is then in the namespaces of the command, too. Errors: the overlay's; the filter cannot be installed
+// where the command needs it; execve(2)'s.
 Result<int> run(const Command& command);
 
 }  // namespace skep::supervisor

@@ -17,6 +17,7 @@
 
 #include "base/user.h"
 #include "wire/channel.h"
+#include "wire/overlay.h"
 
 namespace skep::wire {
 namespace {
@@ -159,9 +160,11 @@ Result<Seat> Seat::take(std::string_view name) {
   TRY(std::string path, socket_in(folder));
   TRY(Fd lock, take_lock(folder, name));
   ::unlink(path.c_str());
-  const std::string bpffs = folder + "/" + kBpffsFolder;
-  remove_folder(AT_FDCWD, bpffs.c_str());
-  TRY_VOID(own_folder(bpffs));
+  for (const char* kept : {kBpffsFolder, kOverlayFolder}) {
+    const std::string inside = folder + "/" + kept;
+    remove_folder(AT_FDCWD, inside.c_str());
+    TRY_VOID(own_folder(inside));
+  }
   TRY(Fd listener, new_socket());
   const sockaddr_un address = address_of(path);
   const mode_t before = ::umask(0077);
@@ -175,11 +178,14 @@ Result<Seat> Seat::take(std::string_view name) {
 
 std::string Seat::bpffs() const { return path_.substr(0, path_.rfind('/') + 1) + kBpffsFolder; }
 
+std::string Seat::overlay() const { return overlay_folder(path_); }
+
 void Seat::leave() noexcept {
   if (!lock_) return;
   const std::string folder = path_.substr(0, path_.rfind('/'));
   ::unlink(path_.c_str());
   remove_folder(AT_FDCWD, bpffs().c_str());
+  remove_folder(AT_FDCWD, overlay().c_str());
   ::unlink((folder + "/lock").c_str());
   ::rmdir(folder.c_str());
   hand_over();

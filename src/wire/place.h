@@ -35,7 +35,7 @@ Result<Fd> connect_to(const std::string& path);
 // The right to be the host of a name, and its socket: both go with it.
 class Seat {
  public:
-  // With an empty folder for pins. EADDRINUSE when somebody has it.
+  // With empty folders for pins and the overlay. EADDRINUSE when somebody has it.
   static Result<Seat> take(std::string_view name);
   Seat(Seat&& other) noexcept = default;
   Seat& operator=(Seat&& other) noexcept = default;
@@ -47,6 +47,7 @@ class Seat {
   const std::string& name() const noexcept { return name_; }
   const std::string& path() const noexcept { return path_; }
   std::string bpffs() const;
+  std::string overlay() const;  // wire/overlay.h
   int listener() const noexcept { return listener_.get(); }
   int lock() const noexcept { return lock_.get(); }
 

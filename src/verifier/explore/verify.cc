@@ -90,4 +90,12 @@ Verdict verify(const spec::VerifyInput& input, Rules rules, Recorder* recorder, 
   return verdict;
 }
 
+TargetVerdict check_extension(const spec::VerifyInput& input, const spec::TargetFunction& main) {
+  Walk walk(input, Rules::Linux612);
+  if (input.btf != nullptr && input.btf->has(main.type_id)) walk.funcs.push_back({0, main.type_id});
+  walk.subprogs.emplace_back().changes_packet = main.changes_packet;
+  if (!check_target(walk)) return std::unexpected(*std::move(walk.rejection));
+  return {};
+}
+
 }  // namespace skep::verifier

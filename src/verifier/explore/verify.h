@@ -39,4 +39,10 @@ struct Verdict {
 Verdict verify(const spec::VerifyInput& input, Rules rules = Rules::Linux612, Recorder* recorder = nullptr,
                Explored* explored = nullptr);
 
+// Whether an accepted extension, whose main function is `main`, may stand for the function of another program of the
+// same type that `input` names as target: what prepare/target.cc asks. Of `input`, its program's types and target
+// count.
+using TargetVerdict = std::expected<void, spec::Rejection>;
+TargetVerdict check_extension(const spec::VerifyInput& input, const spec::TargetFunction& main);
+
 }  // namespace skep::verifier
