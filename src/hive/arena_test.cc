@@ -235,6 +235,10 @@ TEST(Arena, TheFirstMappingSaysWhereUsersHaveIt) {
 // Wherever the border of 4 GiB is among its pages, which Linux does not let be.
 TEST(Arena, MayLieAcrossABorder) {
   if (kernel_types() == nullptr) GTEST_SKIP() << "the kernel's types cannot be read here";
+  const std::string text = kOnePage + "r0 = r8\n" + note(1) + "*(u64 *)(r7 +8) = 7\nr0 = *(u64 *)(r7 -4088)\n" +
+                           note(2) + "r0 = *(u8 *)(r7 -4096)\n" + note(3) + "r0 = addr_space_cast(r7, 1, 0)\n" +
+                           note(4) + "r7 -= 8192\nr0 = *(u8 *)(r7 +0)\n" + note(5) +
+                           "r0 = addr_space_cast(r7, 1, 0)\n" + note(6) + kEnd;
   for (const Engine engine : {Engine::Jit, Engine::Interp, Engine::Checked}) {
     HiveBpf bpf(Options{.engine = engine});
     Arena arena(bpf, 0);
@@ -242,11 +246,7 @@ TEST(Arena, MayLieAcrossABorder) {
     std::byte* const pages = arena.map_pages(at);
     ASSERT_NE(pages, nullptr);
     pages[0] = pages[kPage] = pages[2 * kPage] = std::byte{1};
-    const Words words = arena.run(
-        kOnePage + "r0 = r8\n" + note(1) + "*(u64 *)(r7 +8) = 7\nr0 = *(u64 *)(r7 -4088)\n" + note(2) +
-            "r0 = *(u8 *)(r7 -4096)\n" + note(3) + "r0 = addr_space_cast(r7, 1, 0)\n" + note(4) +
-            "r7 -= 8192\nr0 = *(u8 *)(r7 +0)\n" + note(5) + "r0 = addr_space_cast(r7, 1, 0)\n" + note(6) + kEnd,
-        at);
+    const Words words = arena.run(text, at);
     EXPECT_EQ(words, (Words{at, at + 3 * kPage, 0, 1, at + 3 * kPage, 1, at + kPage, 0}));
     EXPECT_EQ(pages[3 * kPage + 8], std::byte{7});
   }

@@ -28,7 +28,6 @@ namespace {
 using hive::testing::Bpf;
 using hive::testing::create_map;
 using hive::testing::erase;
-using hive::testing::get_info;
 using hive::testing::load_prog;
 using hive::testing::lookup;
 using hive::testing::next_id;

@@ -66,6 +66,7 @@ void close_others(std::vector<int> kept) noexcept {
 void leave_terminal() noexcept {
   ::setsid();
   const int null = ::open("/dev/null", O_RDWR);
+  if (null < 0) return;
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
   if (null > STDERR_FILENO) ::close(null);
 }

@@ -131,7 +131,8 @@ Result<> show(const std::string& from, const std::string& to) {
 // Folders of the kernel's take no new files. So a folder of ours goes over `folder`, with everything in it that was.
 Result<> make_room(const std::string& folder) {
   const Fd before(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const std::unique_ptr<DIR, int (*)(DIR*)> names(before ? ::fdopendir(::dup(before.get())) : nullptr, ::closedir);
+  const int listed = before ? ::fcntl(before.get(), F_DUPFD_CLOEXEC, 0) : -1;
+  const std::unique_ptr<DIR, int (*)(DIR*)> names(listed < 0 ? nullptr : ::fdopendir(listed), ::closedir);
   if (!names || ::mount("skep", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") != 0)
     return failed(folder);
   const std::string old = "/proc/self/fd/" + std::to_string(before.get()) + "/";

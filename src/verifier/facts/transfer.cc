@@ -250,7 +250,7 @@ ValueId Transfer::loaded_from_map(Op op, const Value& base, std::int64_t offset,
     std::uint64_t value = 0;
     std::memcpy(&value, map.frozen.data() + at, bytes);
     const unsigned unused = 64 - 8 * bytes;
-    if (isa::form(op) != Form::LoadSx) return values_.constant(value);
+    if (isa::form(op) != Form::LoadSx || unused == 64) return values_.constant(value);
     return values_.constant(static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused));
   }
   if (bytes != 8) return sized(op, bytes);
