@@ -27,6 +27,13 @@ Result<Body> body_of(const Source& target, std::size_t which) {
   return fail(EOPNOTSUPP, "a function of one instruction has no room for a call of another one");
 }
 
+// What accesses of an arena are of, in all of a program.
+Result<spec::MapId> arena_of(const Source& target, const Source& part) {
+  if (part.arena == spec::MapId::None || part.arena == target.arena) return target.arena;
+  if (target.arena == spec::MapId::None) return part.arena;
+  return fail(EOPNOTSUPP, "the function and the one in its place have arenas of their own");
+}
+
 // Nothing of the function is left but a call of what begins at `callee`.
 void hollow_out(Source& target, const Body& body, std::size_t callee) {
   Insn call = isa::encode(Op::CallLocal);
@@ -35,7 +42,8 @@ void hollow_out(Source& target, const Body& body, std::size_t callee) {
   target.insns[body.start] = call;
   std::erase_if(target.lines, [&](const SourceLine& line) { return body.has(line.insn); });
   std::erase_if(target.barriers, [&](const spec::Barrier& barrier) { return body.has(barrier.insn); });
-  std::erase_if(target.probed, [&](std::uint32_t load) { return body.has(load); });
+  for (const auto list : {&Source::probed, &Source::arena_accesses})
+    std::erase_if(target.*list, [&](std::uint32_t insn) { return body.has(insn); });
 }
 
 void append(Source& target, const Source& part) {
@@ -54,7 +62,8 @@ void append(Source& target, const Source& part) {
     barrier.insn += at;
     target.barriers.push_back(barrier);
   }
-  for (const std::uint32_t load : part.probed) target.probed.push_back(load + at);
+  for (const auto list : {&Source::probed, &Source::arena_accesses})
+    for (const std::uint32_t insn : part.*list) (target.*list).push_back(insn + at);
   for (const CalledKfunc& called : part.kfuncs)
     if (std::ranges::find(target.kfuncs, called.btf_id, &CalledKfunc::btf_id) == target.kfuncs.end())
       target.kfuncs.push_back(called);
@@ -67,6 +76,7 @@ Result<Source> replace(const Source& target, std::span<const Replacement> parts)
   whole.facts = nullptr;
   whole.is_deep = true;
   for (const Replacement& part : parts) {
+    TRY(whole.arena, arena_of(whole, *part.by));
     TRY(const Body body, body_of(target, part.subprogram));
     hollow_out(whole, body, whole.insns.size());
     append(whole, *part.by);

@@ -21,7 +21,7 @@ struct Replacement {
 
 // `target` with its functions replaced, each once; for the door through which the parts went, as the target's type. Its
 // list of subprograms has all of them. Errors: EINVAL for a number that is none; EOPNOTSUPP for a function of one
-// instruction, where no call has room.
+// instruction, where no call has room, and for parts with arenas of their own.
 Result<Source> replace(const Source& target, std::span<const Replacement> parts);
 
 }  // namespace skep::exec

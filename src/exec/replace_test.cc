@@ -16,6 +16,8 @@ Source target() {
   made.subprograms = {{0, "main"}, {3, "called"}, {6, "unused"}};
   made.barriers = {{.insn = 1}, {.insn = 4}};
   made.probed = {4, 7};
+  made.arena_accesses = {1, 4};
+  made.arena = spec::MapId{5};
   return made;
 }
 
@@ -24,6 +26,8 @@ Source part() {
   made.subprograms = {{0, "part"}, {2, "of_part"}};
   made.barriers = {{.insn = 2}};
   made.probed = {3};
+  made.arena_accesses = {2};
+  made.arena = spec::MapId{5};
   return made;
 }
 
@@ -42,6 +46,7 @@ TEST(Replace, TheFunctionCallsTheOtherProgram) {
   EXPECT_EQ(whole->barriers[0].insn, 1U);
   EXPECT_EQ(whole->barriers[1].insn, 10U);
   EXPECT_EQ(whole->probed, (std::vector<std::uint32_t>{7, 11}));
+  EXPECT_EQ(whole->arena_accesses, (std::vector<std::uint32_t>{1, 10}));
   EXPECT_TRUE(whole->is_deep);
 }
 
@@ -59,6 +64,10 @@ TEST(Replace, Refusals) {
   const Source by = part();
   const std::array none{Replacement{.subprogram = 3, .by = &by}};
   EXPECT_EQ(refusal(replace(target(), none)), "there is no function 3 among 3");
+  Source other = part();
+  other.arena = spec::MapId{6};
+  const std::array two_arenas{Replacement{.subprogram = 1, .by = &other}};
+  EXPECT_EQ(refusal(replace(target(), two_arenas)), "the function and the one in its place have arenas of their own");
   Source tiny = source("call pc+1\nexit\nexit");
   tiny.subprograms = {{0, "main"}, {2, "tiny"}};
   const std::array small{Replacement{.subprogram = 1, .by = &by}};
