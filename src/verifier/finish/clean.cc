@@ -235,8 +235,10 @@ namespace {
 Checked find_arena_accesses(Walk& walk, spec::VerifiedProgram& program) {
   program.arena = walk.arena;
   for (std::uint32_t i = 0; i < program.insns.size(); ++i) {
-    if (walk.info[program.origins[i]].accessed != Kind::Arena) continue;
-    if (isa::form(isa::decode(program.insns[i])) == isa::Form::LoadSx && walk.rules == Rules::Linux612)
+    const isa::Op op = isa::decode(program.insns[i]);
+    const bool accesses = isa::has(op, isa::kReadsMemory | isa::kWritesMemory);  // others may have come of its load
+    if (!accesses || walk.info[program.origins[i]].accessed != Kind::Arena) continue;
+    if (isa::form(op) == isa::Form::LoadSx && walk.rules == Rules::Linux612)
       return walk.reject(EOPNOTSUPP, "sign extending loads from arena are not supported yet");
     program.arena_accesses.push_back(i);
   }
