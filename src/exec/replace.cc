@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "exec/structure.h"
 #include "isa/op.h"
@@ -12,6 +13,9 @@ namespace {
 
 using isa::Insn;
 using isa::Op;
+
+// What is said of single instructions, by their numbers.
+constexpr std::array kMarked = {&Source::probed, &Source::arena_accesses};
 
 struct Body {
   std::uint32_t start, end;
@@ -42,8 +46,7 @@ void hollow_out(Source& target, const Body& body, std::size_t callee) {
   target.insns[body.start] = call;
   std::erase_if(target.lines, [&](const SourceLine& line) { return body.has(line.insn); });
   std::erase_if(target.barriers, [&](const spec::Barrier& barrier) { return body.has(barrier.insn); });
-  for (const auto list : {&Source::probed, &Source::arena_accesses})
-    std::erase_if(target.*list, [&](std::uint32_t insn) { return body.has(insn); });
+  for (const auto list : kMarked) std::erase_if(target.*list, [&](std::uint32_t insn) { return body.has(insn); });
 }
 
 void append(Source& target, const Source& part) {
@@ -62,7 +65,7 @@ void append(Source& target, const Source& part) {
     barrier.insn += at;
     target.barriers.push_back(barrier);
   }
-  for (const auto list : {&Source::probed, &Source::arena_accesses})
+  for (const auto list : kMarked)
     for (const std::uint32_t insn : part.*list) (target.*list).push_back(insn + at);
   for (const CalledKfunc& called : part.kfuncs)
     if (std::ranges::find(target.kfuncs, called.btf_id, &CalledKfunc::btf_id) == target.kfuncs.end())
